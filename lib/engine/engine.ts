@@ -1,0 +1,38 @@
+import type { Graph } from '../graph/graph.ts'
+
+/** A host tensor, row-major. `bool` travels as int32 0/1. */
+export interface TensorValue {
+  readonly shape: readonly number[]
+  readonly data: Float32Array | Int32Array
+}
+
+/** Compiles graphs and runs them. Who makes an engine, a memory or a program disposes of it. */
+export interface Engine {
+  /** `onnx-cpu`, `tfjs-cpu`, … */
+  readonly name: string
+  /** For people: `onnx-cpu, 2 threads`. */
+  readonly device: string
+  /** Named tensors kept where the engine likes: weights, moments. Shared by all programs of this engine. */
+  memory(): Memory
+  compile(graph: Graph): Promise<Program>
+  dispose(): Promise<void>
+}
+
+export interface Memory {
+  /** Takes the value over: the caller must not write to `value.data` again. */
+  write(name: string, value: TensorValue): void
+  /** A copy that stays valid. Throws for an unknown name: that is our bug. */
+  read(name: string): Promise<TensorValue>
+  has(name: string): boolean
+  delete(name: string): void
+  dispose(): void
+}
+
+export interface Program {
+  /**
+   * Runs the graph once: `feeds` for its inputs, `memory` for its state, which then holds the graph's updates.
+   * Throws when a feed is missing, surplus, or of another shape: that is our bug.
+   */
+  run(feeds: Readonly<Record<string, TensorValue>>, memory?: Memory): Promise<Record<string, TensorValue>>
+  dispose(): Promise<void>
+}

@@ -1,0 +1,36 @@
+import type { JsonObject } from '../util/json.ts'
+import type { Failure } from '../util/failure.ts'
+import type { Progress } from './stage.ts'
+
+export type Outcome = 'ran' | 'restored' | 'fresh' | 'failed' | 'skipped'
+
+export interface StageResult {
+  readonly name: string
+  /** 64 hex digits; null where the stage was never reached, so that its key is not known. */
+  readonly key: string | null
+  readonly outcome: Outcome
+  readonly seconds: number
+}
+
+/** All that happens in a run; the core only emits, one printer words it. */
+export type Event =
+  | { readonly type: 'started'; readonly experiment: string; readonly stages: readonly string[] }
+  | {
+      readonly type: 'stage-started'
+      readonly stage: string
+      readonly key: string
+      readonly reason: string
+      readonly log: string
+    }
+  | ({ readonly type: 'stage-progress'; readonly stage: string } & Progress)
+  | { readonly type: 'stage-log'; readonly stage: string; readonly line: string }
+  | ({ readonly type: 'stage-finished'; readonly device?: string } & StageResult)
+  /** Something worth saying that is no failure: an object healed, a user's file moved aside, a lock waited for. */
+  | { readonly type: 'notice'; readonly stage: string | null; readonly code: string; readonly message: string }
+  | { readonly type: 'failure'; readonly stage: string | null; readonly failure: Failure; readonly log: string | null }
+  | {
+      readonly type: 'finished'
+      readonly experiment: string | null
+      readonly stages: readonly StageResult[]
+      readonly metrics: JsonObject
+    }

@@ -1,0 +1,73 @@
+import type { Json, JsonObject } from '../util/json.ts'
+import type { Place } from '../util/failure.ts'
+
+/** What config makes of pipeline.yaml, recipes and --set: parameters resolved, matrices expanded, checked, acyclic. */
+export interface Pipeline {
+  /** The absolute folder of pipeline.yaml: all paths are relative to it, `artifacts/` lies in it. */
+  readonly root: string
+  /** Files read, pipeline.yaml first, then the recipes, relative to `root`. */
+  readonly files: readonly string[]
+  readonly params: JsonObject
+  /** The JSON output whose content is the experiment's metrics. */
+  readonly metrics: OutputRef | undefined
+  /** The HTML output that is the experiment's page. */
+  readonly page: OutputRef | undefined
+  /** Stages and cells, each after all that it reads. */
+  readonly stages: readonly Stage[]
+  /** The document after all overlays, with `${}` resolved: what the experiment records. */
+  readonly resolved: JsonObject
+}
+
+export interface OutputRef {
+  readonly stage: string
+  readonly output: string
+}
+
+export interface Stage {
+  /** `distill`, or a cell of a matrix: `evaluate[student]`, `train[2,0.5]`. */
+  readonly id: string
+  /** The stage's name in pipeline.yaml. */
+  readonly name: string
+  /** Axis to cell value name; empty without a matrix. */
+  readonly cell: Readonly<Record<string, string>>
+  readonly program: Program
+  readonly in: Readonly<Record<string, Input>>
+  /** As written, `${}` resolved, the module's defaults not yet filled in. */
+  readonly with: JsonObject
+  /** Output name to its file or folder name in the result folder. */
+  readonly out: Readonly<Record<string, string>>
+  readonly resources: Resources
+  /** Names of declared environment variables. */
+  readonly env: readonly string[]
+  readonly timeoutSeconds: number | undefined
+  readonly place: Place
+  /** Where a parameter's value was written: keys are dotted paths below `with` and `in` (`with.temperature`). */
+  readonly places: Readonly<Record<string, Place>>
+}
+
+export type Program =
+  | { readonly kind: 'module'; readonly file: string }
+  | { readonly kind: 'command'; readonly argv: readonly (readonly ArgumentPart[])[] }
+
+/** An argument of `cmd:` is text with values standing in it; it never splits. */
+export type ArgumentPart =
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'in' | 'out'; readonly name: string }
+  | { readonly kind: 'with'; readonly value: Json }
+
+export type Input =
+  | ({ readonly kind: 'stage' } & OutputRef)
+  /** An axis that the consumer lacks, gathered: cell name to the cell's output. */
+  | { readonly kind: 'gather'; readonly cells: Readonly<Record<string, OutputRef>> }
+  /** A file or folder, relative to `root`, or absolute where the user wrote so; hashed by content. */
+  | { readonly kind: 'path'; readonly path: string }
+  /** A pinned `hub:` or `https:` source, which enters as a string. */
+  | { readonly kind: 'string'; readonly value: string }
+
+export interface Resources {
+  readonly gpu: number
+  /** Cores; 0 for "not said": one, or all of them for a stage that asks for a GPU where there is none. */
+  readonly cpu: number
+  /** Bytes; 0 for none asked. */
+  readonly memory: number
+}

@@ -1,0 +1,57 @@
+import type { FromSchema, JSONSchema } from 'json-schema-to-ts'
+
+/** `name` one path, `name?` optional, `name{}` a map from cell to path (an input gathered over a matrix). */
+type InputName<D extends string> = D extends `${infer N}?` ? N : D extends `${infer N}{}` ? N : D
+type InputOf<D extends string> = D extends `${string}{}` ? Readonly<Record<string, string>> : string
+type Required_<D extends string> = D extends `${string}?` ? never : D
+type Optional_<D extends string> = D extends `${string}?` ? D : never
+export type Inputs<D extends string> = { readonly [K in Required_<D> as InputName<K>]: InputOf<K> } & {
+  readonly [K in Optional_<D> as InputName<K>]?: InputOf<K>
+}
+
+export interface Progress {
+  readonly done: number
+  readonly total: number
+  /** What is counted: `steps`, `tokens`, `items`. */
+  readonly unit: string
+  readonly loss?: number
+}
+
+/** The device that the runner hands to a stage: never part of the key. */
+export interface EngineChoice {
+  /** `auto` or an engine's name. */
+  readonly name: string
+  /** CPU threads that this stage may use. */
+  readonly threads: number
+}
+
+/** What a stage's `run` is given. It reads these inputs, writes these outputs, and nothing else. */
+export interface StageContext<W, I extends string, O extends string> {
+  /** The parameters, validated and filled with the schema's defaults. */
+  readonly with: W
+  /** Absolute paths by name (a `hub:` or `https:` source enters as its string). */
+  readonly in: Inputs<I>
+  /** Absolute paths to write to, a file or a folder each; their parent folder exists. */
+  readonly out: { readonly [K in O]: string }
+  readonly log: (message: string) => void
+  readonly progress: (progress: Progress) => void
+  /** Aborted by Ctrl-C: write a checkpoint and return or throw. */
+  readonly signal: AbortSignal
+  /** A folder that outlives a killed run of this very key; removed when the stage has succeeded. */
+  readonly checkpoint: string
+  readonly engine: EngineChoice
+  /** States on which device the stage ran (`onnx-cpu, 2 threads`), for its manifest. */
+  readonly ranOn: (device: string) => void
+}
+
+export interface StageDefinition<S extends JSONSchema, I extends string, O extends string> {
+  readonly params: S
+  readonly in: readonly I[]
+  readonly out: readonly O[]
+  run(context: StageContext<FromSchema<S>, I, O>): Promise<void>
+}
+
+/** Declares a stage: `export default defineStage({ params, in, out, run })`. */
+export const defineStage = <const S extends JSONSchema, const I extends string, const O extends string>(
+  definition: StageDefinition<S, I, O>,
+): StageDefinition<S, I, O> => definition

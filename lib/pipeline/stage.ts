@@ -31,8 +31,8 @@ export interface StageContext<W, I extends string, O extends string> {
   readonly with: W
   /** Absolute paths by name (a `hub:` or `https:` source enters as its string). */
   readonly in: Inputs<I>
-  /** Absolute paths to write to, a file or a folder each; their parent folder exists. */
-  readonly out: { readonly [K in O]: string }
+  /** Absolute paths to write to, a file or a folder each; their parent folder exists. `name?` only where declared. */
+  readonly out: Inputs<O>
   readonly log: (message: string) => void
   readonly progress: (progress: Progress) => void
   /** Aborted by Ctrl-C: write a checkpoint and return or throw. */

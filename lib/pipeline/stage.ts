@@ -1,4 +1,13 @@
-import type { FromSchema, JSONSchema } from 'json-schema-to-ts'
+import type { FromSchema } from 'json-schema-to-ts'
+
+/** The parameters of a stage: a JSON schema of a closed object, so that a misspelt parameter is always refused. */
+export interface ParameterSchema {
+  readonly type: 'object'
+  readonly additionalProperties: false
+  readonly required?: readonly string[]
+  readonly properties: Readonly<Record<string, object>>
+}
+type Parameters<S> = S extends ParameterSchema ? FromSchema<S> : never
 
 /** `name` one path, `name?` optional, `name{}` a map from cell to path (an input gathered over a matrix). */
 type InputName<D extends string> = D extends `${infer N}?` ? N : D extends `${infer N}{}` ? N : D
@@ -44,14 +53,22 @@ export interface StageContext<W, I extends string, O extends string> {
   readonly ranOn: (device: string) => void
 }
 
-export interface StageDefinition<S extends JSONSchema, I extends string, O extends string> {
-  readonly params: S
-  readonly in: readonly I[]
-  readonly out: readonly O[]
-  run(context: StageContext<FromSchema<S>, I, O>): Promise<void>
+/** A stage as the runner sees it. */
+export interface StageModule {
+  readonly params: ParameterSchema
+  readonly in: readonly string[]
+  readonly out: readonly string[]
+  run(context: never): Promise<void>
 }
 
 /** Declares a stage: `export default defineStage({ params, in, out, run })`. */
-export const defineStage = <const S extends JSONSchema, const I extends string, const O extends string>(
-  definition: StageDefinition<S, I, O>,
-): StageDefinition<S, I, O> => definition
+export const defineStage = <
+  const S extends ParameterSchema,
+  const I extends string,
+  const O extends string,
+>(definition: {
+  readonly params: S
+  readonly in: readonly I[]
+  readonly out: readonly O[]
+  run(context: StageContext<Parameters<S>, I, O>): Promise<void>
+}): StageModule => definition

@@ -1,0 +1,175 @@
+import { readFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Failure } from '../util/failure.ts'
+import { err, ok } from '../util/result.ts'
+import type { Result } from '../util/result.ts'
+import { count, DecodeError, list, nullable, number, object, optional, refuse, text } from './decode.ts'
+import type { Decoder } from './decode.ts'
+
+/** What the evaluate stage says of one model: the content of `scores.json`. */
+export interface Scores {
+  /** For people: `GPT-Neo, 4 layers, 128 wide`. */
+  readonly model: string
+  /** Number of trained values, a tied tensor counted once. */
+  readonly parameters: number
+  readonly perplexity: Perplexity
+  /** null where there were no items to score. */
+  readonly items: ItemScores | null
+  readonly samples: readonly Sample[]
+  /** What simple rules reach on the same items: `{ name: 'the last place named', acc: 0.31 }`. */
+  readonly baselines?: readonly Baseline[]
+}
+
+export interface Perplexity {
+  /** exp(nll / tokens), per token. */
+  readonly value: number
+  /** Tokens predicted, each once. */
+  readonly tokens: number
+  /** Sum of the negative log-likelihoods of these tokens, in nats. */
+  readonly nll: number
+  readonly context: number
+  readonly stride: number
+  /** `test`, `validation`. */
+  readonly split: string
+  /** The same sum by document: what paired tests resample. */
+  readonly documents?: readonly DocumentLoss[]
+}
+
+export interface DocumentLoss {
+  readonly tokens: number
+  /** Nats, summed over the document's tokens. */
+  readonly nll: number
+}
+
+export interface ItemScores {
+  readonly count: number
+  /** Share of items whose ending of the highest summed log-probability is the right one. */
+  readonly acc: number
+  /** The same by the normalised log-probability that `convention` names. */
+  readonly accNorm: number
+  readonly standardError: { readonly acc: number; readonly accNorm: number }
+  /** One entry per item, in the order of the task file. */
+  readonly results: readonly ItemResult[]
+  /** How items were turned into rows and scored, in words. */
+  readonly convention: string
+}
+
+export interface ItemResult {
+  /** Index of the right ending. */
+  readonly label: number
+  readonly choice: number
+  readonly choiceNorm: number
+  /** Summed log-probability of each ending, nats. */
+  readonly logProbs: readonly number[]
+  /** Tokens of each ending. */
+  readonly tokens: readonly number[]
+}
+
+export interface Sample {
+  readonly prompt: string
+  readonly continuation: string
+}
+
+export interface Baseline {
+  readonly name: string
+  readonly acc: number
+}
+
+/** Reads and checks `scores.json`, given by its own path or its folder's. Codes: SCORES_MISSING, SCORES_INVALID. */
+export const readScores = async (path: string): Promise<Result<Scores, Failure>> => {
+  let file = path
+  let source: string
+  try {
+    if ((await stat(path)).isDirectory()) file = join(path, 'scores.json')
+    source = await readFile(file, 'utf8')
+  } catch (cause) {
+    return err(
+      new Failure('SCORES_MISSING', `Scores "${file}" cannot be read: ${(cause as Error).message}`, {
+        cause,
+        exitCode: 1,
+      }),
+    )
+  }
+  try {
+    return ok(parseScores(JSON.parse(source)))
+  } catch (cause) {
+    if (!(cause instanceof DecodeError || cause instanceof SyntaxError)) throw cause
+    const advice = 'Run the stage that scores this model again.'
+    return err(new Failure('SCORES_INVALID', `Scores "${file}": ${cause.message}. ${advice}`, { cause, exitCode: 1 }))
+  }
+}
+
+/** Checks a parsed `scores.json`; throws DecodeError. Sums are checked against the entries they were made from. */
+export const parseScores = (value: unknown): Scores => {
+  const scores = scoresObject(value, '')
+  checkPerplexity(scores.perplexity)
+  if (scores.items !== null) checkItems(scores.items)
+  return scores
+}
+
+const documentLoss = object<DocumentLoss>({ tokens: count, nll: number })
+const perplexity = object<Perplexity>({
+  value: number,
+  tokens: count,
+  nll: number,
+  context: count,
+  stride: count,
+  split: text,
+  documents: optional(list(documentLoss)),
+})
+const itemResult: Decoder<ItemResult> = object<ItemResult>({
+  label: count,
+  choice: count,
+  choiceNorm: count,
+  logProbs: list(number),
+  tokens: list(count),
+})
+const itemScores = object<ItemScores>({
+  count,
+  acc: number,
+  accNorm: number,
+  standardError: object<ItemScores['standardError']>({ acc: number, accNorm: number }),
+  results: list(itemResult),
+  convention: text,
+})
+const scoresObject = object<Scores>({
+  model: text,
+  parameters: count,
+  perplexity,
+  items: nullable(itemScores),
+  samples: list(object<Sample>({ prompt: text, continuation: text })),
+  baselines: optional(list(object<Baseline>({ name: text, acc: number }))),
+})
+
+const checkPerplexity = ({ value, tokens, nll, documents }: Perplexity): void => {
+  if (tokens === 0) refuse('perplexity.tokens', 'at least 1', tokens)
+  agree('perplexity.value', Math.exp(nll / tokens), value)
+  if (documents === undefined) return
+  agree('perplexity.documents', tokens, sum(documents.map((document) => document.tokens)))
+  agree('perplexity.documents', nll, sum(documents.map((document) => document.nll)))
+}
+
+const checkItems = (items: ItemScores): void => {
+  if (items.count === 0) refuse('items.count', 'at least 1 (or items: null)', 0)
+  if (items.results.length !== items.count) refuse('items.results', `${items.count} entries`, items.results.length)
+  items.results.forEach(checkResult)
+  agree('items.acc', sum(items.results.map((r) => Number(r.choice === r.label))) / items.count, items.acc)
+  agree('items.accNorm', sum(items.results.map((r) => Number(r.choiceNorm === r.label))) / items.count, items.accNorm)
+}
+
+const checkResult = ({ label, choice, choiceNorm, logProbs, tokens }: ItemResult, index: number): void => {
+  const at = `items.results[${index}]`
+  const endings = logProbs.length
+  if (endings < 2) refuse(`${at}.logProbs`, 'at least two endings', endings)
+  if (tokens.length !== endings) refuse(`${at}.tokens`, `${endings} entries`, tokens.length)
+  const beyond = Math.max(label, choice, choiceNorm)
+  if (beyond >= endings) refuse(at, `label and choices below ${endings}`, beyond)
+}
+
+/** Sums may be made in another order: 1e-6 relative is far above rounding and far below what a reader sees. */
+const agree = (at: string, expected: number, found: number): void => {
+  const tolerance = 1e-6 * Math.max(1, Math.abs(expected))
+  if (!(Math.abs(expected - found) <= tolerance)) refuse(at, `${expected}, which its entries give`, found)
+}
+
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)

@@ -1,0 +1,29 @@
+import type { JsonObject } from '../util/json.ts'
+import type { Comparison } from './compare.ts'
+import type { ScoreRow } from './table.ts'
+
+/** The experiment's metrics: each measure by cell, then every comparison. Models without items stand in no acc. */
+export const makeMetrics = (rows: readonly ScoreRow[], comparisons: readonly Comparison[]): JsonObject => ({
+  perplexity: byCell(rows, (row) => row.perplexity),
+  acc: byCell(rows, (row) => row.acc?.value),
+  accNorm: byCell(rows, (row) => row.accNorm?.value),
+  standardError: {
+    acc: byCell(rows, (row) => finite(row.acc?.standardError)),
+    accNorm: byCell(rows, (row) => finite(row.accNorm?.standardError)),
+  },
+  comparisons: comparisons.map(({ interval, ...comparison }) => ({
+    ...comparison,
+    interval: interval && [interval.low, interval.high],
+  })),
+})
+
+const byCell = (rows: readonly ScoreRow[], value: (row: ScoreRow) => number | undefined): JsonObject =>
+  Object.fromEntries(
+    rows.flatMap((row) => {
+      const found = value(row)
+      return found === undefined ? [] : [[row.cell.name, found]]
+    }),
+  )
+
+/** One item has no standard error: JSON knows no NaN. */
+const finite = (value: number | undefined): number | undefined => (Number.isFinite(value) ? value : undefined)

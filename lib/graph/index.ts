@@ -1,0 +1,7 @@
+export * from './elementwise.ts'
+export * from './structure.ts'
+export { grad, vjp } from './grad.ts'
+export { graph } from './graph.ts'
+export type { Graph, RunOp } from './graph.ts'
+export { describe, sizeOf } from './tensor.ts'
+export type { DType, Node, OpName, Shape, Tensor } from './tensor.ts'

@@ -1,0 +1,94 @@
+export type DType = 'float32' | 'int32' | 'bool'
+export type Shape = readonly number[]
+
+type None = Readonly<Record<string, never>>
+interface Reduction {
+  readonly axes: readonly number[]
+  readonly keepDims: boolean
+}
+
+/** What each op needs beside its inputs. The keys are the ops of the language; every table of ops is total over them. */
+export interface Attributes {
+  // leaves
+  input: { readonly name: string; readonly shape: Shape; readonly dtype: DType }
+  state: { readonly name: string; readonly shape: Shape; readonly dtype: DType }
+  constant: { readonly data: Float32Array | Int32Array; readonly shape: Shape; readonly dtype: DType }
+  iota: { readonly shape: Shape; readonly axis: number }
+  // elementwise
+  neg: None
+  exp: None
+  log: None
+  sqrt: None
+  rsqrt: None
+  tanh: None
+  square: None
+  abs: None
+  gelu: None
+  geluDerivative: None
+  not: None
+  pow: { readonly exponent: number }
+  cast: { readonly dtype: DType }
+  stopGradient: None
+  add: None
+  sub: None
+  mul: None
+  div: None
+  maximum: None
+  minimum: None
+  equal: None
+  less: None
+  lessEqual: None
+  greater: None
+  greaterEqual: None
+  and: None
+  or: None
+  where: None
+  // reductions
+  sum: Reduction
+  mean: Reduction
+  max: Reduction
+  argMax: None
+  // shape
+  reshape: { readonly shape: Shape }
+  transpose: { readonly perm: readonly number[] }
+  broadcastTo: { readonly shape: Shape }
+  concat: { readonly axis: number }
+  slice: { readonly starts: readonly number[]; readonly sizes: readonly number[] }
+  pad: { readonly before: readonly number[]; readonly after: readonly number[] }
+  // indexing
+  gather: None
+  scatterAdd: { readonly rows: number }
+  takeAlong: None
+  putAlong: { readonly size: number }
+  // linear algebra and rows
+  matmul: { readonly transposeA: boolean; readonly transposeB: boolean; readonly scale: number }
+  softmax: None
+  logSoftmax: None
+  layerNorm: { readonly epsilon: number }
+  layerNormMean: { readonly epsilon: number }
+  layerNormInverse: { readonly epsilon: number }
+  withGradient: None
+}
+
+export type OpName = keyof Attributes
+
+export interface Node<N extends OpName> {
+  readonly op: N
+  readonly inputs: readonly Tensor[]
+  readonly attributes: Attributes[N]
+  readonly shape: Shape
+  readonly dtype: DType
+}
+
+/** An immutable node of an expression: nothing has run, and nothing runs here. */
+export type Tensor = { [N in OpName]: Node<N> }[OpName]
+
+/** Number of elements. */
+export const sizeOf = (shape: Shape): number => shape.reduce((size, length) => size * length, 1)
+
+export const sameShape = (a: Shape, b: Shape): boolean =>
+  a.length === b.length && a.every((length, axis) => length === b[axis])
+
+/** `float32[8,128]`, for messages. */
+export const describe = (tensor: { readonly dtype: DType; readonly shape: Shape }): string =>
+  `${tensor.dtype}[${tensor.shape.join(',')}]`

@@ -1,0 +1,81 @@
+import { cell } from './cells.ts'
+import { lineChart, stepsPerPoint } from './charts.ts'
+import type { Line } from './charts.ts'
+import type { CurvePoint } from './curves.ts'
+import { perplexity } from './format.ts'
+import { html } from './html.ts'
+import type { Html } from './html.ts'
+import { legend } from './legend.ts'
+
+/** Curves by the cell of the trained model. */
+export type Curves = Readonly<Record<string, readonly CurvePoint[]>>
+
+/** How the trainings went: validation perplexity, cross-entropy, distance to the teacher, as far as they were written. */
+export const curveSection = (curves: Curves): Html | undefined => {
+  const figures = [validationFigure(curves), lossFigure(curves), distanceFigure(curves)].filter((f) => f !== undefined)
+  if (figures.length === 0) return undefined
+  return html`<section aria-labelledby="training">
+    <h2 id="training">Training</h2>
+    <div class="figures">${figures}</div>
+  </section>`
+}
+
+const validationFigure = (curves: Curves): Html | undefined => {
+  const lines = linesOf(curves, ({ validationLoss }) =>
+    validationLoss === undefined ? undefined : Math.exp(validationLoss),
+  )
+  const lowest = lines.map((line) => {
+    const [step, value] = line.points.reduce((best, point) => (point[1] < best[1] ? point : best))
+    return `${line.name}: ${perplexity(value)} at step ${step}`
+  })
+  return figure('validation', 'Perplexity on the validation split', lines, `By step. Lowest: ${lowest.join('; ')}.`)
+}
+
+const lossFigure = (curves: Curves): Html | undefined => {
+  const all = Object.values(curves).flat()
+  // without a teacher the loss is the cross-entropy; with one it is a sum that no other training shares
+  const crossEntropy = (point: CurvePoint) => point.ce ?? (point.kl === undefined ? point.loss : undefined)
+  const comparable = all.every((point) => crossEntropy(point) !== undefined)
+  const lines = linesOf(curves, comparable ? crossEntropy : (point) => point.loss)
+  return comparable
+    ? figure('loss', 'Cross-entropy on the training text', lines, 'By step, nats per token.')
+    : figure(
+        'loss',
+        'Training loss',
+        lines,
+        'By step. The trainings minimise different sums: compare shapes, not heights.',
+      )
+}
+
+const distanceFigure = (curves: Curves): Html | undefined =>
+  figure(
+    'distance',
+    'Distance to the teacher',
+    linesOf(curves, (point) => point.kl),
+    'By step, Kullback–Leibler divergence in nats per token, at the temperature of the training.',
+  )
+
+const linesOf = (curves: Curves, value: (point: CurvePoint) => number | undefined): readonly Line[] =>
+  Object.entries(curves).flatMap(([name, points]) => {
+    const { label, colour } = cell(name)
+    const found = points.flatMap((point) => {
+      const y = value(point)
+      return y === undefined ? [] : [[point.step, y] as const]
+    })
+    return found.length === 0 ? [] : [{ name: label, colour, dashed: name !== 'student', points: found }]
+  })
+
+const figure = (id: string, title: string, lines: readonly Line[], caption: string): Html | undefined => {
+  if (lines.length === 0) return undefined
+  const ends = lines.map(({ name, points }) => {
+    const [first, last] = [points[0]!, points.at(-1)!]
+    return `${name}: ${first[1].toFixed(2)} at step ${first[0]}, ${last[1].toFixed(2)} at step ${last[0]}`
+  })
+  const bin = Math.max(...lines.map((line) => stepsPerPoint(line.points)))
+  return html`<figure>
+    <h3>${title}</h3>
+    ${legend(lines.map(({ name, colour, dashed }) => ({ label: name, colour, dash: dashed ? [6, 4] : [] })))}
+    ${lineChart({ id: `chart-${id}`, title, description: ends.join('; ') }, lines)}
+    <figcaption>${caption}${bin > 1 ? ` Points are means of ${bin} neighbours.` : ''}</figcaption>
+  </figure>`
+}

@@ -1,0 +1,67 @@
+import { MINIMUM_DOCUMENTS } from './bootstrap.ts'
+import type { Comparison, Models } from './compare.ts'
+import { samePerplexityTask } from './compare.ts'
+import { grouped, percent } from './format.ts'
+import { html } from './html.ts'
+import type { Html } from './html.ts'
+import type { Scores } from './scores.ts'
+
+/** How to read the page, and what it does not show: said by rule, the author's own notes first. */
+export const noteSection = (models: Models, comparisons: readonly Comparison[], own: readonly string[]): Html => {
+  const scores = Object.values(models)
+  const notes = [
+    ...own,
+    ...modelNotes(models),
+    ...perplexityNotes(scores),
+    ...itemNotes(scores),
+    ...testNotes(comparisons),
+  ]
+  return html`<section aria-labelledby="reading">
+    <h2 id="reading">How to read this</h2>
+    <div class="notes">${notes.map((note) => html`<p>${note}</p>`)}</div>
+  </section>`
+}
+
+const modelNotes = (models: Models): readonly string[] => {
+  const notes: Readonly<Record<string, string>> = {
+    baseline: 'The untouched student is the model both trainings began from.',
+    control:
+      'The control is the same student on the same text, trained by cross-entropy alone: what it gained came from the text, not from a teacher.',
+  }
+  return Object.keys(notes).flatMap((name) => (Object.hasOwn(models, name) ? [notes[name]!] : []))
+}
+
+const perplexityNotes = (scores: readonly Scores[]): readonly string[] => {
+  const first = scores[0]?.perplexity
+  if (first === undefined) return []
+  if (!scores.every((each) => samePerplexityTask(each.perplexity, first))) {
+    return [
+      'The perplexities were taken on different tokens or in different windows: they must not be compared, and are not.',
+    ]
+  }
+  return [
+    `Perplexity is exp of the mean negative log-likelihood over ${grouped(first.tokens)} tokens of the ${first.split} split, context ${first.context}, stride ${first.stride}; a lower one means that the text came as less of a surprise. Its interval is by document, where there are at least ${MINIMUM_DOCUMENTS}.`,
+  ]
+}
+
+const itemNotes = (scores: readonly Scores[]): readonly string[] => {
+  const items = scores.find((each) => each.items !== null)?.items
+  if (items === undefined || items === null) return []
+  return [
+    `The questions: ${grouped(items.count)} items of one right ending among ${items.results[0]!.logProbs.length}; guessing reaches ${percent(chance(items))}. ${items.convention} \u201cacc\u201d takes the ending of the highest summed log-probability, \u201cacc_norm\u201d of the highest normalised one. After ± stands the standard error (n \u2212 1), below it Wilson\u2019s 95\u00a0% interval.`,
+  ]
+}
+
+/** What guessing reaches: each item's own number of endings counts. */
+export const chance = ({ results }: NonNullable<Scores['items']>): number =>
+  results.reduce((total, { logProbs }) => total + 1 / logProbs.length, 0) / results.length
+
+const testNotes = (comparisons: readonly Comparison[]): readonly string[] => {
+  const tested = comparisons.filter((comparison) => comparison.p !== null)
+  if (tested.length === 0) return []
+  return [
+    'Answers are compared item by item with McNemar\u2019s exact test, their difference with Newcombe\u2019s paired interval; perplexities by resampling the same documents for both models (4,999 draws). A side is named only where the test rejects at 0.05 and the interval leaves out zero; otherwise the page says \u201cno difference shown\u201d, which is not \u201cequal\u201d.',
+    `Each of the ${tested.length} tests stands by itself: of twenty without any true difference one is expected to name a side. The first pair is the question that was asked.`,
+    'Each model is one training run from one seed. Intervals and tests speak of these very models on other texts and questions of the kind, not of what another seed would have given.',
+  ]
+}

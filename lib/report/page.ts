@@ -1,0 +1,92 @@
+import type { JsonObject } from '../util/json.ts'
+import type { Mark } from './charts.ts'
+import { compareModels } from './compare.ts'
+import type { Models } from './compare.ts'
+import { curveSection } from './curve-section.ts'
+import type { Curves } from './curve-section.ts'
+import { html, raw } from './html.ts'
+import { makeMetrics } from './metrics.ts'
+import { chance, noteSection } from './note-section.ts'
+import { parameterSection } from './parameter-section.ts'
+import { sampleSection } from './sample-section.ts'
+import { comparisonSection, scoreSection } from './score-section.ts'
+import { STYLE } from './style.ts'
+import { scoreRows } from './table.ts'
+import { evidence, headline } from './verdict.ts'
+
+export interface ReportOptions {
+  readonly title: string
+  /** What the author has to say of this comparison, a paragraph each. */
+  readonly notes: readonly string[]
+  /** The parameters to show. */
+  readonly parameters: JsonObject
+  /** A score from elsewhere, drawn across the chart: `{ label: 'GPT-2 124M, published', value: 0.2955 }`. */
+  readonly baselineLine?: { readonly label: string; readonly value: number }
+}
+
+export interface Report {
+  /** One self-contained HTML file. */
+  readonly page: string
+  readonly metrics: JsonObject
+}
+
+/** Where a page has room for what belongs to the run (`joinReport`). */
+export const RUN_MARK = '<!-- pipeline:run -->'
+
+/**
+ * The page and the metrics of a comparison: a pure function of its arguments, the same bytes everywhere.
+ * Throws Failure SCORES_ITEMS_DIFFER where models were not scored on the same items.
+ */
+export const makeReport = (models: Models, curves: Curves, options: ReportOptions): Report => {
+  const rows = scoreRows(models)
+  const comparisons = compareModels(models)
+  const page = html`<!doctype html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="color-scheme" content="light dark" />
+        <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'" />
+        <title>${options.title}</title>
+        <style>
+          ${raw(STYLE)}
+        </style>
+      </head>
+      <body>
+        <main>
+          <header>
+            <h1>${options.title}</h1>
+            <p class="verdict">${headline(comparisons)}</p>
+            <ul class="evidence">
+              ${evidence(comparisons, rows).map((sentence) => html`<li>${sentence}</li>`)}
+            </ul>
+          </header>
+          ${scoreSection(rows, makeMarks(models, options.baselineLine))} ${curveSection(curves)}
+          ${sampleSection(models)} ${comparisonSection(comparisons)} ${parameterSection(options.parameters)}
+          ${noteSection(models, comparisons, options.notes)}
+        </main>
+        <footer>${raw(RUN_MARK)}</footer>
+      </body>
+    </html> `
+  return { page: page.markup, metrics: makeMetrics(rows, comparisons) }
+}
+
+/** Chance, simple rules scored on the same items, a score from elsewhere: each with a dash of its own. */
+const makeMarks = (models: Models, line: ReportOptions['baselineLine']): readonly Mark[] => {
+  const scored = Object.values(models).filter((scores) => scores.items !== null)
+  const items = scored[0]?.items
+  if (items === undefined || items === null) return []
+  const rules = scored.find((scores) => scores.baselines !== undefined)?.baselines ?? []
+  const marks = [
+    { label: 'Guessing', value: chance(items) },
+    ...rules.map(({ name, acc }) => ({ label: name, value: acc })),
+    ...(line ? [line] : []),
+  ]
+  const dashes = [
+    [2, 3],
+    [7, 4],
+    [12, 3, 2, 3],
+    [1, 6],
+  ]
+  return marks.map((mark, i) => ({ ...mark, dash: dashes[i % dashes.length]! }))
+}

@@ -1,0 +1,49 @@
+import { writeFile } from 'node:fs/promises'
+import { defineStage } from '../lib/pipeline/stage.ts'
+import type { Curves } from '../lib/report/curve-section.ts'
+import { readCurves } from '../lib/report/curves.ts'
+import { makeReport } from '../lib/report/page.ts'
+import { readScores } from '../lib/report/scores.ts'
+import type { Scores } from '../lib/report/scores.ts'
+import type { JsonObject } from '../lib/util/json.ts'
+import type { Result } from '../lib/util/result.ts'
+
+export default defineStage({
+  params: {
+    type: 'object',
+    additionalProperties: false,
+    required: ['title', 'notes', 'parameters'],
+    properties: {
+      title: { type: 'string', default: 'A small model taught by a big one' },
+      notes: { type: 'array', items: { type: 'string' }, default: [] },
+      parameters: { type: 'object', default: {} },
+      baselineLine: {
+        type: 'object',
+        additionalProperties: false,
+        required: ['label', 'value'],
+        properties: { label: { type: 'string' }, value: { type: 'number', minimum: 0, maximum: 1 } },
+      },
+    },
+  },
+  in: ['scores{}', 'curves?', 'controlCurves?'],
+  out: ['page', 'metrics'],
+  async run({ with: options, in: inputs, out, log }) {
+    const models: Record<string, Scores> = {}
+    for (const [cell, path] of Object.entries(inputs.scores)) models[cell] = value(await readScores(path))
+    const curves: Curves = {
+      ...(inputs.controlCurves === undefined ? {} : { control: value(await readCurves(inputs.controlCurves)) }),
+      ...(inputs.curves === undefined ? {} : { student: value(await readCurves(inputs.curves)) }),
+    }
+    // what the schema calls an object came from JSON
+    const parameters = options.parameters as JsonObject
+    const { page, metrics } = makeReport(models, curves, { ...options, parameters })
+    await writeFile(out.page, page)
+    await writeFile(out.metrics, `${JSON.stringify(metrics, null, 2)}\n`)
+    log(`compared ${Object.keys(models).length} models`)
+  },
+})
+
+const value = <T>(result: Result<T, Error>): T => {
+  if (!result.ok) throw result.error
+  return result.value
+}

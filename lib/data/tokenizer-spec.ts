@@ -46,12 +46,12 @@ export function readTokenizerSpec(folder: string): { spec: TokenizerSpec; eos: n
   return { spec, eos: findEos(folder, spec) }
 }
 
-/** Every token with its id, the added ones included. */
-export function vocabularyOf(spec: TokenizerSpec): Map<string, number> {
-  return new Map([
-    ...Object.entries(spec.model.vocab),
-    ...spec.added_tokens.map(({ content, id }) => [content, id] as const),
-  ])
+/** The largest id + 1: ids may have gaps. */
+export function vocabularySize(spec: TokenizerSpec): number {
+  let largest = -1
+  for (const id of Object.values(spec.model.vocab)) largest = Math.max(largest, id)
+  for (const { id } of spec.added_tokens) largest = Math.max(largest, id)
+  return largest + 1
 }
 
 /**
@@ -105,6 +105,11 @@ export function digestSpec(spec: TokenizerSpec): string {
     canonicalStep(spec.normalizer),
     canonicalStep(spec.pre_tokenizer),
   ])
+}
+
+/** Every token with its id, the added ones included. */
+function vocabularyOf({ model, added_tokens: added }: TokenizerSpec): Map<string, number> {
+  return new Map([...Object.entries(model.vocab), ...added.map(({ content, id }) => [content, id] as const)])
 }
 
 /** `trim_offsets` moves offsets, never ids; what is left out has its default. */

@@ -1,6 +1,6 @@
 import { Tokenizer as Library } from '@huggingface/tokenizers'
 import type { TokenizerSpec } from './tokenizer-spec.ts'
-import { readTokenizerSpec, digestSpec, splitterOf, vocabularyOf } from './tokenizer-spec.ts'
+import { digestSpec, readTokenizerSpec, splitterOf, vocabularySize } from './tokenizer-spec.ts'
 import { Failure } from '../util/failure.ts'
 
 export interface Tokenizer {
@@ -27,13 +27,15 @@ export interface Tokenizer {
 export function loadTokenizer(folder: string): Promise<Tokenizer> {
   return Promise.resolve().then(() => {
     const { spec, eos } = readTokenizerSpec(folder)
-    const vocabulary = vocabularyOf(spec)
+    let digest: string | undefined
     return {
       encode: makeEncode(folder, spec),
       decode: makeDecode(folder, spec),
-      vocabSize: Math.max(...vocabulary.values()) + 1,
+      vocabSize: vocabularySize(spec),
       eos,
-      digest: digestSpec(spec),
+      get digest() {
+        return (digest ??= digestSpec(spec))
+      },
     }
   })
 }

@@ -1,11 +1,11 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { Failure } from '../util/failure.ts'
+import { isRecord } from '../util/json.ts'
 import type { Result } from '../util/result.ts'
 import { err, ok } from '../util/result.ts'
 import { publishFile } from './publish.ts'
 import { readJson, readText } from './read.ts'
-import { isRecord } from './safetensors-header.ts'
 import type { SplitName } from './tokens.ts'
 import { splitNames } from './tokens.ts'
 

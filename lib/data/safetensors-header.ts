@@ -1,5 +1,6 @@
 import { fstatSync } from 'node:fs'
 import { Failure } from '../util/failure.ts'
+import { isRecord } from '../util/json.ts'
 import type { Dtype } from './dtype.ts'
 import { dtypes, isDtype } from './dtype.ts'
 import { isFile, readExactly, withFile } from './read.ts'
@@ -118,10 +119,6 @@ export function truncated(file: string, expected: number, found: number, last = 
 
 function invalid(file: string, what: string): Failure {
   return new Failure('SAFETENSORS_INVALID', `"${file}" is not a valid safetensors file: ${what}.`)
-}
-
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function isCounts(value: unknown): value is number[] {

@@ -1,11 +1,12 @@
 import { basename, dirname, join } from 'node:path'
 import { Failure } from '../util/failure.ts'
+import { isRecord } from '../util/json.ts'
 import type { Result } from '../util/result.ts'
 import { err, ok } from '../util/result.ts'
 import type { Dtype } from './dtype.ts'
 import { dtypes } from './dtype.ts'
 import type { Entry } from './safetensors-header.ts'
-import { isRecord, readHeader, truncated } from './safetensors-header.ts'
+import { readHeader, truncated } from './safetensors-header.ts'
 import { isFile, isFolder, readExactly, readJson, withFile } from './read.ts'
 
 /** A tensor in a file; nothing of it is in memory until one of its functions is called, and nothing is kept. */

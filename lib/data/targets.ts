@@ -1,11 +1,11 @@
 import { closeSync, fstatSync, openSync } from 'node:fs'
 import { Failure } from '../util/failure.ts'
+import { isRecord } from '../util/json.ts'
 import { fromHalf, toHalf } from '../util/half.ts'
 import type { Result } from '../util/result.ts'
 import { err, ok } from '../util/result.ts'
 import { startFile } from './publish.ts'
 import { isFile, readExactly } from './read.ts'
-import { isRecord } from './safetensors-header.ts'
 import type { Packing } from './windows.ts'
 
 /**

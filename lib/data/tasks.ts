@@ -1,8 +1,8 @@
 import { Failure } from '../util/failure.ts'
+import { isRecord } from '../util/json.ts'
 import type { Result } from '../util/result.ts'
 import { err, ok } from '../util/result.ts'
 import { readText } from './read.ts'
-import { isRecord } from './safetensors-header.ts'
 
 /** A context and its four endings, of which one is right: an item of HellaSwag, or of the built-in world. */
 export interface Item {

@@ -1,9 +1,9 @@
 import { join } from 'node:path'
 import { SplitPreTokenizer, WhitespaceSplitPreTokenizer } from '@huggingface/tokenizers'
 import { Failure } from '../util/failure.ts'
+import { isRecord } from '../util/json.ts'
 import { digestParts } from './digest.ts'
 import { isFile, readJson, readText } from './read.ts'
-import { isRecord } from './safetensors-header.ts'
 
 /** What of a `tokenizer.json` decides about ids. */
 export interface TokenizerSpec {

@@ -1,12 +1,12 @@
 import { mkdirSync, statSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Failure } from '../util/failure.ts'
+import { isRecord } from '../util/json.ts'
 import type { Result } from '../util/result.ts'
 import { err, ok } from '../util/result.ts'
 import { digestParts } from './digest.ts'
 import { publishFile } from './publish.ts'
 import { isFile, readJson } from './read.ts'
-import { isRecord } from './safetensors-header.ts'
 import type { Tokenizer } from './tokenizer.ts'
 
 export const splitNames = ['train', 'validation', 'test'] as const

@@ -32,6 +32,10 @@ const rewrites: { readonly [N in OpName]?: Rewrite<N> } = {
   sub: (node, x, y) => (isSplat(y, 0) && keeps(node, x) ? x : y.op === 'neg' ? add(x, y.inputs[0]!) : node),
   mul: (node, x, y) => product(node, x, y),
   div: (node, x, y) => (isSplat(y, 1) && keeps(node, x) ? x : node),
+  sum: (node, x) => (node.attributes.axes.length === 0 ? x : node),
+  mean: (node, x) => (node.attributes.axes.length === 0 ? x : node),
+  max: (node, x) => (node.attributes.axes.length === 0 ? x : node),
+  cast: (node, x) => (node.dtype === x.dtype ? x : node),
   pow: (node, x) => power(node, x, node.attributes.exponent),
   matmul: (node, x, y) => matmul(node, x, y, node.attributes),
 }

@@ -1,0 +1,25 @@
+import type { Graph, RunNode } from '../graph/index.ts'
+import { describe, sameShape } from '../graph/index.ts'
+import type { TensorValue } from './engine.ts'
+
+type Feeds = Readonly<Record<string, TensorValue>>
+
+/** Throws where a feed is missing, surplus, or of another shape or type than the graph says. */
+export function checkFeeds(graph: Graph, feeds: Feeds): void {
+  for (const [name, node] of graph.inputs) {
+    const value = feeds[name]
+    if (!value) throw new Error(`Internal error: the feed "${name}", ${describe(node)}, is missing`)
+    checkValue('feed', name, node, value)
+  }
+  for (const name of Object.keys(feeds)) {
+    if (!graph.inputs.has(name)) throw new Error(`Internal error: the graph has no input "${name}"`)
+  }
+}
+
+/** Throws where a value is of another shape or type than its node. `bool` travels as int32. */
+export function checkValue(kind: string, name: string, node: RunNode, { shape, data }: TensorValue): void {
+  const dtype = data instanceof Float32Array ? 'float32' : 'int32'
+  if (dtype === (node.dtype === 'bool' ? 'int32' : node.dtype) && sameShape(shape, node.shape)) return
+  const found = describe({ dtype, shape })
+  throw new Error(`Internal error: the ${kind} "${name}" is ${found}, expected ${describe(node)}`)
+}

@@ -1,0 +1,40 @@
+import type { Memory, TensorValue } from './engine.ts'
+
+/** State kept in JavaScript's own memory. */
+export class HostMemory implements Memory {
+  private readonly values = new Map<string, TensorValue>()
+
+  write(name: string, value: TensorValue): void {
+    this.values.set(name, value)
+  }
+
+  read(name: string): Promise<TensorValue> {
+    const { shape, data } = this.value(name)
+    return Promise.resolve({ shape, data: data.slice() })
+  }
+
+  /** The value itself, not a copy. */
+  value(name: string): TensorValue {
+    const value = this.values.get(name)
+    if (!value) throw new Error(`Internal error: the memory holds no "${name}"`)
+    return value
+  }
+
+  has(name: string): boolean {
+    return this.values.has(name)
+  }
+
+  delete(name: string): void {
+    this.values.delete(name)
+  }
+
+  dispose(): void {
+    this.values.clear()
+  }
+}
+
+/** The memory of a program whose graph has state; throws where none, or another engine's, was given. */
+export function hostMemory(memory: Memory | undefined): HostMemory {
+  if (memory instanceof HostMemory) return memory
+  throw new Error(`Internal error: a graph with state runs with a memory of its engine`)
+}

@@ -1,0 +1,72 @@
+import type { Graph, Node, RunNode, RunOp } from '../../graph/index.ts'
+import { emitters } from './ops.ts'
+import { elementType, encodeModel } from './proto.ts'
+import type { ValueInfoProto } from './proto.ts'
+import { valueInfo, Writer } from './writer.ts'
+
+/** An ONNX model and how its tensors are named. */
+export interface OnnxModel {
+  readonly bytes: Uint8Array
+  /** Name of an input or state in the graph to its name in the model. */
+  readonly inputs: ReadonlyMap<string, string>
+  readonly state: ReadonlyMap<string, string>
+  /** Several may share one tensor: each is computed and brought out once. */
+  readonly outputs: ReadonlyMap<string, string>
+  readonly updates: ReadonlyMap<string, string>
+}
+
+type AnyEmit = (w: Writer, inputs: readonly string[], node: Node<RunOp>) => string
+
+/** Writes the graph as an ONNX model with one output a distinct value. */
+export function writeModel(graph: Graph): OnnxModel {
+  const w = new Writer()
+  const names = new Map<RunNode, string>()
+  const border: ValueInfoProto[] = []
+  const inputs = declareLeaves(w, graph.inputs, 'i:', names, border)
+  const state = declareLeaves(w, graph.state, 's:', names, border)
+  const nameOf = (node: object): string => names.get(node as RunNode)!
+  for (const node of graph.nodes) {
+    if (names.has(node)) continue
+    names.set(node, (emitters[node.op] as AnyEmit)(w, node.inputs.map(nameOf), node))
+  }
+  const exits = new Map<RunNode, string>()
+  const leave = (parts: ReadonlyMap<string, RunNode>): Map<string, string> =>
+    new Map([...parts].map(([name, node]) => [name, exit(w, node, nameOf(node), exits)]))
+  const outputs = leave(graph.outputs)
+  const updates = leave(graph.updates)
+  const results = [...exits].map(([node, name]) => valueInfo(name, node))
+  return { bytes: encodeModel(w.finish('graph', border, results)), inputs, state, outputs, updates }
+}
+
+function declareLeaves(
+  w: Writer,
+  leaves: ReadonlyMap<string, RunNode>,
+  prefix: string,
+  names: Map<RunNode, string>,
+  border: ValueInfoProto[],
+): Map<string, string> {
+  const declared = new Map<string, string>()
+  for (const [name, node] of leaves) {
+    const outer = prefix + name
+    border.push(valueInfo(outer, node))
+    declared.set(name, outer)
+    const isBool = node.dtype === 'bool'
+    names.set(node, isBool ? w.emit('Cast', [outer], { attributes: { to: elementType.bool } }) : outer)
+  }
+  return declared
+}
+
+/** A result goes by the name that it has: an Identity to rename it would be a copy. Leaves alone need one. */
+function exit(w: Writer, node: RunNode, name: string, exits: Map<RunNode, string>): string {
+  const known = exits.get(node)
+  if (known !== undefined) return known
+  const computed = w.nodes.some(({ output }) => output.includes(name)) && ![...exits.values()].includes(name)
+  const outer =
+    node.dtype === 'bool'
+      ? w.emit('Cast', [name], { attributes: { to: elementType.int32 } })
+      : computed
+        ? name
+        : w.emit('Identity', [name])
+  exits.set(node, outer)
+  return outer
+}

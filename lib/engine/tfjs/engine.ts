@@ -1,0 +1,70 @@
+import type * as TensorFlow from '@tensorflow/tfjs-core'
+import type { Graph, RunNode } from '../../graph/index.ts'
+import { checkFeeds, checkValue } from '../check.ts'
+import type { Engine, Program, TensorValue } from '../engine.ts'
+import { HostMemory, hostMemory } from '../host-memory.ts'
+import { interpret } from './ops.ts'
+import type { Tf } from './ops.ts'
+
+/** TensorFlow.js's plain JavaScript backend, interpreting the graph op by op. */
+export async function openTfjsCpu(): Promise<Engine> {
+  const tf = await import('@tensorflow/tfjs-core')
+  await import('@tensorflow/tfjs-backend-cpu')
+  tf.env().set('PROD', true) // else it greets on the console
+  if (!(await tf.setBackend('cpu'))) throw new Error('TensorFlow.js cannot start its "cpu" backend')
+  return {
+    name: 'tfjs-cpu',
+    device: 'tfjs-cpu, 1 thread',
+    memory: () => new HostMemory(),
+    compile: (graph) => Promise.resolve(compile(tf, graph)),
+    dispose: () => Promise.resolve(),
+  }
+}
+
+function compile(tf: Tf, graph: Graph): Program {
+  return {
+    run: (feeds, memory) => {
+      checkFeeds(graph, feeds)
+      const host = graph.state.size + graph.updates.size > 0 ? hostMemory(memory) : new HostMemory()
+      return Promise.resolve(run(tf, graph, feeds, host))
+    },
+    dispose: () => Promise.resolve(),
+  }
+}
+
+type Feeds = Readonly<Record<string, TensorValue>>
+
+function run(tf: Tf, graph: Graph, feeds: Feeds, memory: HostMemory): Record<string, TensorValue> {
+  const outputs: Record<string, TensorValue> = {}
+  const updates: [string, TensorValue][] = []
+  tf.tidy(() => {
+    const values = interpret(tf, graph.nodes, leavesOf(tf, graph, feeds, memory))
+    const download = (node: RunNode): TensorValue => ({ shape: node.shape, data: readBack(values.get(node)!) })
+    for (const [name, node] of graph.outputs) outputs[name] = download(node)
+    for (const [name, node] of graph.updates) updates.push([name, download(node)])
+  })
+  for (const [name, value] of updates) memory.write(name, value)
+  return outputs
+}
+
+function leavesOf(tf: Tf, graph: Graph, feeds: Feeds, memory: HostMemory): Map<RunNode, TensorFlow.Tensor> {
+  const leaves = new Map<RunNode, TensorFlow.Tensor>()
+  for (const [name, node] of graph.inputs) leaves.set(node, upload(tf, node, feeds[name]!))
+  for (const [name, node] of graph.state) {
+    const value = memory.value(name)
+    checkValue('state', name, node, value)
+    leaves.set(node, upload(tf, node, value))
+  }
+  return leaves
+}
+
+function upload(tf: Tf, node: RunNode, { shape, data }: TensorValue): TensorFlow.Tensor {
+  const type = data instanceof Float32Array ? 'float32' : 'int32'
+  return tf.cast(tf.tensor(data, [...shape], type), node.dtype)
+}
+
+/** A copy: the backend may hand out the very array that it keeps. */
+function readBack(value: TensorFlow.Tensor): Float32Array | Int32Array {
+  const data = value.dataSync()
+  return value.dtype === 'float32' ? Float32Array.from(data) : Int32Array.from(data)
+}

@@ -1,5 +1,4 @@
 import { join } from 'node:path'
-import { SplitPreTokenizer, WhitespaceSplitPreTokenizer } from '@huggingface/tokenizers'
 import { Failure } from '../util/failure.ts'
 import { isRecord } from '../util/json.ts'
 import { digestParts } from './digest.ts'
@@ -36,8 +35,18 @@ interface Model {
 
 const endOfText = '<|endoftext|>'
 
-/** GPT-2's way to split text, https://github.com/openai/gpt-2/blob/master/src/encoder.py, as Rust's tokenizers has it. */
-const byteLevelPattern = String.raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
+/**
+ * How text falls into pieces that are encoded each alone, by the type of the tokenizer's first step. ByteLevel is GPT-2's,
+ * https://github.com/openai/gpt-2/blob/master/src/encoder.py. Spaces and letters are those of the Rust tokenizers:
+ * JavaScript's \s and \w, which the library itself uses, differ from them (U+0085, U+FEFF, letters beyond ASCII).
+ */
+const pieces: Readonly<Record<string, RegExp>> = {
+  ByteLevel:
+    /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu,
+  Whitespace:
+    /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]+|[^\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}\p{White_Space}]+/gu,
+  WhitespaceSplit: /\P{White_Space}+/gu,
+}
 
 /** Throws `Failure` FILE_MISSING, FILE_NOT_JSON, TOKENIZER_INVALID, TOKENIZER_NO_EOS. */
 export function readTokenizerSpec(folder: string): { spec: TokenizerSpec; eos: number } {
@@ -55,39 +64,19 @@ export function vocabularySize(spec: TokenizerSpec): number {
 }
 
 /**
- * The first step of a tokenizer, splitting text into pieces that are encoded each alone, and the tokenizer without it.
- * The library's own byte-level and whitespace splits use JavaScript's \s and \w, which differ from the Rust
- * tokenizers' (U+0085, U+FEFF, letters beyond ASCII); its Split with the pattern agrees with them.
+ * The first step of a tokenizer, splitting text into pieces, and the tokenizer without it. Special tokens are left out of
+ * it. What comes before the first step (a normalizer, added tokens that are not special) leaves the text in one piece.
  */
-export function splitterOf(spec: TokenizerSpec): { split: (text: string) => string[]; rest: TokenizerSpec } {
+export function splitterOf(spec: TokenizerSpec): { split: (text: string) => readonly string[]; rest: TokenizerSpec } {
   const plain = { ...spec, added_tokens: spec.added_tokens.filter((one) => !one.special) }
   const step = spec.pre_tokenizer
-  const whole = { split: (text: string) => (text === '' ? [] : [text]), rest: plain }
-  if (plain.added_tokens.length > 0 || spec.normalizer || !step) return whole
-  if (step.type === 'ByteLevel' && step['use_regex'] !== false && step['add_prefix_space'] !== true) {
-    const splitter = new SplitPreTokenizer({
-      pattern: { Regex: byteLevelPattern },
-      behavior: 'Isolated',
-      invert: false,
-    })
-    return {
-      split: (text) => splitter.pre_tokenize_text(text),
-      rest: { ...plain, pre_tokenizer: { ...step, use_regex: false } },
-    }
+  const pattern = step === null ? undefined : pieces[step.type]
+  const asIs = step?.['use_regex'] === false || step?.['add_prefix_space'] === true
+  if (!step || !pattern || asIs || spec.normalizer || plain.added_tokens.length > 0) {
+    return { split: (text) => (text === '' ? [] : [text]), rest: plain }
   }
-  if (step.type === 'Whitespace') {
-    const splitter = new SplitPreTokenizer({
-      pattern: { Regex: String.raw`\w+|[^\w\s]+` },
-      behavior: 'Removed',
-      invert: true,
-    })
-    return { split: (text) => splitter.pre_tokenize_text(text), rest: { ...plain, pre_tokenizer: null } }
-  }
-  if (step.type === 'WhitespaceSplit') {
-    const splitter = new WhitespaceSplitPreTokenizer()
-    return { split: (text) => splitter.pre_tokenize_text(text), rest: { ...plain, pre_tokenizer: null } }
-  }
-  return whole
+  const rest = step.type === 'ByteLevel' ? { ...step, use_regex: false } : null
+  return { split: (text) => text.match(pattern) ?? [], rest: { ...plain, pre_tokenizer: rest } }
 }
 
 /** Two tokenizers with one digest give equal ids for every text; where their files come from does not matter. */
@@ -172,15 +161,22 @@ function findEos(folder: string, spec: TokenizerSpec): number {
     const file = join(folder, name)
     const json = isFile(file) ? readJson(file) : undefined
     if (!isRecord(json)) continue
-    const { eos_token: token, eos_token_id: id } = json
+    const { eos_token: token, eos_token_id: number } = json
     const content = isRecord(token) ? token['content'] : token
-    if (typeof content === 'string' && vocabulary.has(content)) return vocabulary.get(content)!
-    if (typeof id === 'number') return id
+    const id = typeof content === 'string' ? vocabulary.get(content) : number
+    const said = content ?? number
+    if (said === undefined || said === null) continue
+    if (typeof id === 'number' && id < vocabularySize(spec)) return id
+    throw noEos(`"${file}" names ${JSON.stringify(said)}, which the tokenizer does not have`)
   }
   const id = vocabulary.get(endOfText)
-  if (id !== undefined) return id
-  const message = `The tokenizer in "${folder}" has no end-of-text token: name it as "eos_token" in "tokenizer_config.json".`
-  throw new Failure('TOKENIZER_NO_EOS', message)
+  if (id === undefined) throw noEos(`the tokenizer in "${folder}" has no "${endOfText}", and no file names another`)
+  return id
+}
+
+function noEos(what: string): Failure {
+  const message = `There is no end-of-text token: ${what}. Name it as "eos_token" in "tokenizer_config.json".`
+  return new Failure('TOKENIZER_NO_EOS', message)
 }
 
 function isVocabulary(value: unknown): value is Record<string, number> {

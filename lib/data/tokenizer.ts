@@ -10,8 +10,8 @@ export interface Tokenizer {
    * Throws `Failure` TOKENIZER_NO_TOKEN for a character that the vocabulary cannot express. A lone surrogate, which is
    * no text, becomes U+FFFD.
    */
-  encode(text: string, options?: { special?: boolean }): number[]
-  decode(ids: ArrayLike<number>): string
+  readonly encode: (text: string, options?: { special?: boolean }) => number[]
+  readonly decode: (ids: ArrayLike<number>) => string
   /** The largest id + 1. */
   readonly vocabSize: number
   /** The end-of-text token. */

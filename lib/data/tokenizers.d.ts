@@ -19,13 +19,4 @@ declare module '@huggingface/tokenizers' {
       options: { skip_special_tokens: boolean; clean_up_tokenization_spaces: boolean },
     ): string
   }
-
-  export class SplitPreTokenizer {
-    constructor(config: { pattern: { Regex: string }; behavior: 'Isolated' | 'Removed'; invert: boolean })
-    pre_tokenize_text(text: string): string[]
-  }
-
-  export class WhitespaceSplitPreTokenizer {
-    pre_tokenize_text(text: string): string[]
-  }
 }

@@ -1,5 +1,7 @@
 import type { CustomSeriesRenderItem } from 'echarts'
+import type { EChartsCoreOption } from 'echarts/core'
 import { percent } from './format.ts'
+import { html } from './html.ts'
 import type { Html } from './html.ts'
 import { drawChart } from './svg.ts'
 import type { ChartText } from './svg.ts'
@@ -13,6 +15,14 @@ export interface Line {
   readonly points: readonly (readonly [number, number])[]
 }
 
+/** Room for labels is fixed: echarts cannot measure the reader's font, and its guess cuts them off. */
+const FIXED = { outerBoundsMode: 'none', right: 18, top: 14, bottom: 26 } as const
+const LINES = { name: 'lines', width: 340, height: 236 }
+const SCORES = [
+  { name: 'wide', width: 620, height: 270 },
+  { name: 'narrow', width: 340, height: 280 },
+] as const
+
 /** More points than a chart has room for are drawn as means of neighbours. */
 const MOST_POINTS = 160
 
@@ -25,9 +35,9 @@ const axis = {
 
 /** Values by training step. */
 export const lineChart = (text: ChartText, lines: readonly Line[]): Html =>
-  drawChart(text, {
-    grid: { left: 4, right: 16, top: 12, bottom: 4 },
-    xAxis: { ...axis, type: 'value', max: 'dataMax', splitNumber: 4, splitLine: { show: false } },
+  drawChart(text, LINES, {
+    grid: { ...FIXED, left: 38 },
+    xAxis: { ...axis, type: 'value', splitNumber: 4, splitLine: { show: false } },
     yAxis: {
       ...axis,
       type: 'value',
@@ -48,35 +58,40 @@ export const lineChart = (text: ChartText, lines: readonly Line[]): Html =>
     })),
   })
 
-/** A mark each row: the share of right answers, its interval as a line. `marks` are drawn across all rows. */
+/**
+ * A mark each row: the share of right answers, its interval as a line. `marks` are drawn across all rows. Drawn twice,
+ * since type that is legible on a desk is not on a phone: the page shows one.
+ */
 export const scoreChart = (text: ChartText, rows: readonly ScoreRow[], marks: readonly Mark[]): Html =>
-  drawChart(text, {
-    grid: { left: 4, right: 16, top: 12, bottom: 4 },
-    xAxis: {
-      ...axis,
-      ...{ type: 'value', scale: true, splitNumber: 4, ...extent(rows, marks) },
-      axisLabel: { ...axis.axisLabel, formatter: (value: number) => `${Math.round(100 * value)}\u00a0%` },
-    },
-    yAxis: {
-      ...axis,
-      ...{ type: 'category', inverse: true, axisTick: { show: false }, axisLine: { show: false } },
-      axisLabel: { color: 'var(--ink)', fontSize: 12.5 },
-      data: rows.map((row) => row.cell.label),
-    },
-    series: [
-      {
-        ...{ type: 'custom', silent: true, renderItem: drawInterval(rows), encode: { x: [0, 1, 2], y: 3 } },
-        data: rows.map(({ accNorm }, i) => [accNorm?.value, accNorm?.interval.low, accNorm?.interval.high, i]),
-        markLine: {
-          ...{ symbol: 'none', silent: true, label: { show: false } },
-          data: marks.map(({ value, dash }) => ({
-            xAxis: value,
-            lineStyle: { color: 'var(--quiet)', width: 1.25, type: dash },
-          })),
-        },
+  html`${SCORES.map((shape) => drawChart(text, shape, scoreOption(rows, marks)))}`
+
+const scoreOption = (rows: readonly ScoreRow[], marks: readonly Mark[]): EChartsCoreOption => ({
+  grid: { ...FIXED, left: 138 },
+  xAxis: {
+    ...axis,
+    ...{ type: 'value', scale: true, splitNumber: 4, ...extent(rows, marks) },
+    axisLabel: { ...axis.axisLabel, formatter: (value: number) => `${Math.round(100 * value)}\u00a0%` },
+  },
+  yAxis: {
+    ...axis,
+    ...{ type: 'category', inverse: true, axisTick: { show: false }, axisLine: { show: false } },
+    axisLabel: { color: 'var(--ink)', fontSize: 12.5 },
+    data: rows.map((row) => row.cell.label),
+  },
+  series: [
+    {
+      ...{ type: 'custom', silent: true, z: 3, renderItem: drawInterval(rows), encode: { x: [0, 1, 2], y: 3 } },
+      data: rows.map(({ accNorm }, i) => [accNorm?.value, accNorm?.interval.low, accNorm?.interval.high, i]),
+      markLine: {
+        ...{ symbol: 'none', silent: true, z: 1, label: { show: false } },
+        data: marks.map(({ value, dash }) => ({
+          xAxis: value,
+          lineStyle: { color: 'var(--quiet)', width: 1.25, type: dash },
+        })),
       },
-    ],
-  })
+    },
+  ],
+})
 
 /** A value that stands for no model of this run: chance, a simple rule, a published score. */
 export interface Mark {
@@ -85,6 +100,9 @@ export interface Mark {
   /** Lengths of stroke and gap: marks must be told apart without colour. */
   readonly dash: readonly number[]
 }
+
+/** Keeps a number legible on the marks that cross it. */
+const HALO = { stroke: 'var(--paper)', lineWidth: 5 } as const
 
 const drawInterval =
   (rows: readonly ScoreRow[]): CustomSeriesRenderItem =>
@@ -95,7 +113,7 @@ const drawInterval =
     const [low] = api.coord([api.value(1), row]) as [number]
     const [high] = api.coord([api.value(2), row]) as [number]
     const line = (x1: number, y1: number, x2: number, y2: number) =>
-      ({ type: 'line', shape: { x1, y1, x2, y2 }, style: { stroke: colour, lineWidth: 2 } }) as const
+      ({ type: 'line', shape: { x1, y1, x2, y2 }, style: { stroke: colour, fill: 'none', lineWidth: 2 } }) as const
     const share = percent(Number(api.value(0)))
     return {
       type: 'group',
@@ -106,7 +124,7 @@ const drawInterval =
         { type: 'circle', shape: { cx: x, cy: y, r: 5.5 }, style: { fill: colour } },
         {
           ...{ type: 'text', x, y: y - 12 },
-          style: { text: share, fill: 'var(--ink)', fontSize: 12, align: 'center', verticalAlign: 'bottom' },
+          style: { text: share, fill: 'var(--ink)', fontSize: 12, align: 'center', verticalAlign: 'bottom', ...HALO },
         },
       ],
     }

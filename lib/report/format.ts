@@ -7,6 +7,9 @@ const MINUS = '\u2212'
 /** 0.4213 → `42.1 %` */
 export const percent = (share: number): string => `${(100 * share).toFixed(1)}${NBSP}%`
 
+/** A share from elsewhere, with all the digits it came with: 0.2955 → `29.55 %`, 0.25 → `25 %`. */
+export const percentExact = (share: number): string => `${Number((100 * share).toFixed(2))}${NBSP}%`
+
 export const percentInterval = ({ low, high }: Interval): string =>
   `${(100 * low).toFixed(1)} to ${(100 * high).toFixed(1)}${NBSP}%`
 

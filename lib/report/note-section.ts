@@ -1,7 +1,7 @@
 import { MINIMUM_DOCUMENTS } from './bootstrap.ts'
 import type { Comparison, Models } from './compare.ts'
 import { samePerplexityTask } from './compare.ts'
-import { grouped, percent } from './format.ts'
+import { grouped, percentExact } from './format.ts'
 import { html } from './html.ts'
 import type { Html } from './html.ts'
 import type { Scores } from './scores.ts'
@@ -48,7 +48,7 @@ const itemNotes = (scores: readonly Scores[]): readonly string[] => {
   const items = scores.find((each) => each.items !== null)?.items
   if (items === undefined || items === null) return []
   return [
-    `The questions: ${grouped(items.count)} items of one right ending among ${items.results[0]!.logProbs.length}; guessing reaches ${percent(chance(items))}. ${items.convention} \u201cacc\u201d takes the ending of the highest summed log-probability, \u201cacc_norm\u201d of the highest normalised one. After ± stands the standard error (n \u2212 1), below it Wilson\u2019s 95\u00a0% interval.`,
+    `The questions: ${grouped(items.count)} items of one right ending among ${items.results[0]!.logProbs.length}; guessing reaches ${percentExact(chance(items))}. ${items.convention} \u201cacc\u201d takes the ending of the highest summed log-probability, \u201cacc_norm\u201d of the highest normalised one. After ± stands the standard error (n \u2212 1), below it Wilson\u2019s 95\u00a0% interval.`,
   ]
 }
 

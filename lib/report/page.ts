@@ -58,7 +58,7 @@ export const makeReport = (models: Models, curves: Curves, options: ReportOption
             <h1>${options.title}</h1>
             <p class="verdict">${headline(comparisons)}</p>
             <ul class="evidence">
-              ${evidence(comparisons, rows).map((sentence) => html`<li>${sentence}</li>`)}
+              ${evidence(comparisons, rows).map(({ against, sentences }) => html`<li><b>${against}</b> ${sentences}</li>`)}
             </ul>
           </header>
           ${scoreSection(rows, makeMarks(models, options.baselineLine))} ${curveSection(curves)}

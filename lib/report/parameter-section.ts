@@ -2,22 +2,26 @@ import type { Json, JsonObject } from '../util/json.ts'
 import { html } from './html.ts'
 import type { Html } from './html.ts'
 
-/** The parameters by their first name, each below it as a dotted path. */
+/** The parameters by their first name, each below it as a dotted path; those that stand alone come first. */
 export const parameterSection = (parameters: JsonObject): Html | undefined => {
-  const groups = Object.entries(parameters)
-  if (groups.length === 0) return undefined
+  const entries = Object.entries(parameters)
+  if (entries.length === 0) return undefined
+  const alone = entries.filter(([, value]) => !isObject(value))
+  const groups = entries.filter(([, value]) => isObject(value))
   return html`<section aria-labelledby="parameters">
     <h2 id="parameters">Parameters</h2>
-    <div class="groups">${groups.map(([name, value]) => group(name, value))}</div>
+    <div class="groups">
+      ${alone.length === 0 ? undefined : group(undefined, Object.fromEntries(alone))}
+      ${groups.map(([name, value]) => group(name, value))}
+    </div>
   </section>`
 }
 
-const group = (name: string, value: Json): Html => {
-  const lines = leaves(value, '')
-  return html`<div class="group">
-    <h3>${name}</h3>
+const group = (name: string | undefined, value: Json): Html =>
+  html`<div class="group">
+    ${name === undefined ? undefined : html`<h3>${name}</h3>`}
     <dl>
-      ${lines.map(
+      ${leaves(value, '').map(
         ([path, leaf]) =>
           html`<div>
             <dt>${path}</dt>
@@ -26,12 +30,17 @@ const group = (name: string, value: Json): Html => {
       )}
     </dl>
   </div>`
-}
 
-const leaves = (value: Json, path: string): readonly (readonly [string, string])[] => {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return [[path, shown(value)]]
-  const below = Object.entries(value as JsonObject)
-  return below.flatMap(([key, each]) => leaves(each, path === '' ? key : `${path}.${key}`))
-}
+const isObject = (value: Json): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
-const shown = (value: Json): string => (typeof value === 'string' ? value : JSON.stringify(value))
+const leaves = (value: Json, path: string): readonly (readonly [string, string])[] =>
+  isObject(value)
+    ? Object.entries(value).flatMap(([key, each]) => leaves(each, path === '' ? key : `${path}.${key}`))
+    : [[path, shown(value)]]
+
+const shown = (value: Json): string => {
+  if (typeof value === 'string') return value
+  const flat = Array.isArray(value) && value.every((each: Json) => typeof each !== 'object')
+  return flat ? value.join(', ') : JSON.stringify(value)
+}

@@ -13,7 +13,7 @@ export const sampleSection = (models: Models): Html | undefined => {
     ${prompts.map(
       (prompt) =>
         html`<article class="prompt">
-          <h3>${prompt} …</h3>
+          <h3>${prompt.trimEnd()} …</h3>
           <div class="answers">${names.map((name) => answer(name, prompt, models))}</div>
         </article>`,
     )}

@@ -2,7 +2,17 @@ import { cell } from './cells.ts'
 import { scoreChart } from './charts.ts'
 import type { Mark } from './charts.ts'
 import type { Comparison } from './compare.ts'
-import { grouped, millions, percent, percentInterval, perplexity, points, probability, signed } from './format.ts'
+import {
+  grouped,
+  millions,
+  percent,
+  percentExact,
+  percentInterval,
+  perplexity,
+  points,
+  probability,
+  signed,
+} from './format.ts'
 import { html } from './html.ts'
 import type { Html } from './html.ts'
 import { dot, legend } from './legend.ts'
@@ -23,20 +33,18 @@ export const comparisonSection = (comparisons: readonly Comparison[]): Html | un
     ? undefined
     : html`<section aria-labelledby="comparisons">
         <h2 id="comparisons">Every comparison made</h2>
-        <table role="table">
+        <table role="table" class="comparisons">
           <thead>
             <tr>
-              <th scope="col">Pair</th>
               <th scope="col">Measure</th>
               <th scope="col">Difference</th>
+              <th scope="col">95 % interval</th>
               <th scope="col">On</th>
               <th scope="col">Test</th>
               <th scope="col">Verdict</th>
             </tr>
           </thead>
-          <tbody>
-            ${comparisons.map(comparisonLine)}
-          </tbody>
+          ${groups(comparisons).map(comparisonGroup)}
         </table>
       </section>`
 
@@ -84,24 +92,39 @@ const scoreFigure = (rows: readonly ScoreRow[], marks: readonly Mark[]): Html =>
   const told = rows.map(({ cell: { label }, accNorm }) => `${label} ${accNorm ? percent(accNorm.value) : ''}`)
   const text = {
     id: 'chart-scores',
-    title: 'Share of questions answered right, with 95 % intervals',
-    description: [...told, ...marks.map(({ label, value }) => `${label} ${percent(value)}`)].join('; '),
+    title: 'Share of questions answered right, with 95\u00a0% intervals',
+    description: [...told, ...marks.map(({ label, value }) => `${label} ${percentExact(value)}`)].join('; '),
   }
   return html`<figure class="single">
     <h3>Questions answered right, acc_norm</h3>
     ${scoreChart(text, rows, marks)}
-    ${legend(marks.map(({ label, value, dash }) => ({ label: `${label}, ${percent(value)}`, colour: 'var(--quiet)', dash })))}
-    <figcaption>Points are shares of right answers, lines their 95 % intervals.</figcaption>
+    ${legend(marks.map(({ label, value, dash }) => ({ label: `${label}, ${percentExact(value)}`, colour: 'var(--quiet)', dash })))}
+    <figcaption>Points are shares of right answers, lines their 95 % intervals.</figcaption>
   </figure>`
 }
 
+const groups = (comparisons: readonly Comparison[]): readonly (readonly Comparison[])[] => {
+  const key = ({ a, b }: Comparison) => JSON.stringify([a, b])
+  return [...new Set(comparisons.map(key))].map((each) => comparisons.filter((one) => key(one) === each))
+}
+
+const comparisonGroup = (group: readonly Comparison[]): Html => {
+  const { a, b } = group[0]!
+  return html`<tbody>
+    <tr>
+      <th scope="rowgroup" colspan="6" class="pair">${dot(cell(a).colour)}${cell(a).label} against ${cell(b).words}</th>
+    </tr>
+    ${group.map(comparisonLine)}
+  </tbody>`
+}
+
 const comparisonLine = (comparison: Comparison): Html => {
-  const { a, b, measure, n, discordant, p, verdict } = comparison
+  const { measure, n, discordant, p, verdict } = comparison
   const asked = discordant === null ? `${grouped(n)} documents` : `${grouped(n)} items, ${grouped(discordant)} differ`
   return html`<tr role="row">
-    <th scope="row">${cell(a).label}<span class="model">against ${cell(b).words}</span></th>
     <td data-label="Measure">${measure === 'accNorm' ? 'acc_norm' : measure}</td>
-    <td data-label="Difference"><span>${difference(comparison)}${interval(bounds(comparison))}</span></td>
+    <td data-label="Difference">${difference(comparison)}</td>
+    <td data-label="95 % interval">${bounds(comparison) ?? '–'}</td>
     <td data-label="On">${asked}</td>
     <td data-label="Test">${p === null ? '–' : probability(p)}</td>
     <td data-label="Verdict">${verdict}</td>

@@ -29,6 +29,7 @@ p { margin: 0 0 1em; max-width: 66ch; text-wrap: pretty; }
 section { margin-top: clamp(3rem, 7vw, 5rem); }
 .verdict { margin: 0 0 1.75rem; max-width: 30ch; font: 400 clamp(1.8rem, 4.6vw, 3rem)/1.18 var(--serif); text-wrap: balance; }
 .evidence { margin: 0; padding: 0; list-style: none; max-width: 74ch; }
+.evidence b { font-weight: 600; }
 .evidence li { margin: 0 0 0.7em; padding-left: 1.1rem; border-left: 2px solid var(--rule-strong); }
 .quiet, figcaption, .interval { color: var(--quiet); }
 .small, figcaption { font-size: 0.9rem; line-height: 1.5; }
@@ -39,13 +40,17 @@ th, td { padding: 0.7rem 0 0.7rem 1.5rem; text-align: right; vertical-align: top
 th:first-child, td:first-child { padding-left: 0; text-align: left; }
 thead th { padding-top: 0; font-size: 0.85rem; font-weight: 500; color: var(--quiet); border-bottom-color: var(--rule-strong); }
 tbody th { font-weight: 600; }
-td.words { text-align: left; }
+tbody + tbody::before { content: ''; display: block; height: 1.75rem; }
+.pair { font-size: 0.95rem; }
+.comparisons td { padding-top: 0.45rem; padding-bottom: 0.45rem; }
 .interval, .model { display: block; font-size: 0.85rem; font-weight: 400; color: var(--quiet); white-space: nowrap; }
 .model { white-space: normal; }
 .dot { display: inline-block; width: 0.62em; height: 0.62em; margin-right: 0.55em; border-radius: 50%; background: var(--c); }
 
 figure { margin: 0; min-width: 0; }
-.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 25rem), 1fr)); gap: 3rem 3.5rem; }
+.figures figure { max-width: 27rem; }
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 19rem), 1fr)); gap: 3rem; }
+.figures figure { display: grid; grid-row: span 4; grid-template-rows: subgrid; gap: 0; align-content: start; }
 .single { max-width: 44rem; margin-top: 3rem; }
 .chart { margin: 0.5rem 0; }
 .chart svg { display: block; width: 100%; height: auto; font-family: var(--sans); font-variant-numeric: tabular-nums; }
@@ -82,7 +87,7 @@ footer { padding-bottom: 4rem; }
   tbody th { margin-bottom: 0.4rem; }
   td, td:first-child { display: flex; justify-content: space-between; gap: 1rem; text-align: right; padding: 0.12rem 0; }
   td::before { content: attr(data-label); color: var(--quiet); text-align: left; }
-  td .interval { display: block; }
+  .comparisons td { padding-top: 0.12rem; padding-bottom: 0.12rem; }
 }
 @media print {
   :root {

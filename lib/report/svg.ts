@@ -3,16 +3,18 @@ import { GridComponent, MarkLineComponent } from 'echarts/components'
 import { init, use } from 'echarts/core'
 import type { EChartsCoreOption } from 'echarts/core'
 import { SVGRenderer } from 'echarts/renderers'
-import { escape, html, raw } from './html.ts'
+import { escape, raw } from './html.ts'
 import type { Html } from './html.ts'
 
 use([CustomChart, LineChart, GridComponent, MarkLineComponent, SVGRenderer])
 
-/** A chart in two shapes: type that is legible on a desk is not on a phone, where the page shows the narrow one. */
-const SHAPES = [
-  { name: 'wide', width: 560, height: 290 },
-  { name: 'narrow', width: 340, height: 250 },
-] as const
+/** A chart's size in CSS pixels, at which its type is as large as the page's small print. */
+export interface Shape {
+  /** A class: the page's style says where this shape is shown. */
+  readonly name: string
+  readonly width: number
+  readonly height: number
+}
 
 export interface ChartText {
   /** Unique in the page. */
@@ -22,18 +24,16 @@ export interface ChartText {
   readonly description: string
 }
 
-/** Draws `option` for each width. Colours are CSS variables of the page, so that one drawing serves light, dark, print. */
-export const drawChart = (text: ChartText, option: EChartsCoreOption): Html =>
-  html`${SHAPES.map(({ name, width, height }) => {
-    const id = `${text.id}-${name}`
-    const chart = init(null, null, { renderer: 'svg', ssr: true, width, height })
-    try {
-      chart.setOption({ animation: false, textStyle: { fontFamily: 'inherit', fontSize: 12 }, ...option })
-      return raw(`<div class="chart ${name}">${mend(chart.renderToSVGString(), id, text)}</div>`)
-    } finally {
-      chart.dispose()
-    }
-  })}`
+/** Draws one shape. Colours are CSS variables of the page, so that one drawing serves light, dark and print. */
+export const drawChart = (text: ChartText, { name, width, height }: Shape, option: EChartsCoreOption): Html => {
+  const chart = init(null, null, { renderer: 'svg', ssr: true, width, height })
+  try {
+    chart.setOption({ animation: false, textStyle: { fontFamily: 'inherit', fontSize: 12 }, ...option })
+    return raw(`<div class="chart ${name}">${mend(chart.renderToSVGString(), `${text.id}-${name}`, text)}</div>`)
+  } finally {
+    chart.dispose()
+  }
+}
 
 /**
  * Makes echarts' drawing fit for a page: a name and a description for screen readers, ids of its own (echarts counts them

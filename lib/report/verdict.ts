@@ -1,6 +1,7 @@
 import { cell } from './cells.ts'
 import type { Comparison, Verdict } from './compare.ts'
-import { grouped, perplexity, points, probability, signed } from './format.ts'
+import { grouped, percent, perplexity, points, probability, signed } from './format.ts'
+import type { Interval } from './statistics.ts'
 import type { ScoreRow } from './table.ts'
 
 /** The words at the head of the page, from the verdicts of the first pair: on the items, then on the perplexity. */
@@ -34,54 +35,60 @@ const nextSentence = ({ verdict }: Comparison): string => {
   return sentences[verdict]
 }
 
-/** What stands behind the headline: one sentence a comparison, numbers and verdict by rule. */
-export const evidence = (comparisons: readonly Comparison[], rows: readonly ScoreRow[]): readonly string[] => {
+export interface Evidence {
+  readonly against: string
+  readonly sentences: string
+}
+
+/** What stands behind the headline, an opponent of the student each: numbers and verdicts by rule. */
+export const evidence = (comparisons: readonly Comparison[], rows: readonly ScoreRow[]): readonly Evidence[] => {
   const told = comparisons.filter(({ a, measure }) => a === 'student' && measure !== 'acc')
-  return [...told.map((comparison) => sentence(comparison, rows)), ...caution(comparisons)]
+  return [...new Set(told.map(({ b }) => b))].map((b) => ({
+    against: `Against ${cell(b).words}.`,
+    sentences: [
+      ...told.filter((comparison) => comparison.b === b).map((comparison) => sentence(comparison, rows)),
+      ...(b === 'control' ? caution(comparisons) : []),
+    ].join(' '),
+  }))
 }
 
-const sentence = (comparison: Comparison, rows: readonly ScoreRow[]): string => {
-  const against = `Against ${cell(comparison.b).words}`
-  return comparison.measure === 'perplexity'
-    ? `${against}: perplexity ${perplexitySentence(comparison, rows)}`
-    : `${against}: ${itemSentence(comparison, rows)}`
+const sentence = (comparison: Comparison, rows: readonly ScoreRow[]): string =>
+  comparison.measure === 'perplexity' ? perplexitySentence(comparison, rows) : itemSentence(comparison, rows)
+
+const itemSentence = (comparison: Comparison, rows: readonly ScoreRow[]): string => {
+  const { a, b, n, p, difference, interval, detectable, verdict } = comparison
+  const share = (name: string) => percent(rowOf(rows, name).accNorm?.value ?? NaN)
+  const test = `${points(difference)} points${tested(p, interval, points)}`
+  const told = `${share(a)} and ${share(b)} of ${grouped(n)} questions right (${test}): ${verdict}.`
+  if (verdict !== 'no difference shown' || detectable === null) return told
+  const least = (100 * detectable).toFixed(1)
+  return `${told} With so many questions a true difference below ${least} points would often be missed.`
 }
 
-const itemSentence = (
-  { a, b, n, p, difference, interval, detectable, verdict }: Comparison,
-  rows: readonly ScoreRow[],
-) => {
-  const share = (name: string) => (100 * (rowOf(rows, name).accNorm?.value ?? NaN)).toFixed(1)
-  const test = `${points(difference)} points, 95\u00a0% interval ${points(interval?.low ?? NaN)} to ${points(interval?.high ?? NaN)}, ${probability(p ?? NaN)}`
-  const sentence = `${share(a)}\u00a0% of ${grouped(n)} questions right and ${share(b)}\u00a0% (${test}): ${verdict}.`
-  if (verdict !== 'no difference shown' || detectable === null) return sentence
-  return `${sentence} With so many questions a true difference below ${(100 * detectable).toFixed(1)} points would often be missed.`
+const perplexitySentence = (comparison: Comparison, rows: readonly ScoreRow[]): string => {
+  const { a, b, p, difference, interval, verdict } = comparison
+  const values = `Perplexity ${perplexity(rowOf(rows, a).perplexity)} and ${perplexity(rowOf(rows, b).perplexity)}`
+  if (p === null) return `${values} (${signed(difference, 2)}): too few documents for a test.`
+  const test = tested(p, interval, (value) => signed(value, 2))
+  return `${values} (${signed(difference, 2)}${test}): ${verdict}.`
 }
 
-const perplexitySentence = (
-  { a, b, n, p, difference, interval, verdict }: Comparison,
-  rows: readonly ScoreRow[],
-): string => {
-  const values = `${perplexity(rowOf(rows, a).perplexity)} and ${perplexity(rowOf(rows, b).perplexity)}`
-  if (interval === null || p === null) return `${values} (${signed(difference, 2)}; too few documents for a test).`
-  const bounds = `${signed(interval.low, 2)} to ${signed(interval.high, 2)}`
-  return `${values} (${signed(difference, 2)}, 95\u00a0% interval ${bounds}, ${probability(p)}, ${grouped(n)} documents): ${verdict}.`
-}
+const tested = (p: number | null, interval: Interval | null, show: (value: number) => string): string =>
+  p === null || interval === null
+    ? ''
+    : `, 95\u00a0% interval ${show(interval.low)} to ${show(interval.high)}, ${probability(p)}`
 
 /** A student that leads only because its control fell back must not be told as a gain over where it began. */
 const caution = (comparisons: readonly Comparison[]): readonly string[] => {
   const verdict = (a: string, b: string, measure: string) =>
     comparisons.find((c) => c.a === a && c.b === b && c.measure === measure)?.verdict
-  return (['accNorm', 'perplexity'] as const).flatMap((measure) => {
-    const led =
-      verdict('student', 'control', measure) === 'better' && verdict('control', 'baseline', measure) === 'worse'
-    const on = measure === 'accNorm' ? 'on the questions' : 'in perplexity'
-    return led
-      ? [
-          `The control itself ended worse than the untouched student ${on}, so part of the distance to it is its own loss.`,
-        ]
-      : []
-  })
+  const fell = (['accNorm', 'perplexity'] as const).filter(
+    (measure) =>
+      verdict('student', 'control', measure) === 'better' && verdict('control', 'baseline', measure) === 'worse',
+  )
+  if (fell.length === 0) return []
+  const where = fell.map((measure) => (measure === 'accNorm' ? 'on the questions' : 'in perplexity')).join(' and ')
+  return [`The control itself ended worse than the untouched student ${where}: part of this distance is its own loss.`]
 }
 
 const rowOf = (rows: readonly ScoreRow[], name: string): ScoreRow => rows.find((row) => row.cell.name === name)!

@@ -23,7 +23,10 @@ export const makeScores = (options: {
       ...(documents.length === 0 ? {} : { documents }),
     },
     items: options.right && makeItems(options.right),
-    samples: PROMPTS.map((prompt) => ({ prompt, continuation: options.continuation ?? ' the kitchen. Anna took the lamp.' })),
+    samples: PROMPTS.map((prompt) => ({
+      prompt,
+      continuation: options.continuation ?? ' the kitchen. Anna took the lamp.',
+    })),
   }
 }
 
@@ -52,7 +55,8 @@ export const losses = (count: number, centre: number, salt = 1): readonly number
   Array.from({ length: count }, (_, i) => centre + 0.3 * (spread(i, 7) - 0.5) + 0.1 * (spread(i, salt) - 0.5))
 
 /** A number in [0, 1) that looks drawn. */
-const spread = (i: number, salt: number): number => (Math.abs(Math.sin((i + 1) * 12.9898 + salt * 78.233)) * 43758.5453) % 1
+const spread = (i: number, salt: number): number =>
+  (Math.abs(Math.sin((i + 1) * 12.9898 + salt * 78.233)) * 43758.5453) % 1
 
 export const makeCurve = (steps: number, from: number, to: number, distilled: boolean): readonly CurvePoint[] =>
   Array.from({ length: steps }, (_, i) => {

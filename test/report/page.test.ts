@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import type { Models } from '../../lib/report/compare.ts'
+import { makeReport } from '../../lib/report/page.ts'
+import type { ReportOptions } from '../../lib/report/page.ts'
+import { answers, losses, makeCurve, makeScores } from './models.ts'
+
+const options: ReportOptions = {
+  title: 'A small model taught by a big one',
+  notes: ['Half of the statements are wrong.'],
+  parameters: { seed: 7, distill: { temperature: 2, rate: { peak: 0.002 } } },
+  baselineLine: { label: 'GPT-2 124M, published', value: 0.2955 },
+}
+
+const clear: Models = {
+  student: makeScores({ right: answers(600, 0.5, 4), documents: losses(40, 1.2, 2) }),
+  control: makeScores({ right: answers(600, 0.3, 3), documents: losses(40, 1.9, 3) }),
+  baseline: makeScores({ right: answers(600, 0.4, 2), documents: losses(40, 1.5, 4) }),
+  teacher: makeScores({ right: answers(600, 0.9, 1), documents: losses(40, 0.9, 1) }),
+}
+const curves = { student: makeCurve(500, 5, 1, true), control: makeCurve(500, 5, 2, false) }
+
+/** Models between which no test finds anything. */
+const alike: Models = {
+  student: makeScores({ right: answers(200, 0.4, 4), documents: losses(40, 1.5, 2) }),
+  control: makeScores({ right: answers(200, 0.39, 3), documents: losses(40, 1.5, 3) }),
+  baseline: makeScores({ right: answers(200, 0.4, 2), documents: losses(40, 1.5, 4) }),
+}
+
+const sides = /\b(?:better|worse)\b/gi
+
+describe('the words of the page', () => {
+  it('never name a side where no test allows it', () => {
+    const { page, metrics } = makeReport(alike, curves, options)
+    const verdicts = (metrics['comparisons'] as { verdict: string }[]).map((comparison) => comparison.verdict)
+    assert.deepEqual([...new Set(verdicts)], ['no difference shown'])
+    assert.deepEqual(page.match(sides), null)
+    assert.match(page, /On the questions, no difference shown between the distilled student and the control/)
+    assert.match(page, /would often be missed/)
+  })
+
+  it('never name a side without enough documents for a test', () => {
+    const few: Models = {
+      student: makeScores({ right: null, documents: losses(5, 1) }),
+      control: makeScores({ right: null, documents: losses(5, 2) }),
+    }
+    const { page } = makeReport(few, {}, options)
+    assert.deepEqual(page.match(sides), null)
+    assert.match(page, /too few documents for a test/)
+  })
+
+  it('name it where the test does', () => {
+    const { page } = makeReport(clear, curves, options)
+    assert.match(page, /The distilled student answers better than the control trained without the teacher\./)
+  })
+
+  it('say so when the student fell back', () => {
+    const swapped: Models = { student: clear['control']!, control: clear['student']! }
+    assert.match(makeReport(swapped, {}, options).page, /The distilled student answers worse than the control/)
+  })
+
+  it('warn where the distance to the control is partly its own loss', () => {
+    assert.match(makeReport(clear, curves, options).page, /The control itself ended worse than the untouched student/)
+    const steady = { ...clear, baseline: makeScores({ right: answers(600, 0.3, 3), documents: losses(40, 1.9, 3) }) }
+    assert.doesNotMatch(makeReport(steady, curves, options).page, /The control itself ended/)
+  })
+
+  it('do not compare perplexities over different tokens', () => {
+    const other: Models = {
+      ...clear,
+      control: makeScores({ right: answers(600, 0.3, 3), documents: losses(41, 1.9, 3) }),
+    }
+    const { page, metrics } = makeReport(other, {}, options)
+    const compared = metrics['comparisons'] as { a: string; b: string; measure: string }[]
+    assert.ok(!compared.some(({ a, b, measure }) => a === 'student' && b === 'control' && measure === 'perplexity'))
+    assert.match(page, /they must not be compared, and are not/)
+  })
+})
+
+describe('the page', () => {
+  const { page, metrics } = makeReport(clear, curves, options)
+
+  it('is the same bytes whatever was drawn before: a pure function of its inputs', () => {
+    assert.equal(makeReport(clear, curves, options).page, page)
+  })
+
+  it('needs no network and no script', () => {
+    assert.deepEqual(page.match(/<script|<link|<iframe|<img|@import|url\((?!#)|\bsrc=|\bhref=|https?:/gi), null)
+    assert.match(page, /default-src 'none'/)
+  })
+
+  it('draws in colours of the page, so that it can be read in light, in dark and printed', () => {
+    const drawn = page.match(/<svg.*?<\/svg>/gs) ?? []
+    assert.ok(drawn.length >= 5)
+    for (const svg of drawn)
+      assert.deepEqual(svg.replace(/<clipPath.*?<\/clipPath>/gs, '').match(/#[0-9a-f]{3,6}\b|rgba?\(/gi), null)
+  })
+
+  it('names and describes every chart', () => {
+    const charts = page.match(/<svg[^>]*role="img".*?<\/svg>/gs) ?? []
+    assert.equal(charts.length, 5) // scores twice (one is shown), validation, loss, distance
+    for (const chart of charts) {
+      const [, title, description] = /aria-labelledby="(\S+) (\S+)"/.exec(chart)!
+      assert.match(chart, new RegExp(`<title id="${title}">.+</title><desc id="${description}">.+</desc>`))
+    }
+    const ids = [...page.matchAll(/ id="([^"]+)"/g)].map((match) => match[1])
+    assert.equal(new Set(ids).size, ids.length, 'an id stands twice')
+  })
+
+  it('shows chance, the published score, the parameters and five prompts by four models', () => {
+    for (const shown of [
+      'Guessing, 25\u00a0%',
+      'GPT-2 124M, published, 29.55\u00a0%',
+      'rate.peak',
+      'Half of the statements',
+    ]) {
+      assert.ok(page.includes(shown), shown)
+    }
+    assert.equal(page.match(/<article class="prompt">/g)?.length, 5)
+    assert.equal(page.match(/<h4 /g)?.length, 20)
+  })
+
+  it('escapes what models, prompts and parameters contain', () => {
+    const evil = '<script>alert("1")</script>&'
+    const models = { student: makeScores({ model: evil, right: answers(8, 0.5), continuation: evil }) }
+    const all = {
+      ...options,
+      title: evil,
+      notes: [evil],
+      parameters: { [evil]: evil },
+      baselineLine: { label: evil, value: 0.3 },
+    }
+    const { page: escaped } = makeReport(models, { [evil]: makeCurve(100, 2, 1, true) }, all)
+    assert.ok(!escaped.includes('<script'))
+    assert.ok(escaped.includes('&#60;script&#62;alert(&#34;1&#34;)'))
+  })
+
+  it('gives metrics by cell, with every comparison', () => {
+    assert.deepEqual(Object.keys(metrics['perplexity'] as object), ['teacher', 'baseline', 'control', 'student'])
+    assert.deepEqual(Object.keys(metrics['accNorm'] as object), ['teacher', 'baseline', 'control', 'student'])
+    const first = (metrics['comparisons'] as Record<string, unknown>[])[0]!
+    assert.deepEqual([first['a'], first['b'], first['measure'], first['n']], ['student', 'control', 'accNorm', 600])
+    assert.deepEqual(JSON.parse(JSON.stringify(metrics)), metrics)
+  })
+
+  it('refuses models that were not scored on the same items', () => {
+    const other = { ...clear, control: makeScores({ right: answers(599, 0.3), documents: losses(40, 1.9, 3) }) }
+    assert.throws(() => makeReport(other, {}, options), { code: 'SCORES_ITEMS_DIFFER' })
+  })
+})

@@ -1,0 +1,85 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Failure } from '../util/failure.ts'
+import { err, ok } from '../util/result.ts'
+import type { Result } from '../util/result.ts'
+import { digestOf } from './canonical.ts'
+import type { Digest } from './canonical.ts'
+import { readJson, writeAtomic } from './files.ts'
+import type { DynamicImports } from './bundle-build.ts'
+import { packageClosure } from './packages.ts'
+import type { Project } from './project.ts'
+import type { StatCache } from './stat-cache.ts'
+
+/** The code of a stage as it is hashed and as it is run. */
+export type Bundle = {
+  /** sha256 of the bytes: the code digest. */
+  readonly digest: Digest
+  /** Absolute path of `<digest>.mjs`, where its packages resolve. */
+  readonly file: string
+  /** Digests of its worker threads' bundles, which lie beside it; their names stand in its bytes. */
+  readonly workers: readonly Digest[]
+  /** Source files by path relative to the project, with their digests: what to look at when the code changed. */
+  readonly sources: Readonly<Record<string, Digest>>
+  /** See `packageClosure`. */
+  readonly packages: Readonly<Record<string, string>>
+}
+
+/** Raised when the options of the bundling change; esbuild's own version is pinned exactly in package.json. */
+const BUNDLING = 1
+
+/**
+ * Bundles a module with all project code it imports, packages left external. Where no source has changed since the
+ * last time, that bundle is taken and esbuild is not loaded.
+ */
+export async function bundle(
+  entry: string,
+  project: Project,
+  stats: StatCache,
+  dynamicImports: DynamicImports = 'refuse',
+): Promise<Result<Bundle, Failure>> {
+  const memo = join(project.cache, 'bundles', `${digestOf(['bundle', BUNDLING, entry])}.json`)
+  const known = remembered(memo, project, stats)
+  if (known !== undefined) return ok(known)
+  const { build } = await import('./bundle-build.ts')
+  const built = await build(entry, project.folder, dynamicImports)
+  if (!built.ok) return built
+  const { code, workers, sources, imports } = built.value
+  for (const { digest, bytes } of [...workers, code]) writeBundle(project, digest, bytes)
+  const packages = packageClosure(project.folder, imports)
+  if (!packages.ok) return err(packages.error)
+  const lock = lockDigest(project, stats)
+  const digests = Object.fromEntries(sources.map((source) => [source.path, source.digest]))
+  const record = {
+    digest: code.digest,
+    workers: workers.map((w) => w.digest),
+    sources: digests,
+    packages: packages.value,
+  }
+  writeAtomic(memo, JSON.stringify({ ...record, lock }), false)
+  return ok({ ...record, file: bundleFile(project, code.digest) })
+}
+
+export const bundleFile = (project: Project, digest: Digest): string => join(project.cache, `${digest}.mjs`)
+
+/** The last bundling of this entry, if every source, the lockfile and the bundles are as they were. */
+function remembered(memo: string, project: Project, stats: StatCache): Bundle | undefined {
+  const record = readJson(memo) as unknown as (Omit<Bundle, 'file'> & { readonly lock: Digest | null }) | undefined
+  if (record === undefined || record.lock !== lockDigest(project, stats)) return undefined
+  const { lock: _lock, ...rest } = record
+  for (const [path, digest] of Object.entries(record.sources)) {
+    if (stats.file(join(project.folder, path)) !== digest) return undefined
+  }
+  for (const digest of [record.digest, ...record.workers]) {
+    if (stats.file(bundleFile(project, digest)) !== digest) return undefined
+  }
+  return { ...rest, file: bundleFile(project, record.digest) }
+}
+
+const lockDigest = (project: Project, stats: StatCache): Digest | null =>
+  stats.file(join(project.folder, 'package-lock.json')) ?? null
+
+function writeBundle(project: Project, digest: Digest, bytes: Uint8Array): void {
+  const file = bundleFile(project, digest)
+  if (!existsSync(file)) return writeAtomic(file, bytes, false)
+}

@@ -1,0 +1,99 @@
+import type { Place } from '../util/failure.ts'
+import type { Json, JsonObject } from '../util/json.ts'
+import { canonical } from './canonical.ts'
+import { placeOf } from './check-module.ts'
+import type { Digest } from './canonical.ts'
+import type { InputIdentity } from './key.ts'
+import type { Manifest } from './manifest.ts'
+import type { Stage } from './pipeline.ts'
+import type { PartialRecord } from './prepare.ts'
+
+/** One difference between what a result was made from and what it would be made from now. */
+export interface Change {
+  /** `distill.temperature`, a source file, `in.corpus`, `package yaml`, `env.SEED`. */
+  readonly field: string
+  /** For people: JSON, or the first digits of a digest; `(none)` where there was nothing. */
+  readonly from: string
+  readonly to: string
+  readonly place?: Place
+}
+
+/** Differences field by field, inputs that are not known yet left out. Empty: only what is unknown can differ. */
+export function changesSince(
+  stage: Stage,
+  record: PartialRecord,
+  sources: Readonly<Record<string, Digest>>,
+  before: Manifest,
+): Change[] {
+  const { record: old } = before
+  return [
+    ...changed('key format', old.schema, record.schema),
+    ...codeChanges(old.code, record.code, before.sources, sources),
+    ...parameterChanges(stage, [], old.with, record.with),
+    ...inputChanges(stage, old.in, record.in),
+    ...keys(old.out, record.out).flatMap((name) => changed(`out.${name}`, old.out[name], record.out[name])),
+    ...keys(old.env, record.env).flatMap((name) =>
+      changed(`env.${name}`, short(old.env[name]), short(record.env[name])),
+    ),
+    ...keys(old.packages, record.packages).flatMap((name) =>
+      changed(`package ${name}`, old.packages[name], record.packages[name]),
+    ),
+  ]
+}
+
+function codeChanges(
+  from: Digest,
+  to: Digest,
+  before: Readonly<Record<string, Digest>>,
+  now: Readonly<Record<string, Digest>>,
+): Change[] {
+  if (from === to) return []
+  const files = keys(before, now).flatMap((file) => changed(file, short(before[file]), short(now[file])))
+  return files.length > 0 ? files : changed('code', short(from), short(to))
+}
+
+function parameterChanges(
+  stage: Stage,
+  path: readonly string[],
+  from: Json | undefined,
+  to: Json | undefined,
+): Change[] {
+  if (isObject(from) && isObject(to)) {
+    return keys(from, to).flatMap((key) => parameterChanges(stage, [...path, key], from[key], to[key]))
+  }
+  return changed([stage.name, ...path].join('.'), from, to, placeOf(stage, ['with', ...path].join('.')))
+}
+
+function inputChanges(
+  stage: Stage,
+  from: Readonly<Record<string, InputIdentity>>,
+  to: Readonly<Record<string, InputIdentity | null>>,
+): Change[] {
+  return keys(from, to).flatMap((name) => {
+    const [old, now] = [from[name], to[name]]
+    if (now === null) return []
+    return changed(`in.${name}`, inputText(old), inputText(now), placeOf(stage, `in.${name}`))
+  })
+}
+
+function inputText(input: InputIdentity | undefined): Json | undefined {
+  if (input === undefined) return undefined
+  if ('content' in input) return short(input.content)
+  if ('text' in input) return input.text
+  return Object.fromEntries(Object.entries(input.cells).map(([cell, digest]) => [cell, short(digest) ?? null]))
+}
+
+const changed = (field: string, from: Json | undefined, to: Json | undefined, place?: Place): Change[] =>
+  same(from, to) ? [] : [{ field, from: show(from), to: show(to), ...(place === undefined ? {} : { place }) }]
+
+const same = (a: Json | undefined, b: Json | undefined): boolean =>
+  a === undefined || b === undefined ? a === b : canonical(a) === canonical(b)
+
+const show = (value: Json | undefined): string => (value === undefined ? '(none)' : JSON.stringify(value))
+
+const short = (digest: Digest | null | undefined): string | undefined => digest?.slice(0, 12)
+
+const isObject = (value: Json | undefined): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+const keys = (a: object, b: object): string[] => [...new Set([...Object.keys(a), ...Object.keys(b)])].sort()

@@ -1,0 +1,131 @@
+import { join } from 'node:path'
+import type { ErrorObject } from 'ajv'
+import { Failure } from '../util/failure.ts'
+import type { Place } from '../util/failure.ts'
+import type { JsonObject } from '../util/json.ts'
+import { err, ok } from '../util/result.ts'
+import type { Result } from '../util/result.ts'
+import { digestOf } from './canonical.ts'
+import type { Digest } from './canonical.ts'
+import type { Description } from './describe.ts'
+import { readJson, writeAtomic } from './files.ts'
+import type { Stage } from './pipeline.ts'
+import type { Project } from './project.ts'
+
+/** Holds a stage's `in` and `out` against what its module declares. */
+export function checkNames(stage: Stage, file: string, description: Description): Failure[] {
+  if ('error' in description) {
+    const what = `The module "${file}" of stage "${stage.id}" cannot be loaded: ${description.error}`
+    return [new Failure('MODULE_BROKEN', what, { place: stage.place })]
+  }
+  return [...checkInputs(stage, description.in), ...checkOutputs(stage, description.out)]
+}
+
+function checkInputs(stage: Stage, declared: readonly string[]): Failure[] {
+  const failures: Failure[] = []
+  const names = new Map(declared.map((text) => [text.replace(/(\?|\{\})$/, ''), text]))
+  for (const [name, text] of names) {
+    const input = stage.in[name]
+    if (input === undefined) {
+      if (!text.endsWith('?'))
+        failures.push(fail(stage, `in`, 'INPUT_ABSENT', `Stage "${stage.id}" needs the input "${name}".`))
+    } else if ((input.kind === 'gather') !== text.endsWith('{}')) {
+      const expected = text.endsWith('{}') ? 'all cells of a matrix' : 'one path'
+      failures.push(
+        fail(stage, `in.${name}`, 'INPUT_SHAPE', `The input "${name}" of stage "${stage.id}" takes ${expected}.`),
+      )
+    }
+  }
+  for (const name of Object.keys(stage.in)) {
+    if (!names.has(name))
+      failures.push(fail(stage, `in.${name}`, 'INPUT_UNKNOWN', unknown(stage, 'input', name, [...names.keys()])))
+  }
+  return failures
+}
+
+function checkOutputs(stage: Stage, declared: readonly string[]): Failure[] {
+  const missing = declared.filter((name) => !Object.hasOwn(stage.out, name))
+  const surplus = Object.keys(stage.out).filter((name) => !declared.includes(name))
+  return [
+    ...missing.map((name) =>
+      fail(stage, 'out', 'OUTPUT_ABSENT', `Stage "${stage.id}" makes the output "${name}": add it to \`out\`.`),
+    ),
+    ...surplus.map((name) => fail(stage, `out.${name}`, 'OUTPUT_UNKNOWN', unknown(stage, 'output', name, declared))),
+  ]
+}
+
+const unknown = (stage: Stage, what: string, name: string, known: readonly string[]): string =>
+  `The module of stage "${stage.id}" has no ${what} "${name}"; it has ${known.map((one) => `"${one}"`).join(', ') || 'none'}.`
+
+const fail = (stage: Stage, path: string, code: string, message: string): Failure =>
+  new Failure(code, message, { place: placeOf(stage, path) })
+
+/** Where a value was written, else where the nearest thing around it was. */
+export function placeOf(stage: Stage, path: string): Place {
+  for (let at = path; at !== ''; at = at.slice(0, Math.max(0, at.lastIndexOf('.')))) {
+    const place = stage.places[at]
+    if (place !== undefined) return place
+  }
+  return stage.place
+}
+
+/** Validates `with` by the module's schema and fills in its defaults. An answer is kept: ajv takes 70 ms to load and compile. */
+export async function fillParameters(
+  stage: Stage,
+  code: Digest,
+  schema: JsonObject,
+  project: Project,
+): Promise<Result<JsonObject, Failure[]>> {
+  const memo = join(project.cache, 'filled', `${digestOf(['filled', code, stage.with])}.json`)
+  const known = readJson(memo)
+  if (known !== undefined) return ok(known as JsonObject)
+  const { Ajv } = await import('ajv')
+  const validate = new Ajv({ allErrors: true, useDefaults: true, strict: false, allowUnionTypes: true }).compile(
+    closed(schema),
+  )
+  const filled = structuredClone(stage.with)
+  if (!validate(filled)) return err((validate.errors ?? []).map((error) => parameterFailure(stage, error, schema)))
+  writeAtomic(memo, JSON.stringify(filled), false)
+  return ok(filled)
+}
+
+/** A parameter that the module does not know is a mistake, also where its author did not say so. */
+const closed = (schema: JsonObject): JsonObject => ({
+  type: 'object',
+  ...schema,
+  ...('properties' in schema && !('additionalProperties' in schema) ? { additionalProperties: false } : {}),
+})
+
+function parameterFailure(stage: Stage, error: ErrorObject, schema: JsonObject): Failure {
+  const path = error.instancePath.split('/').slice(1).map(unescapePointer)
+  if (error.keyword === 'additionalProperties') {
+    const { additionalProperty: name } = error.params as { additionalProperty: string }
+    const message = unknownParameter(stage, [...path, name], path.length === 0 ? schema : {})
+    return fail(stage, ['with', ...path, name].join('.'), 'PARAMETER_UNKNOWN', message)
+  }
+  const name = path.join('.') || 'with'
+  const found = JSON.stringify(valueAt(stage.with, path)) ?? 'nothing'
+  const allowed =
+    error.keyword === 'enum' ? `: ${JSON.stringify((error.params as { allowedValues: unknown }).allowedValues)}` : ''
+  const code = error.keyword === 'required' ? 'PARAMETER_ABSENT' : 'PARAMETER_INVALID'
+  return fail(
+    stage,
+    ['with', ...path].join('.'),
+    code,
+    `Stage "${stage.id}": "${name}" ${error.message ?? 'is wrong'}${allowed}; found ${found}.`,
+  )
+}
+
+function unknownParameter(stage: Stage, path: readonly string[], schema: JsonObject): string {
+  const known = Object.keys((schema.properties ?? {}) as JsonObject)
+  const has = known.length === 0 ? '' : `; it has ${known.map((one) => `"${one}"`).join(', ')}`
+  return `The module of stage "${stage.id}" has no parameter "${path.join('.')}"${has}.`
+}
+
+const unescapePointer = (part: string): string => part.replaceAll('~1', '/').replaceAll('~0', '~')
+
+const valueAt = (value: unknown, path: readonly string[]): unknown =>
+  path.reduce<unknown>(
+    (at, key) => (typeof at === 'object' && at !== null ? (at as Record<string, unknown>)[key] : undefined),
+    value,
+  )

@@ -1,0 +1,283 @@
+import { existsSync, writeFileSync } from 'node:fs'
+import { arch, cpus, platform, release } from 'node:os'
+import { join } from 'node:path'
+import { Failure } from '../util/failure.ts'
+import { runChild } from './child.ts'
+import type { ChildEnd } from './child.ts'
+import type { Digest } from './canonical.ts'
+import type { Event, Outcome } from './event.ts'
+import { hostBundle } from './host-bundle.ts'
+import type { Message } from './host-protocol.ts'
+import { changedInput } from './stage-inputs.ts'
+import { childEnvironment, jobOf } from './job.ts'
+import { keyOf } from './key.ts'
+import type { KeyRecord } from './key.ts'
+import { link } from './link.ts'
+import { acquire } from './lock.ts'
+import type { Lock } from './lock.ts'
+import { LOG, readManifest } from './manifest.ts'
+import type { Manifest } from './manifest.ts'
+import type { Stage } from './pipeline.ts'
+import type { Prepared, Settled } from './prepare.ts'
+import type { Grant } from './resources.ts'
+import { storeFailure } from './store.ts'
+import type { Work } from './store.ts'
+
+/** What the stages of one run share. */
+export interface Execution {
+  readonly prepared: Prepared
+  readonly engine: string
+  readonly graceSeconds: number
+  readonly signal: AbortSignal
+  readonly kill: AbortSignal
+  readonly emit: (event: Event) => void
+  readonly settled: ReadonlyMap<string, Settled>
+}
+
+export interface StageTask {
+  readonly stage: Stage
+  readonly record: KeyRecord
+  readonly reason: string
+  /** Run although the result is there, and compare. */
+  readonly force: boolean
+  readonly grant: Grant
+}
+
+export type StageEnd =
+  | { readonly outcome: Exclude<Outcome, 'failed' | 'skipped'>; readonly key: Digest; readonly manifest: Manifest }
+  | { readonly outcome: 'failed'; readonly key: Digest; readonly failure: Failure; readonly log: string | null }
+
+/** Gives a stage its result: one that is there by now, or one that it makes. Never throws what the world can cause. */
+export async function executeStage(run: Execution, task: StageTask): Promise<StageEnd> {
+  const key = keyOf(task.record)
+  const { store } = run.prepared
+  let lock: Lock | undefined
+  try {
+    lock = await acquire(store.stageFolder(task.stage.name), key, run.signal, (holder) =>
+      notice(run, task, 'LOCK_WAIT', `"${task.stage.id}" waits for ${holder}, which makes the same result.`),
+    )
+    return (await share(run, task, key)) ?? (await make(run, task, key, lock))
+  } catch (error) {
+    if (run.signal.aborted) return { outcome: 'failed', key, failure: cancelled(task.stage), log: null }
+    return { outcome: 'failed', key, failure: storeFailure(error, `stage "${task.stage.id}" was prepared`), log: null }
+  } finally {
+    lock?.release()
+  }
+}
+
+/** Takes the result that is there, if it is whole; moves a damaged one out of the way. */
+async function share(run: Execution, task: StageTask, key: Digest): Promise<StageEnd | undefined> {
+  const { stage } = task
+  const { store } = run.prepared
+  const found = await store.find(stage.name, key)
+  if (found.state === 'damaged') {
+    const aside = store.retire(stage.name, key)
+    notice(
+      run,
+      task,
+      'RESULT_DAMAGED',
+      `The result of "${stage.id}" was damaged: ${found.what}. It was moved to "${aside}" and is made anew.`,
+    )
+  }
+  if (found.state !== 'whole' || task.force || Object.keys(stage.out).length === 0) return undefined
+  return { outcome: publishLink(run, task, key) ? 'restored' : 'fresh', key, manifest: found.manifest }
+}
+
+/** Points the user's link at the result; false if it did already. */
+export function publishLink(run: Execution, task: Pick<StageTask, 'stage'>, key: Digest): boolean {
+  const { artifacts, store } = run.prepared
+  const { moved, aside } = link(artifacts, task.stage, store.folder(task.stage.name, key))
+  for (const path of aside) {
+    notice(
+      run,
+      task,
+      'MOVED_ASIDE',
+      `What stood in the place of "${task.stage.id}" in artifacts is not the pipeline's; it was moved to "${path}".`,
+    )
+  }
+  return moved
+}
+
+async function make(run: Execution, task: StageTask, key: Digest, lock: Lock): Promise<StageEnd> {
+  const { stage } = task
+  const { store } = run.prepared
+  const before = await changedInput(run.prepared, stage, run.settled)
+  if (before !== undefined) return { outcome: 'failed', key, failure: before, log: null }
+  const work = store.begin(stage.name, key)
+  const log = join(work.result, LOG)
+  try {
+    const started = performance.now()
+    const device = await runStage(run, task, key, lock, work)
+    const during = await changedInput(run.prepared, stage, run.settled)
+    if (during !== undefined) throw during
+    const sealed = await store.seal(work, stage.out)
+    const seconds = (performance.now() - started) / 1000
+    return publish(run, task, key, work, manifestOf(run, task, key, sealed, device, seconds))
+  } catch (error) {
+    const failure = storeFailure(error, `stage "${stage.id}" ran`)
+    const kept = keepFailed(run, work, stage, key)
+    return {
+      outcome: 'failed',
+      key,
+      failure,
+      log: kept === undefined ? (existsSync(log) ? log : null) : join(kept, LOG),
+    }
+  }
+}
+
+function keepFailed(run: Execution, work: Work, stage: Stage, key: Digest): string | undefined {
+  try {
+    return run.prepared.store.setAside(work, stage.name, key)
+  } catch {
+    return undefined // the disk that failed the stage may fail this too; the failure itself is what is said
+  }
+}
+
+/** Runs the child to its end and gives the device that it named. Throws a Failure. */
+async function runStage(run: Execution, task: StageTask, key: Digest, lock: Lock, work: Work): Promise<string | null> {
+  const { stage, grant } = task
+  const { store } = run.prepared
+  const checkpoint = store.checkpoint(stage.name, key)
+  if (checkpoint.refused !== undefined) {
+    notice(
+      run,
+      task,
+      'CHECKPOINT_REFUSED',
+      `A checkpoint of another key was in the place of the one of "${stage.id}"; it was moved to "${checkpoint.refused}".`,
+    )
+  }
+  const job = join(work.folder, 'job.json')
+  const engine = { name: run.engine, threads: grant.threads }
+  const place = { work, checkpoint: checkpoint.folder, lock: { folder: lock.folder, key: lock.key, token: lock.token } }
+  writeFileSync(job, JSON.stringify(jobOf(run.prepared, stage, run.settled, engine, place)))
+  const log = join(work.result, LOG)
+  run.emit({ type: 'stage-started', stage: stage.id, key, reason: task.reason, log })
+  const heard: { done: boolean; device: string | null; failure: Failure | undefined } = {
+    done: false,
+    device: null,
+    failure: undefined,
+  }
+  const end = await runChild({
+    host: await hostBundle(),
+    job,
+    cwd: stage.program.kind === 'command' ? run.prepared.pipeline.root : work.scratch,
+    env: childEnvironment(process.env, stage.env, grant.gpus),
+    log,
+    timeoutSeconds: stage.timeoutSeconds,
+    graceSeconds: run.graceSeconds,
+    signal: run.signal,
+    kill: run.kill,
+    onLine: (line) => run.emit({ type: 'stage-log', stage: stage.id, line }),
+    onMessage: (message) => hear(run, stage, heard, message),
+  })
+  if (run.signal.aborted || run.kill.aborted) throw cancelled(stage)
+  if (end.timedOut) throw timedOut(stage)
+  if (heard.failure !== undefined) throw heard.failure
+  if (!heard.done || end.exitCode !== 0) throw died(stage, end)
+  return heard.device
+}
+
+interface Heard {
+  done: boolean
+  device: string | null
+  failure: Failure | undefined
+}
+
+function hear(run: Execution, stage: Stage, heard: Heard, message: Message): void {
+  switch (message.type) {
+    case 'progress':
+      run.emit({ type: 'stage-progress', stage: stage.id, ...message.progress })
+      break
+    case 'ran-on':
+      heard.device = message.device
+      break
+    case 'done':
+      heard.done = true
+      break
+    case 'cancelled':
+      break
+    case 'failure':
+      heard.failure = new Failure(message.code, message.message, {
+        exitCode: message.exitCode,
+        place: stage.place,
+        cause: message.stack,
+      })
+      break
+  }
+}
+
+/** A second result of one key is compared with the first, which stays. */
+function publish(run: Execution, task: StageTask, key: Digest, work: Work, manifest: Manifest): StageEnd {
+  const { stage } = task
+  const { store } = run.prepared
+  const first = readManifest(store.folder(stage.name, key), key)
+  if (first === undefined) store.publish(work, stage.name, manifest)
+  else {
+    const differing = Object.keys(manifest.outputs).filter(
+      (name) => first.outputs[name]?.digest !== manifest.outputs[name]?.digest,
+    )
+    if (differing.length > 0) reportDifference(run, task, differing, store.setAside(work, stage.name, key))
+    else store.discard(work)
+  }
+  store.dropCheckpoint(stage.name, key)
+  publishLink(run, task, key)
+  return { outcome: 'ran', key, manifest: first ?? manifest }
+}
+
+function reportDifference(run: Execution, task: StageTask, outputs: readonly string[], kept: string): void {
+  const names = outputs.map((name) => `"${name}"`).join(', ')
+  notice(
+    run,
+    task,
+    'NOT_DETERMINISTIC',
+    `"${task.stage.id}" gave other bytes for ${names} from the same inputs. The first result stays; the second is in "${kept}".`,
+  )
+}
+
+function manifestOf(
+  run: Execution,
+  task: StageTask,
+  key: Digest,
+  sealed: Pick<Manifest, 'outputs' | 'files'>,
+  device: string | null,
+  seconds: number,
+): Manifest {
+  const machine = {
+    platform: platform(),
+    release: release(),
+    arch: arch(),
+    cpu: cpus()[0]?.model ?? '',
+    cores: cpus().length,
+    node: process.version,
+  }
+  const sources = run.prepared.identities.get(task.stage.id)!.bundle?.sources ?? {}
+  const ran = { device, engine: run.engine, machine, at: new Date().toISOString(), seconds }
+  return { version: 1, stage: task.stage.id, key, record: task.record, ...sealed, sources, ran }
+}
+
+function notice(run: Execution, task: Pick<StageTask, 'stage'>, code: string, message: string): void {
+  run.emit({ type: 'notice', stage: task.stage.id, code, message })
+}
+
+const cancelled = (stage: Stage): Failure =>
+  new Failure('STAGE_CANCELLED', `Stage "${stage.id}" was stopped. Run again to go on from its checkpoint.`, {
+    exitCode: 1,
+  })
+
+const timedOut = (stage: Stage): Failure =>
+  new Failure(
+    'STAGE_TIMEOUT',
+    `Stage "${stage.id}" ran longer than its ${stage.timeoutSeconds ?? 0} s. Raise its \`timeout\`.`,
+    {
+      exitCode: 1,
+      place: stage.place,
+    },
+  )
+
+function died(stage: Stage, end: ChildEnd): Failure {
+  const how = end.signal === null ? `exit code ${end.exitCode ?? '?'}` : `signal ${end.signal}`
+  return new Failure('STAGE_DIED', `Stage "${stage.id}" ended with ${how} before its work was done.`, {
+    exitCode: 1,
+    place: stage.place,
+  })
+}

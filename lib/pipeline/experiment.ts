@@ -1,0 +1,247 @@
+import { execFile } from 'node:child_process'
+import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs'
+import { arch, availableParallelism, cpus, platform, release, totalmem } from 'node:os'
+import { basename, join } from 'node:path'
+import { promisify } from 'node:util'
+import { gzipSync } from 'node:zlib'
+import { Failure } from '../util/failure.ts'
+import type { JsonObject } from '../util/json.ts'
+import { err, ok } from '../util/result.ts'
+import type { Result } from '../util/result.ts'
+import { bundleFile } from './bundle.ts'
+import type { Digest } from './canonical.ts'
+import { definitions } from './definition.ts'
+import type { Outcome, StageResult } from './event.ts'
+import { messageOf, readJson, writeAtomic } from './files.ts'
+import { outputPath } from './stage-inputs.ts'
+import type { Manifest } from './manifest.ts'
+import type { Prepared, Settled } from './prepare.ts'
+
+export interface StageRecord {
+  readonly key: Digest
+  readonly definition: Digest
+  readonly code: Digest
+  readonly workers: readonly Digest[]
+  readonly packages: Readonly<Record<string, string>>
+  readonly with: JsonObject
+  /** Output name to content digest. */
+  readonly outputs: Readonly<Record<string, Digest>>
+  /** How the last recorded run came by it. */
+  readonly outcome: Outcome
+  /** How long it took when it was made, wherever that was. */
+  readonly seconds: number
+  readonly device: string | null
+  readonly engine: string
+  readonly madeAt: string
+}
+
+/** `artifacts/experiments/<hash>/record.json`. */
+export interface ExperimentRecord {
+  readonly version: 1
+  readonly hash: Digest
+  readonly at: string
+  /** pipeline.yaml after all overlays, `${}` resolved. */
+  readonly resolved: JsonObject
+  readonly files: readonly string[]
+  readonly params: JsonObject
+  readonly stages: Readonly<Record<string, StageRecord>>
+  readonly metrics: JsonObject
+  readonly engine: string
+  readonly git: { readonly commit: string | null; readonly dirty: boolean | null }
+  readonly machine: JsonObject
+  /** Digests of the inputs that no stage makes, by path as written. */
+  readonly sources: Readonly<Record<string, Digest>>
+}
+
+/** Gives the page joined with what belongs to the run; `page` is the HTML of the stage that makes it. */
+export type JoinReport = (page: string, record: ExperimentRecord) => string | Promise<string>
+
+export interface Finished {
+  readonly prepared: Prepared
+  readonly hash: Digest
+  readonly settled: ReadonlyMap<string, Settled>
+  readonly manifests: ReadonlyMap<string, Manifest>
+  readonly results: readonly StageResult[]
+  readonly engine: string
+  readonly metrics: JsonObject
+  readonly joinReport: JoinReport | undefined
+}
+
+const RECORD = 'record.json'
+const PAGE = 'report.html'
+const PINNED = 'pinned'
+
+/** Records a run that came to its end. One in which nothing ran leaves an earlier whole record as it is. */
+export async function writeExperiment(finished: Finished): Promise<void> {
+  const folder = experimentFolder(finished.prepared.pipeline.root, finished.hash)
+  const { page } = finished.prepared.pipeline
+  const hasPage = page !== undefined && finished.settled.has(page.stage) && finished.joinReport !== undefined
+  const known = existsSync(join(folder, RECORD)) && (!hasPage || existsSync(join(folder, PAGE)))
+  if (known && finished.results.every(({ outcome }) => outcome === 'fresh')) return
+  const record = await recordOf(finished)
+  writeBundles(finished, join(folder, 'bundles'))
+  if (hasPage) {
+    const html = readFileSync(outputPath(finished.prepared, page, finished.settled), 'utf8')
+    writeAtomic(join(folder, PAGE), await finished.joinReport!(html, record))
+  }
+  writeAtomic(join(folder, RECORD), `${JSON.stringify(record, null, 2)}\n`)
+}
+
+const experimentFolder = (root: string, hash: string): string => join(root, 'artifacts', 'experiments', hash)
+
+async function recordOf(finished: Finished): Promise<ExperimentRecord> {
+  const { prepared, results } = finished
+  const defined = definitions(prepared)
+  const stages = results.map(
+    (result) => [result.name, stageRecord(finished, result, defined.get(result.name)!)] as const,
+  )
+  const { root, resolved, files, params } = prepared.pipeline
+  return {
+    version: 1,
+    hash: finished.hash,
+    at: new Date().toISOString(),
+    resolved,
+    files,
+    params,
+    stages: Object.fromEntries(stages),
+    metrics: finished.metrics,
+    engine: finished.engine,
+    git: await gitState(root),
+    machine: machine(),
+    sources: Object.fromEntries(prepared.sources),
+  }
+}
+
+function stageRecord(finished: Finished, result: StageResult, definition: Digest): StageRecord {
+  const manifest = finished.manifests.get(result.name)!
+  const { device, engine, at, seconds } = manifest.ran
+  return {
+    key: manifest.key,
+    definition,
+    code: manifest.record.code,
+    workers: finished.prepared.identities.get(result.name)!.bundle?.workers ?? [],
+    packages: manifest.record.packages,
+    with: manifest.record.with,
+    outputs: finished.settled.get(result.name)!.outputs,
+    outcome: result.outcome,
+    seconds,
+    device,
+    engine,
+    madeAt: at,
+  }
+}
+
+function writeBundles(finished: Finished, folder: string): void {
+  for (const { bundle } of finished.prepared.identities.values()) {
+    for (const digest of bundle === undefined ? [] : [bundle.digest, ...bundle.workers]) {
+      const file = join(folder, `${digest}.mjs.gz`)
+      if (!existsSync(file)) writeAtomic(file, gzipSync(readFileSync(bundleFile(finished.prepared.project, digest))))
+    }
+  }
+}
+
+function machine(): JsonObject {
+  const cpu = cpus()[0]?.model ?? ''
+  return {
+    platform: platform(),
+    release: release(),
+    arch: arch(),
+    cpu,
+    cores: availableParallelism(),
+    memory: totalmem(),
+    node: process.version,
+  }
+}
+
+async function gitState(root: string): Promise<ExperimentRecord['git']> {
+  try {
+    const commit = (await git(root, ['rev-parse', 'HEAD'])).trim()
+    const dirty = (await git(root, ['status', '--porcelain', '--untracked-files=no'])).trim() !== ''
+    return { commit, dirty }
+  } catch {
+    return { commit: null, dirty: null } // no git, or no repository
+  }
+}
+
+const git = async (root: string, args: readonly string[]): Promise<string> =>
+  (await promisify(execFile)('git', ['-C', root, ...args])).stdout
+
+export interface ListedExperiment {
+  readonly record: ExperimentRecord
+  readonly pinned: boolean
+  /** Absolute path of the joined page; null where the experiment has none. */
+  readonly page: string | null
+}
+
+/** All recorded experiments, newest first: of this folder, and those that a pin brought with git. */
+export function listExperiments(root: string): ListedExperiment[] {
+  const hashes = [join(root, 'artifacts', 'experiments'), join(root, 'experiments')].flatMap((folder) =>
+    existsSync(folder) ? readdirSync(folder).filter((name) => /^[0-9a-f]{64}$/.test(name)) : [],
+  )
+  const found = [...new Set(hashes)].flatMap((hash) => readOne(root, hash) ?? [])
+  return found.sort((a, b) => (a.record.at < b.record.at ? 1 : -1))
+}
+
+function readOne(root: string, hash: string): ListedExperiment | undefined {
+  const [own, pinned] = [experimentFolder(root, hash), join(root, 'experiments', hash)]
+  const record = (readJson(join(own, RECORD)) ?? readJson(join(pinned, RECORD))) as unknown as
+    ExperimentRecord | undefined
+  if (record?.version !== 1 || record.hash !== hash) return undefined
+  const page = join(own, PAGE)
+  return { record, pinned: existsSync(join(own, PINNED)) || existsSync(pinned), page: existsSync(page) ? page : null }
+}
+
+/** The experiment whose hash begins with `prefix`. */
+export function readExperiment(root: string, prefix: string): Result<ListedExperiment, Failure> {
+  const all = listExperiments(root)
+  const found = all.filter(({ record }) => prefix !== '' && record.hash.startsWith(prefix))
+  if (found.length === 1) return ok(found[0]!)
+  if (found.length > 1) {
+    const hashes = found.map(({ record }) => record.hash.slice(0, 16)).join(', ')
+    return err(
+      new Failure(
+        'EXPERIMENT_AMBIGUOUS',
+        `"${prefix}" begins the hashes of ${found.length} experiments: ${hashes}. Give more digits.`,
+      ),
+    )
+  }
+  const known =
+    all.length === 0
+      ? 'none is recorded yet'
+      : `recorded are ${all
+          .slice(0, 10)
+          .map(({ record }) => record.hash.slice(0, 12))
+          .join(', ')}`
+  return err(
+    new Failure(
+      'EXPERIMENT_UNKNOWN',
+      `No experiment's hash begins with "${prefix}"; ${known}. \`pipeline list\` shows all.`,
+    ),
+  )
+}
+
+/** Keeps an experiment from gc, and adds its record and code to git under `experiments/<hash>/`. Gives that folder. */
+export async function pinExperiment(
+  root: string,
+  prefix: string,
+): Promise<Result<{ folder: string; inGit: boolean }, Failure>> {
+  const found = readExperiment(root, prefix)
+  if (!found.ok) return found
+  const { hash } = found.value.record
+  const [own, folder] = [experimentFolder(root, hash), join(root, 'experiments', hash)]
+  if (existsSync(own)) {
+    writeAtomic(join(own, PINNED), '')
+    mkdirSync(join(folder, 'bundles'), { recursive: true })
+    const bundles = readdirSync(join(own, 'bundles')).map((name) => join('bundles', basename(name)))
+    for (const file of [...bundles, RECORD]) copyFileSync(join(own, file), join(folder, file))
+  }
+  try {
+    await git(root, ['add', '--', join('experiments', hash)])
+    return ok({ folder, inGit: true })
+  } catch (error) {
+    if (/not a git repository|ENOENT/i.test(messageOf(error))) return ok({ folder, inGit: false })
+    return err(
+      new Failure('PIN_GIT', `git could not add "${folder}": ${messageOf(error)}`, { exitCode: 1, cause: error }),
+    )
+  }
+}

@@ -1,0 +1,67 @@
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { randomBytes } from 'node:crypto'
+import type { Json } from '../util/json.ts'
+
+export const token = (): string => randomBytes(6).toString('hex')
+
+/** Writes a whole file or none: beside it, flushed to disk, then renamed over it. */
+export function writeAtomic(file: string, data: string | Uint8Array, durable = true): void {
+  mkdirSync(dirname(file), { recursive: true })
+  const temporary = `${file}.${token()}.tmp`
+  try {
+    writeDurable(temporary, data, durable)
+    renameSync(temporary, file)
+  } catch (error) {
+    rmSync(temporary, { force: true })
+    throw error
+  }
+  if (durable) syncFolder(dirname(file))
+}
+
+function writeDurable(file: string, data: string | Uint8Array, durable: boolean): void {
+  const bytes = typeof data === 'string' ? Buffer.from(data) : data
+  const fd = openSync(file, 'wx')
+  try {
+    for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at)
+    if (durable) fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+export function syncFile(file: string): void {
+  const fd = openSync(file, 'r')
+  try {
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** Makes a rename or a new name in the folder survive a power cut; Windows has no such call and needs none. */
+export function syncFolder(folder: string): void {
+  if (process.platform !== 'win32') syncFile(folder)
+}
+
+/** The JSON in a file, or undefined where it is missing or is none. */
+export function readJson(file: string): Json | undefined {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as Json
+  } catch {
+    return undefined
+  }
+}
+
+export const errorCode = (error: unknown): string | undefined =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
+
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+/** Moves a file or folder into `folder` under a name that nothing there has, and gives its new path. */
+export function moveAside(path: string, folder: string, name: string): string {
+  mkdirSync(folder, { recursive: true })
+  const target = join(folder, `${name}-${token()}`)
+  renameSync(path, target)
+  return target
+}

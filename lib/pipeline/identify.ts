@@ -1,0 +1,92 @@
+import { resolve } from 'node:path'
+import type { Failure } from '../util/failure.ts'
+import type { Json, JsonObject } from '../util/json.ts'
+import { err, ok } from '../util/result.ts'
+import type { Result } from '../util/result.ts'
+import { bundle } from './bundle.ts'
+import type { Bundle } from './bundle.ts'
+import { digestOf } from './canonical.ts'
+import type { Digest } from './canonical.ts'
+import { checkNames, fillParameters } from './check-module.ts'
+import { describeModules } from './describe.ts'
+import { envIdentity } from './key.ts'
+import type { ArgumentPart, Pipeline, Stage } from './pipeline.ts'
+import type { Project } from './project.ts'
+import type { StatCache } from './stat-cache.ts'
+
+/** What of a stage's key is known before anything runs: all but the contents of its inputs. */
+export interface Identity {
+  readonly code: Digest
+  /** Parameters with the module's defaults filled in. */
+  readonly with: JsonObject
+  readonly env: Readonly<Record<string, Digest | null>>
+  readonly packages: Readonly<Record<string, string>>
+  /** Undefined for a program. */
+  readonly bundle: Bundle | undefined
+}
+
+/** Bundles every stage's module, reads its declarations and checks the stages against them; all failures at once. */
+export async function identifyStages(
+  pipeline: Pipeline,
+  stages: readonly Stage[],
+  project: Project,
+  stats: StatCache,
+): Promise<Result<ReadonlyMap<string, Identity>, Failure[]>> {
+  const modules = await bundleModules(pipeline, stages, project, stats)
+  if (!modules.ok) return modules
+  const bundles = [...new Map([...modules.value.values()].map((one) => [one.digest, one])).values()]
+  const described = await describeModules(bundles, project)
+  const descriptions = new Map(bundles.map((one, index) => [one.digest, described[index]!]))
+  const failures: Failure[] = []
+  const identities = new Map<string, Identity>()
+  for (const stage of stages) {
+    const env = envIdentity(stage.env, process.env)
+    if (stage.program.kind === 'command') {
+      identities.set(stage.id, {
+        code: commandDigest(stage.program.argv),
+        with: stage.with,
+        env,
+        packages: {},
+        bundle: undefined,
+      })
+      continue
+    }
+    const bundled = modules.value.get(stage.program.file)!
+    const description = descriptions.get(bundled.digest)!
+    const names = checkNames(stage, stage.program.file, description)
+    failures.push(...names)
+    if (names.length > 0 || 'error' in description) continue
+    const filled = await fillParameters(stage, bundled.digest, description.params, project)
+    if (!filled.ok) failures.push(...filled.error)
+    else
+      identities.set(stage.id, {
+        code: bundled.digest,
+        with: filled.value,
+        env,
+        packages: bundled.packages,
+        bundle: bundled,
+      })
+  }
+  return failures.length > 0 ? err(failures) : ok(identities)
+}
+
+async function bundleModules(
+  pipeline: Pipeline,
+  stages: readonly Stage[],
+  project: Project,
+  stats: StatCache,
+): Promise<Result<Map<string, Bundle>, Failure[]>> {
+  const bundles = new Map<string, Bundle>()
+  const failures: Failure[] = []
+  const files = new Set(stages.flatMap(({ program }) => (program.kind === 'module' ? [program.file] : [])))
+  for (const file of files) {
+    const bundled = await bundle(resolve(pipeline.root, file), project, stats)
+    if (bundled.ok) bundles.set(file, bundled.value)
+    else failures.push(bundled.error)
+  }
+  return failures.length > 0 ? err(failures) : ok(bundles)
+}
+
+/** Paths do not stand in an argument vector, only the names of inputs and outputs, so it is equal on every machine. */
+const commandDigest = (argv: readonly (readonly ArgumentPart[])[]): Digest =>
+  digestOf(['command', argv.map((parts) => parts.map((part): Json => ({ ...part })))])

@@ -1,0 +1,183 @@
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  utimesSync,
+} from 'node:fs'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { sha256 } from './canonical.ts'
+import { errorCode, token } from './files.ts'
+
+/**
+ * One writer per key across processes. A holder is a file of its own beside the result, and all that is to be known
+ * about it stands in its *name* (`.lock-<key>-<host>-<pid>-<start>-<token>`), so that it is there whole or not at all.
+ * Who wants the lock makes his file first and looks second: of two at once, at least one sees the other and steps back.
+ * A name is never used twice, so that removing a dead holder's file can never remove a living one's.
+ */
+export interface Lock {
+  readonly folder: string
+  readonly key: string
+  readonly token: string
+  release(): void
+}
+
+const POLL_MS = 50
+const HEARTBEAT_MS = 5_000
+/** A holder on another host is given up when its file has not been touched for this long. */
+const FOREIGN_SILENCE_MS = 60_000
+
+/** Waits until the lock is had; `onWait` is told once who holds it. Rejects when `signal` aborts. */
+export async function acquire(
+  folder: string,
+  key: string,
+  signal: AbortSignal,
+  onWait: (holder: string) => void,
+): Promise<Lock> {
+  mkdirSync(folder, { recursive: true })
+  const seen = new Map<string, { mtime: number; since: number }>()
+  for (let told = false; ;) {
+    const mine = token()
+    const file = hold(folder, key, mine)
+    const other = otherHolder(folder, key, mine, seen)
+    if (other === undefined) return held(folder, key, mine, file)
+    rmSync(file, { force: true })
+    if (!told) onWait(describe(other))
+    told = true
+    await delay(POLL_MS * (0.5 + Math.random()), undefined, { signal })
+  }
+}
+
+/** Makes this process a holder; the driver does so for itself, and a host for itself under its driver's token. */
+export function hold(folder: string, key: string, mine: string): string {
+  const file = join(folder, `.lock-${key}-${thisHost()}-${process.pid}-${startOf(process.pid) ?? '0'}-${mine}`)
+  closeSync(openSync(file, 'wx'))
+  return file
+}
+
+function held(folder: string, key: string, mine: string, file: string): Lock {
+  const heartbeat = setInterval(() => touch(file), HEARTBEAT_MS)
+  heartbeat.unref()
+  const release = (): void => {
+    clearInterval(heartbeat)
+    for (const name of lockFiles(folder, key))
+      if (name.endsWith(`-${mine}`)) rmSync(join(folder, name), { force: true })
+  }
+  return { folder, key, token: mine, release }
+}
+
+function touch(file: string): void {
+  try {
+    utimesSync(file, new Date(), new Date())
+  } catch {
+    // released meanwhile
+  }
+}
+
+const lockFiles = (folder: string, key: string): string[] =>
+  readdirSync(folder).filter((name) => name.startsWith(`.lock-${key}-`))
+
+type Seen = Map<string, { mtime: number; since: number }>
+
+/** Another living holder of the key; dead ones are cleared away. */
+function otherHolder(folder: string, key: string, mine: string, seen: Seen): string | undefined {
+  for (const name of lockFiles(folder, key)) {
+    if (name.endsWith(`-${mine}`)) continue
+    if (isAlive(folder, name, seen)) return name
+    rmSync(join(folder, name), { force: true })
+  }
+  return undefined
+}
+
+interface Holder {
+  readonly host: string
+  readonly pid: number
+  readonly start: string
+}
+
+function parse(name: string): Holder | undefined {
+  const match = /^\.lock-[0-9a-f]+-([0-9a-f]{16})-(\d+)-(\w+)-[0-9a-f]+$/.exec(name)
+  return match === null ? undefined : { host: match[1]!, pid: Number(match[2]), start: match[3]! }
+}
+
+/** A name of another form was not made by us, or cut: it holds nothing. */
+function isAlive(folder: string, name: string, seen: Seen): boolean {
+  const holder = parse(name)
+  if (holder === undefined) return false
+  if (holder.host !== thisHost()) return !isSilent(join(folder, name), seen)
+  if (!exists(holder.pid)) return false
+  const start = startOf(holder.pid)
+  return start === undefined || start === holder.start
+}
+
+/** Our own clock measures the silence, so that the other host's need not be right. */
+function isSilent(file: string, seen: Seen): boolean {
+  const mtime = statSync(file, { throwIfNoEntry: false })?.mtimeMs
+  if (mtime === undefined) return true
+  const known = seen.get(file)
+  if (known?.mtime === mtime) return performance.now() - known.since > FOREIGN_SILENCE_MS
+  seen.set(file, { mtime, since: performance.now() })
+  return false
+}
+
+function exists(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return errorCode(error) === 'EPERM'
+  }
+}
+
+/** When a process was started: the boot, and clock ticks since it (field 22 of /proc/PID/stat). Tells a reused pid. */
+function startOf(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    // the second field, the program's name, may hold spaces and parentheses
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return fields[0] === 'Z' ? 'ended' : `${fields[19]!}b${thisBoot()}`
+  } catch {
+    return undefined
+  }
+}
+
+let host: string | undefined
+let boot: string | undefined
+
+/** This machine, or this container in it: pids mean the same within it and nowhere else. */
+function thisHost(): string {
+  host ??= sha256(`${hostname()} ${linkText('/proc/self/ns/pid')}`).slice(0, 16)
+  return host
+}
+
+function thisBoot(): string {
+  boot ??= sha256(readText('/proc/sys/kernel/random/boot_id')).slice(0, 8)
+  return boot
+}
+
+function describe(name: string): string {
+  const holder = parse(name)
+  return holder?.host === thisHost() ? `process ${holder.pid}` : 'a process on another machine'
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8').trim()
+  } catch {
+    return ''
+  }
+}
+
+function linkText(file: string): string {
+  try {
+    return readlinkSync(file)
+  } catch {
+    return ''
+  }
+}

@@ -1,0 +1,95 @@
+import { readFileSync } from 'node:fs'
+import { builtinModules } from 'node:module'
+import { join } from 'node:path'
+import { Failure } from '../util/failure.ts'
+import { err, ok } from '../util/result.ts'
+import type { Result } from '../util/result.ts'
+import { readJson } from './files.ts'
+
+/** What runs the numbers is chosen by the machine and stands outside the key, with all that only it needs. */
+const ENGINES = /^(onnxruntime-(node|web|common)|@tensorflow\/.*)$/
+
+interface LockEntry {
+  readonly name?: string
+  readonly version?: string
+  readonly integrity?: string
+  readonly dependencies?: Readonly<Record<string, string>>
+  readonly optionalDependencies?: Readonly<Record<string, string>>
+  readonly peerDependencies?: Readonly<Record<string, string>>
+}
+type LockEntries = Readonly<Record<string, LockEntry>>
+
+/** `@a/b/c` and `b/c` are packages `@a/b` and `b`; a module of Node is none. */
+export function packageName(specifier: string): string | undefined {
+  if (specifier.startsWith('node:') || builtinModules.includes(specifier)) return undefined
+  return specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/')
+}
+
+/**
+ * The packages that code importing `names` can reach, by their place in node_modules, as `version integrity` of
+ * package-lock.json (npm's format 3); without a lockfile, what is installed, by version alone.
+ */
+export function packageClosure(project: string, names: readonly string[]): Result<Record<string, string>, Failure> {
+  const lock = readLock(project)
+  const found: Record<string, string> = {}
+  const queue = names.map((name) => ({ name, from: '', optional: false }))
+  for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
+    if (ENGINES.test(next.name)) continue
+    const place = resolve(lock, next.from, next.name)
+    const entry = place === undefined ? undefined : lock?.[place]
+    if (place === undefined || entry === undefined) {
+      if (next.optional) continue
+      const version = lock === undefined ? installedVersion(project, next.name) : undefined
+      if (version === undefined) return err(missing(next.name))
+      found[next.name] = version
+      continue
+    }
+    if (Object.hasOwn(found, place)) continue
+    found[place] = `${entry.version ?? 'linked'} ${entry.integrity ?? ''}`.trim()
+    queue.push(...dependencies(entry, place))
+  }
+  return ok(
+    Object.fromEntries(
+      Object.entries(found).map(([place, version]) => [place.replace(/^node_modules\//, ''), version]),
+    ),
+  )
+}
+
+function readLock(project: string): LockEntries | undefined {
+  const lock = readJson(join(project, 'package-lock.json'))
+  if (typeof lock !== 'object' || lock === null || Array.isArray(lock)) return undefined
+  return (lock as { readonly packages?: LockEntries }).packages
+}
+
+/** Node's own way: beside the importer first, then one node_modules up at a time. */
+function resolve(lock: LockEntries | undefined, from: string, name: string): string | undefined {
+  for (let base = from; ; base = base.slice(0, Math.max(0, base.lastIndexOf('/node_modules/')))) {
+    const place = base === '' ? `node_modules/${name}` : `${base}/node_modules/${name}`
+    if (lock?.[place] !== undefined) return place
+    if (base === '') return undefined
+  }
+}
+
+const dependencies = (entry: LockEntry, from: string): { name: string; from: string; optional: boolean }[] => [
+  ...Object.keys(entry.dependencies ?? {}).map((name) => ({ name, from, optional: false })),
+  ...Object.keys({ ...entry.optionalDependencies, ...entry.peerDependencies }).map((name) => ({
+    name,
+    from,
+    optional: true,
+  })),
+]
+
+function installedVersion(project: string, name: string): string | undefined {
+  try {
+    const text = readFileSync(join(project, 'node_modules', name, 'package.json'), 'utf8')
+    return (JSON.parse(text) as { version?: string }).version
+  } catch {
+    return undefined
+  }
+}
+
+const missing = (name: string): Failure =>
+  new Failure(
+    'PACKAGE_MISSING',
+    `The package "${name}" is imported, but package-lock.json does not have it. Run \`npm install ${name}\`.`,
+  )

@@ -1,0 +1,220 @@
+import { Failure } from '../util/failure.ts'
+import type { JsonObject } from '../util/json.ts'
+import { err, ok } from '../util/result.ts'
+import type { Result } from '../util/result.ts'
+import type { Digest } from './canonical.ts'
+import type { Event, StageResult } from './event.ts'
+import { executeStage, publishLink } from './execute.ts'
+import type { Execution, StageEnd } from './execute.ts'
+import { writeExperiment } from './experiment.ts'
+import type { JoinReport } from './experiment.ts'
+import { experimentHash } from './definition.ts'
+import type { Manifest } from './manifest.ts'
+import { readMetrics } from './metrics.ts'
+import type { Pipeline, Stage } from './pipeline.ts'
+import { planStages, settledBy } from './plan.ts'
+import type { PlanOptions, Planned } from './plan.ts'
+import { isComplete, prepare, recordOf, upstream } from './prepare.ts'
+import type { Prepared, Settled } from './prepare.ts'
+import { Pool, machineCapacity } from './resources.ts'
+import { storeFailure } from './store.ts'
+
+export interface RunOptions extends PlanOptions {
+  /** Stages at once; the number of cores if not said. */
+  readonly jobs?: number | undefined
+  /** After a failure, go on with what does not depend on it. */
+  readonly keepGoing?: boolean | undefined
+  /** `auto` or an engine's name, handed to the stages. */
+  readonly engine: string
+  /** The first Ctrl-C: nothing new starts, stages write a checkpoint and stop. */
+  readonly signal: AbortSignal
+  /** The second: everything ends at once. */
+  readonly kill: AbortSignal
+  /** Seconds from the first to the end of a stage that does not stop; 10 if not said. */
+  readonly graceSeconds?: number | undefined
+  readonly onEvent: (event: Event) => void
+  /** Joins the experiment's page with what belongs to this run. */
+  readonly joinReport?: JoinReport | undefined
+}
+
+export interface RunSummary {
+  readonly finished: Extract<Event, { type: 'finished' }>
+  readonly failures: readonly Failure[]
+}
+
+/**
+ * Runs what the plan says. An error is what is wrong before anything ran; failures of stages stand in the summary.
+ * The last event is always `finished`.
+ */
+export async function runPipeline(pipeline: Pipeline, options: RunOptions): Promise<Result<RunSummary, Failure[]>> {
+  const prepared = await prepare(pipeline, options.targets)
+  if (!prepared.ok) return err(prepared.error)
+  const run = new Run(prepared.value, options, await planStages(prepared.value, options.force))
+  return ok(await run.finish())
+}
+
+class Run {
+  readonly #prepared: Prepared
+  readonly #options: RunOptions
+  readonly #planned: Planned
+  readonly #settled: Map<string, Settled>
+  readonly #manifests: Map<string, Manifest>
+  readonly #results = new Map<string, StageResult>()
+  readonly #failures: Failure[] = []
+  readonly #experiment: Digest
+
+  constructor(prepared: Prepared, options: RunOptions, planned: Planned) {
+    this.#prepared = prepared
+    this.#options = options
+    this.#planned = planned
+    this.#settled = new Map(planned.settled)
+    this.#manifests = new Map(planned.manifests)
+    this.#experiment = experimentHash(prepared)
+  }
+
+  async finish(): Promise<RunSummary> {
+    this.#emit({
+      type: 'started',
+      experiment: this.#experiment,
+      stages: this.#prepared.stages.map((stage) => stage.id),
+    })
+    this.#linkSettled()
+    const waiting = this.#prepared.stages.filter((stage) => !this.#results.has(stage.id))
+    if (waiting.length > 0) await this.#runAll(waiting)
+    this.#prepared.stats.save()
+    return this.#summary()
+  }
+
+  /** What is fresh or restored needs no process and no order. */
+  #linkSettled(): void {
+    const execution = this.#execution()
+    for (const stage of this.#prepared.stages) {
+      const settled = this.#settled.get(stage.id)
+      if (settled === undefined) continue
+      const started = performance.now()
+      try {
+        const outcome = publishLink(execution, { stage }, settled.key) ? 'restored' : 'fresh'
+        this.#done({ name: stage.id, key: settled.key, outcome, seconds: (performance.now() - started) / 1000 })
+      } catch (error) {
+        this.#fail(stage, settled.key, storeFailure(error, `the result of "${stage.id}" was linked`), null, 0)
+      }
+    }
+  }
+
+  /** p-graph gives the order, by the longest way to the end; whether a stage still starts is decided here. */
+  async #runAll(waiting: readonly Stage[]): Promise<void> {
+    const { PGraph } = await import('p-graph')
+    const pool = new Pool(machineCapacity(this.#options.jobs, process.env))
+    // its ids must be no property of every object, and not empty
+    const id = (name: string): string => `stage ${name}`
+    const names = new Set(waiting.map((stage) => stage.id))
+    const nodes = new Map(waiting.map((stage) => [id(stage.id), { priority: 1, run: () => this.#runOne(stage, pool) }]))
+    const edges = waiting.flatMap((stage) =>
+      upstream(stage).flatMap((before): [string, string][] => (names.has(before) ? [[id(before), id(stage.id)]] : [])),
+    )
+    await new PGraph(nodes, edges).run({ continue: true })
+  }
+
+  async #runOne(stage: Stage, pool: Pool): Promise<void> {
+    if (!this.#mayStart(stage)) return this.#skip(stage)
+    const grant = await pool.take(stage.resources)
+    try {
+      if (!this.#mayStart(stage)) return this.#skip(stage)
+      const started = performance.now()
+      const end = await this.#execute(stage, grant)
+      const seconds = (performance.now() - started) / 1000
+      if (end.outcome === 'failed') this.#fail(stage, end.key, end.failure, end.log, seconds)
+      else this.#succeed(stage, end, seconds)
+    } finally {
+      grant.release()
+    }
+  }
+
+  /** The gate: after Ctrl-C or a failure nothing new starts. */
+  #mayStart(stage: Stage): boolean {
+    if (this.#options.signal.aborted || this.#options.kill.aborted) return false
+    if (this.#failures.length > 0 && this.#options.keepGoing !== true) return false
+    return upstream(stage).every((before) => this.#settled.has(before))
+  }
+
+  #execute(stage: Stage, grant: Awaited<ReturnType<Pool['take']>>): Promise<StageEnd> {
+    const record = recordOf(this.#prepared, stage, this.#settled)
+    if (!isComplete(record)) throw new Error(`Internal error: "${stage.id}" was started before what it reads`)
+    const plan = this.#planned.stages.find((one) => one.stage === stage.id)!
+    return executeStage(this.#execution(), {
+      stage,
+      record,
+      reason: plan.reason,
+      force: plan.reason === 'forced',
+      grant,
+    })
+  }
+
+  #execution(): Execution {
+    return {
+      prepared: this.#prepared,
+      engine: this.#options.engine,
+      graceSeconds: this.#options.graceSeconds ?? 10,
+      signal: this.#options.signal,
+      kill: this.#options.kill,
+      emit: this.#emit,
+      settled: this.#settled,
+    }
+  }
+
+  #succeed(stage: Stage, end: Exclude<StageEnd, { outcome: 'failed' }>, seconds: number): void {
+    this.#settled.set(stage.id, settledBy(end.manifest))
+    this.#manifests.set(stage.id, end.manifest)
+    const { device } = end.manifest.ran
+    this.#done({ name: stage.id, key: end.key, outcome: end.outcome, seconds }, device)
+  }
+
+  #fail(stage: Stage, key: Digest, failure: Failure, log: string | null, seconds: number): void {
+    this.#failures.push(failure)
+    this.#settled.delete(stage.id)
+    this.#emit({ type: 'failure', stage: stage.id, failure, log })
+    this.#done({ name: stage.id, key, outcome: 'failed', seconds })
+  }
+
+  #skip(stage: Stage): void {
+    this.#done({ name: stage.id, key: null, outcome: 'skipped', seconds: 0 })
+  }
+
+  #done(result: StageResult, device: string | null = null): void {
+    this.#results.set(result.name, result)
+    this.#emit({ type: 'stage-finished', ...result, ...(device === null ? {} : { device }) })
+  }
+
+  async #summary(): Promise<RunSummary> {
+    const stages = this.#prepared.stages.map((stage) => this.#results.get(stage.id)!)
+    const complete = stages.every(({ outcome }) => outcome !== 'failed' && outcome !== 'skipped')
+    const metrics = complete ? await this.#record(stages) : {}
+    const finished = { type: 'finished', experiment: complete ? this.#experiment : null, stages, metrics } as const
+    this.#emit(finished)
+    return { finished, failures: this.#failures }
+  }
+
+  async #record(stages: readonly StageResult[]): Promise<JsonObject> {
+    try {
+      const metrics = readMetrics(this.#prepared, this.#settled)
+      await writeExperiment({
+        prepared: this.#prepared,
+        hash: this.#experiment,
+        settled: this.#settled,
+        manifests: this.#manifests,
+        results: stages,
+        engine: this.#options.engine,
+        metrics,
+        joinReport: this.#options.joinReport,
+      })
+      return metrics
+    } catch (error) {
+      const failure = storeFailure(error, 'the experiment was recorded')
+      this.#failures.push(failure)
+      this.#emit({ type: 'failure', stage: null, failure, log: null })
+      return {}
+    }
+  }
+
+  readonly #emit = (event: Event): void => this.#options.onEvent(event)
+}

@@ -1,0 +1,186 @@
+import { statSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { Failure } from '../util/failure.ts'
+import { sha256 } from './canonical.ts'
+import type { Digest } from './canonical.ts'
+import { ChangedWhileRead, contentLine, hashFile, isExecutable, stateLine, statIdentity } from './digest.ts'
+import { readJson, writeAtomic } from './files.ts'
+import { walk } from './walk.ts'
+import type { Entry, Links } from './walk.ts'
+
+export interface FileDigest {
+  readonly path: string
+  readonly size: number
+  /** What the store gives it: 0o444, or 0o555 for a program. */
+  readonly mode: number
+  readonly sha256: Digest
+}
+
+export interface TreeDigest {
+  readonly digest: Digest
+  /** The state that was hashed: changes whenever any file is written, touched, added or lost. */
+  readonly state: Digest
+}
+
+/** A kernel stamps files with a clock that ticks every 1 to 10 ms; some file systems keep whole seconds only. */
+const TICK_NS = 20_000_000n
+const COARSE_TICK_NS = 2_100_000_000n
+const MOST_STATES = 20_000
+/** Trees with more files keep their files' states in a cache file of their own. */
+const MANY_FILES = 64
+const VERSION = 1
+
+/**
+ * From the state of a file or tree (device, inode, size, mtime, ctime of every file) to the digest of its content, so
+ * that what did not change is not read again. A state is remembered only if it is older than the clock tick in which
+ * it was hashed: an edit within the same tick would leave no trace in it (the racily clean entry of git's index).
+ */
+export class StatCache {
+  /** Bytes of content read so far: nothing on a run where nothing changed. */
+  bytesRead = 0
+  readonly #folder: string
+  readonly #trees: Map<string, Digest>
+  readonly #added = new Map<string, Digest>()
+
+  constructor(folder: string) {
+    this.#folder = join(folder, `stat-${VERSION}`)
+    this.#trees = new Map(Object.entries(readTrees(this.#file)))
+  }
+
+  /** The content digest of a file or folder: names, execute bits, links, empty folders, bytes. Throws a Failure. */
+  async tree(path: string, links: Links = 'follow'): Promise<TreeDigest> {
+    return settled(path, () => this.#tree(walk(path, links), path))
+  }
+
+  /** The same with a digest for every file, as a manifest lists them. */
+  async files(path: string, links: Links): Promise<TreeDigest & { readonly files: readonly FileDigest[] }> {
+    return settled(path, () => {
+      const started = now()
+      const entries = walk(path, links)
+      const digests = this.#hashAll(entries, {}, started)
+      const files = entries.flatMap((entry) => (entry.kind === 'file' ? [fileDigest(entry, digests)] : []))
+      return { ...this.#remember(entries, digests, started), files }
+    })
+  }
+
+  /** The plain content digest of one file, links followed, or undefined where there is none. */
+  file(path: string): Digest | undefined {
+    const stat = statSync(path, { bigint: true, throwIfNoEntry: false })
+    if (stat?.isFile() !== true) return undefined
+    const state = statIdentity(stat)
+    const known = this.#known(state)
+    if (known !== undefined) return known
+    const started = now()
+    const digest = hashFile(path, stat, this.#count)
+    if (!isRacy({ kind: 'file', path: '', absolute: path, stat }, started)) this.#added.set(state, digest)
+    return digest
+  }
+
+  /** Merges what was learnt with what other processes have learnt. A cache that cannot be written is no failure. */
+  save(): void {
+    if (this.#added.size === 0) return
+    const merged = [...Object.entries(readTrees(this.#file)), ...this.#added].slice(-MOST_STATES)
+    ignoreFailure(() => writeAtomic(this.#file, JSON.stringify(Object.fromEntries(merged)), false))
+    for (const [state, digest] of this.#added) this.#trees.set(state, digest)
+    this.#added.clear()
+  }
+
+  #tree(entries: readonly Entry[], path: string): TreeDigest {
+    const state = treeState(entries)
+    const known = this.#known(state)
+    if (known !== undefined) return { digest: known, state }
+    const started = now()
+    // only the one state of a whole tree is looked up on a run without changes; its files' states are read when it fails
+    const detail = entries.length > MANY_FILES ? join(this.#folder, `${sha256(path)}.json`) : undefined
+    const digests = this.#hashAll(entries, detail === undefined ? {} : readTrees(detail), started)
+    if (detail !== undefined) ignoreFailure(() => writeAtomic(detail, statesOf(entries, digests, started), false))
+    return this.#remember(entries, digests, started)
+  }
+
+  #remember(entries: readonly Entry[], digests: ReadonlyMap<string, Digest>, started: bigint): TreeDigest {
+    const state = treeState(entries)
+    const digest = sha256(entries.map((entry) => contentLine(entry, digests.get(entry.path))).join(''))
+    if (!entries.some((entry) => entry.kind === 'file' && isRacy(entry, started))) this.#added.set(state, digest)
+    return { digest, state }
+  }
+
+  #hashAll(entries: readonly Entry[], known: Readonly<Record<string, Digest>>, started: bigint): Map<string, Digest> {
+    const digests = new Map<string, Digest>()
+    for (const entry of entries) {
+      if (entry.kind !== 'file') continue
+      const state = statIdentity(entry.stat)
+      const digest = known[state] ?? this.#known(state) ?? hashFile(entry.absolute, entry.stat, this.#count)
+      digests.set(entry.path, digest)
+      if (entries.length <= MANY_FILES && !isRacy(entry, started)) this.#added.set(state, digest)
+    }
+    return digests
+  }
+
+  readonly #count = (bytes: number): void => {
+    this.bytesRead += bytes
+  }
+
+  #known(state: string): Digest | undefined {
+    return this.#added.get(state) ?? this.#trees.get(state)
+  }
+
+  get #file(): string {
+    return join(this.#folder, 'trees.json')
+  }
+}
+
+/** What is given time to settle is a file that a program writes while it is hashed. */
+async function settled<T>(path: string, hash: () => T): Promise<T> {
+  for (let attempt = 0; attempt < 5; attempt++) {
+    try {
+      return hash()
+    } catch (error) {
+      if (!(error instanceof ChangedWhileRead)) throw error
+      await delay(20)
+    }
+  }
+  throw new Failure('INPUT_CHANGING', `"${path}" changes while it is read. Run again when nothing writes to it.`)
+}
+
+const treeState = (entries: readonly Entry[]): Digest => sha256(entries.map(stateLine).join(''))
+
+type FileEntry = Extract<Entry, { kind: 'file' }>
+
+const fileDigest = (entry: FileEntry, digests: ReadonlyMap<string, Digest>): FileDigest => ({
+  path: entry.path,
+  size: Number(entry.stat.size),
+  mode: isExecutable(entry.stat) ? 0o555 : 0o444,
+  sha256: digests.get(entry.path)!,
+})
+
+/** mtime may be set to any value; ctime is the kernel's, and every later change gets a later one. */
+function isRacy(entry: FileEntry, started: bigint): boolean {
+  const tick = entry.stat.ctimeNs % 1_000_000_000n === 0n ? COARSE_TICK_NS : TICK_NS
+  return entry.stat.ctimeNs >= started - tick
+}
+
+function statesOf(entries: readonly Entry[], digests: ReadonlyMap<string, Digest>, started: bigint): string {
+  const states: Record<string, Digest> = {}
+  for (const entry of entries) {
+    if (entry.kind === 'file' && !isRacy(entry, started)) states[statIdentity(entry.stat)] = digests.get(entry.path)!
+  }
+  return JSON.stringify(states)
+}
+
+const now = (): bigint => BigInt(Date.now()) * 1_000_000n
+
+/** A cache file that is missing, cut short or of another shape is an empty cache. */
+function readTrees(file: string): Record<string, Digest> {
+  const value = readJson(file)
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return {}
+  return value as Record<string, Digest>
+}
+
+function ignoreFailure(write: () => void): void {
+  try {
+    write()
+  } catch {
+    // a read-only or full disk costs speed here, never a result
+  }
+}

@@ -1,0 +1,210 @@
+import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { Failure } from '../util/failure.ts'
+import { errorCode, messageOf, moveAside, readJson, syncFile, syncFolder, token, writeAtomic } from './files.ts'
+import type { Digest } from './canonical.ts'
+import { MANIFEST, manifestText, readManifest } from './manifest.ts'
+import type { Manifest, OutputRecord } from './manifest.ts'
+import type { StatCache } from './stat-cache.ts'
+import type { FileDigest } from './stat-cache.ts'
+import { walk } from './walk.ts'
+
+export type Found =
+  | { readonly state: 'whole'; readonly manifest: Manifest }
+  | { readonly state: 'absent' }
+  /** Something is there that is not what was published. */
+  | { readonly state: 'damaged'; readonly what: string; readonly manifest: Manifest | undefined }
+
+/** A result in the making, in the store beside its place. */
+export interface Work {
+  readonly folder: string
+  /** Becomes the result folder. */
+  readonly result: string
+  /** The stage's working folder, thrown away. */
+  readonly scratch: string
+}
+
+/** Longer than the tick of the clock that stamps files, see StatCache. */
+const TICK_MS = 25
+
+/** `artifacts/store/<stage>/<key>/`: one folder per result, there whole or not at all. */
+export class Store {
+  readonly root: string
+  readonly #stats: StatCache
+
+  constructor(artifacts: string, stats: StatCache) {
+    this.root = join(artifacts, 'store')
+    this.#stats = stats
+  }
+
+  stageFolder(stage: string): string {
+    return join(this.root, stage)
+  }
+
+  folder(stage: string, key: string): string {
+    return join(this.root, stage, key)
+  }
+
+  /** Looks a result up and holds its files against its manifest; reads only what changed since the last look. */
+  async find(stage: string, key: Digest): Promise<Found> {
+    const folder = this.folder(stage, key)
+    if (!existsSync(folder)) return { state: 'absent' }
+    const manifest = readManifest(folder, key)
+    if (manifest === undefined) return { state: 'damaged', what: `"${MANIFEST}" is missing or not whole`, manifest }
+    for (const output of Object.values(manifest.outputs)) {
+      const what = await this.#damage(join(folder, output.file), output)
+      if (what !== undefined) return { state: 'damaged', what, manifest }
+    }
+    return { state: 'whole', manifest }
+  }
+
+  async #damage(path: string, output: OutputRecord): Promise<string | undefined> {
+    try {
+      const { digest } = await this.#stats.tree(path, 'refuse')
+      return digest === output.digest ? undefined : `"${output.file}" is not what was published`
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error
+      return `"${output.file}": ${error.message}`
+    }
+  }
+
+  /** All whole manifests of a stage, newest first. */
+  manifests(stage: string): Manifest[] {
+    const folder = this.stageFolder(stage)
+    const keys = existsSync(folder) ? readdirSync(folder).filter((name) => /^[0-9a-f]{64}$/.test(name)) : []
+    const manifests = keys.flatMap((key) => readManifest(join(folder, key), key) ?? [])
+    return manifests.sort((a, b) => (a.ran.at < b.ran.at ? 1 : -1))
+  }
+
+  /** Begins a result; whoever holds the key's lock may clear away what a killed run of it left. */
+  begin(stage: string, key: Digest): Work {
+    const parent = this.stageFolder(stage)
+    mkdirSync(parent, { recursive: true })
+    for (const name of readdirSync(parent)) {
+      if (name.startsWith(`.tmp-${key}-`)) remove(join(parent, name))
+    }
+    const folder = join(parent, `.tmp-${key}-${token()}`)
+    const work = { folder, result: join(folder, 'result'), scratch: join(folder, 'scratch') }
+    mkdirSync(work.result, { recursive: true })
+    mkdirSync(work.scratch)
+    return work
+  }
+
+  /** Hashes the outputs of a finished stage. Throws the Failure of an output that is missing or cannot stand alone. */
+  async seal(work: Work, out: Readonly<Record<string, string>>): Promise<Pick<Manifest, 'outputs' | 'files'>> {
+    for (const file of Object.values(out)) freeze(join(work.result, file))
+    await delay(TICK_MS)
+    const outputs: Record<string, OutputRecord> = {}
+    const files: FileDigest[] = []
+    for (const [name, file] of Object.entries(out)) {
+      const tree = await this.#stats.files(join(work.result, file), 'refuse')
+      outputs[name] = { file, digest: tree.digest }
+      files.push(...tree.files.map((one) => ({ ...one, path: one.path === '' ? file : `${file}/${one.path}` })))
+    }
+    return { outputs, files }
+  }
+
+  /** Publishes: contents on disk first, then the manifest, then the one rename that makes it a result. */
+  publish(work: Work, stage: string, manifest: Manifest): void {
+    writeAtomic(join(work.result, MANIFEST), manifestText(manifest))
+    chmodSync(join(work.result, MANIFEST), 0o444)
+    syncTree(work.result)
+    renameSync(work.result, this.folder(stage, manifest.key))
+    syncFolder(this.stageFolder(stage))
+    this.discard(work)
+  }
+
+  discard(work: Work): void {
+    remove(work.folder)
+  }
+
+  /** Keeps what a failed stage had made, for a look; the last failure of a key replaces the one before. */
+  setAside(work: Work, stage: string, key: Digest): string {
+    const target = join(this.stageFolder(stage), `.failed-${key}`)
+    remove(target)
+    renameSync(work.result, target)
+    this.discard(work)
+    return target
+  }
+
+  /** Takes a damaged result out of the way and gives where it went. */
+  retire(stage: string, key: Digest): string {
+    return moveAside(this.folder(stage, key), join(this.root, '.aside'), `${stage}-${key.slice(0, 12)}`)
+  }
+
+  /** The folder that outlives a killed run of this key. One that was made for another key is moved away. */
+  checkpoint(stage: string, key: Digest): { readonly folder: string; readonly refused: string | undefined } {
+    const parent = join(this.stageFolder(stage), `.checkpoint-${key}`)
+    const owner = join(parent, 'key.json')
+    const foreign = existsSync(parent) && readJson(owner) !== key
+    const refused = foreign ? moveAside(parent, join(this.root, '.aside'), `${stage}-checkpoint`) : undefined
+    const folder = join(parent, 'files')
+    mkdirSync(folder, { recursive: true })
+    if (readJson(owner) !== key) writeAtomic(owner, JSON.stringify(key))
+    return { folder, refused }
+  }
+
+  dropCheckpoint(stage: string, key: Digest): void {
+    remove(join(this.stageFolder(stage), `.checkpoint-${key}`))
+  }
+}
+
+/** Files 0444 (programs 0555), folders 0755: a later stage reads them right here. */
+function freeze(path: string): void {
+  if (lstatSync(path, { throwIfNoEntry: false }) === undefined) throw absent(path)
+  if (lstatSync(path).isSymbolicLink()) throw linked(path)
+  for (const entry of walk(path, 'refuse')) {
+    if (entry.kind === 'file') chmodSync(entry.absolute, (entry.stat.mode & 0o111n) === 0n ? 0o444 : 0o555)
+    if (entry.kind === 'folder') chmodSync(join(path, entry.path), 0o755)
+  }
+}
+
+const absent = (path: string): Failure =>
+  new Failure(
+    'OUTPUT_MISSING',
+    `The stage ended well but did not write its output "${relative(join(path, '..'), path)}".`,
+    { exitCode: 1 },
+  )
+
+const linked = (path: string): Failure =>
+  new Failure('OUTPUT_LINK', `The output "${path}" is a link; a result stands alone. Copy the file instead.`, {
+    exitCode: 1,
+  })
+
+function syncTree(folder: string): void {
+  for (const entry of walk(folder, 'refuse')) {
+    if (entry.kind === 'file') syncFile(entry.absolute)
+    if (entry.kind === 'folder') syncFolder(join(folder, entry.path))
+  }
+}
+
+function remove(path: string): void {
+  rmSync(path, { recursive: true, force: true })
+}
+
+/** What a full disk or a missing permission is to whoever runs the pipeline. */
+export function storeFailure(error: unknown, doing: string): Failure {
+  if (error instanceof Failure) return error
+  const code = errorCode(error)
+  const advice: Readonly<Record<string, string>> = {
+    ENOSPC: 'The disk is full: make room and run again',
+    EDQUOT: 'The disk quota is used up: make room and run again',
+    EACCES: 'Permission denied: make `artifacts` writable',
+    EPERM: 'Not permitted: make `artifacts` writable',
+    EROFS: 'The file system is read-only: run where `artifacts` can be written',
+    EMFILE: 'Too many open files: raise the limit (`ulimit -n`)',
+    ENFILE: 'Too many open files on this machine',
+  }
+  if (code === undefined || advice[code] === undefined) throw error
+  const name =
+    code === 'ENOSPC' || code === 'EDQUOT'
+      ? 'DISK_FULL'
+      : code === 'EMFILE' || code === 'ENFILE'
+        ? 'TOO_MANY_FILES'
+        : 'NOT_WRITABLE'
+  return new Failure(name, `${advice[code]}. It happened while ${doing}: ${messageOf(error)}`, {
+    exitCode: 1,
+    cause: error,
+  })
+}

@@ -1,0 +1,141 @@
+import { readFileSync } from 'node:fs'
+import { dirname, relative, resolve, sep } from 'node:path'
+import type { Failure } from '../util/failure.ts'
+import { err, ok } from '../util/result.ts'
+import type { Result } from '../util/result.ts'
+import { Inputs } from './inputs.ts'
+import { applySet, checkRecipe, overlay } from './overlay.ts'
+import { Paths } from './paths.ts'
+import type { OutputRef, Pipeline } from './pipeline.ts'
+import { Problems } from './problems.ts'
+import { References, RESERVED_PARAMS } from './references.ts'
+import { makeSource } from './source.ts'
+import { makeStages, readDefinitions, resolveStages } from './stages.ts'
+import { child, entriesOf, textOf, toJsonObject } from './tree.ts'
+import type { Entry, MapTree, Tree } from './tree.ts'
+import { checkSchema } from './validate.ts'
+import { parseYaml } from './yaml.ts'
+
+export interface ConfigFiles {
+  /** pipeline.yaml; its folder is the root of all paths. */
+  readonly file: string
+  /** Recipes, relative to the working folder; later ones win. */
+  readonly overlays: readonly string[]
+  /** `a.b=value`, laid over all. */
+  readonly sets: readonly string[]
+}
+
+export interface LoadedPipeline extends Pipeline {
+  /** Worth saying, and no mistake: parameters that nothing uses. */
+  readonly notices: readonly Failure[]
+}
+
+/**
+ * Reads pipeline.yaml, recipes and settings into a checked, acyclic list of stages: parameters put in place, matrices
+ * expanded, every reference found, every file there. Gives all mistakes at once, each at its place.
+ */
+export function loadPipeline(files: ConfigFiles): Promise<Result<LoadedPipeline, Failure[]>> {
+  const problems = new Problems()
+  const root = resolve(dirname(files.file))
+  const document = readDocument(files, root, problems)
+  const pipeline = document && makePipeline(document, root, problems)
+  if (!pipeline || problems.any) return Promise.resolve(err(problems.list()))
+  const names = [files.file, ...files.overlays].map((file) => nameFrom(root, file))
+  return Promise.resolve(ok({ ...pipeline, files: names }))
+}
+
+const nameFrom = (root: string, file: string): string => relative(root, resolve(file)).split(sep).join('/')
+
+/** All files and settings as one tree; undefined where one of them could not be read. */
+function readDocument({ file, overlays, sets }: ConfigFiles, root: string, problems: Problems): MapTree | undefined {
+  const base = readFile(file, root, problems)
+  let document: Tree | undefined = base
+  for (const recipe of overlays) {
+    const tree = readFile(recipe, root, problems)
+    if (tree && checkRecipe(tree, problems)) document = overlay(document, tree)
+  }
+  // what is not YAML says nothing more; mistakes of content are gathered on
+  if (!base || problems.list().some(({ code }) => code === 'YAML_SYNTAX' || code === 'FILE_MISSING')) return undefined
+  for (const argument of sets) document = document && applySet(document, argument, problems)
+  if (document?.kind === 'map') return document
+  problems.add('VALUE_INVALID', base.at, `"${file}" must be a map with \`version: 1\` and \`stages:\`.`)
+  return undefined
+}
+
+function readFile(file: string, root: string, problems: Problems): Tree | undefined {
+  const name = nameFrom(root, file)
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file))
+    return parseYaml(makeSource(name, text), problems)
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+    if (code === 'ENOENT') missing(file, problems)
+    else if (error instanceof TypeError)
+      problems.add('FILE_UNREADABLE', undefined, `"${file}" is not UTF-8 text. Save it as UTF-8.`)
+    else problems.add('FILE_UNREADABLE', undefined, `"${file}" cannot be read: ${(error as Error).message}`)
+    return undefined
+  }
+}
+
+function missing(file: string, problems: Problems): void {
+  const near = new Paths(process.cwd(), problems).nearest(file)
+  const advice =
+    near === undefined
+      ? 'Run the command in the folder of pipeline.yaml, or name the recipe by its path.'
+      : `Did you mean "${near}"?`
+  problems.add('FILE_MISSING', undefined, `There is no file "${file}". ${advice}`)
+}
+
+function makePipeline(document: MapTree, root: string, problems: Problems): Omit<LoadedPipeline, 'files'> | undefined {
+  const resolved = resolveDocument(document, problems)
+  const valid = checkSchema(resolved.document, problems)
+  const definitions = readDefinitions(document, resolved.document, valid, root, problems)
+  const inputs = new Inputs(definitions, new Paths(root, problems), problems)
+  const stages = makeStages(definitions, inputs, problems)
+  const output = (name: string): OutputRef | undefined => {
+    const tree = child(resolved.document, name)
+    const source = textOf(tree)
+    return tree && source !== undefined ? inputs.output(source, tree.at) : undefined
+  }
+  const [metrics, page] = [output('metrics'), output('page')]
+  const json = toJsonObject(resolved.document)
+  return {
+    root,
+    params: toJsonObject(child(resolved.document, 'params')),
+    metrics,
+    page,
+    stages,
+    resolved: json,
+    notices: resolved.notices,
+  }
+}
+
+/** The document with `${}` resolved in parameters and stages, and a notice for each parameter that is not used. */
+function resolveDocument(document: MapTree, problems: Problems): { document: MapTree; notices: Failure[] } {
+  const params = child(document, 'params')
+  for (const [name, { keyAt }] of entriesOf(params)) checkParamName(name, keyAt, problems)
+  const references = new References(params, problems)
+  const entries = new Map<string, Entry>()
+  for (const [name, { keyAt, value }] of document.entries) {
+    const resolved = name === 'stages' ? resolveStages(value, references) : references.resolve(value, new Set())
+    if (resolved) entries.set(name, { keyAt, value: resolved })
+  }
+  return { document: { ...document, entries }, notices: unusedParams(references) }
+}
+
+function checkParamName(name: string, at: Entry['keyAt'], problems: Problems): void {
+  if (!RESERVED_PARAMS.includes(name)) return
+  problems.add(
+    'PARAM_RESERVED',
+    at,
+    `A parameter cannot be named "${name}": \`\${${name}.…}\` means something else. Rename it.`,
+  )
+}
+
+function unusedParams(references: References): Failure[] {
+  const notices = new Problems()
+  for (const { name, at } of references.unused()) {
+    notices.add('PARAM_UNUSED', at, `Nothing uses the parameter "${name}". Refer to it as \${${name}}, or remove it.`)
+  }
+  return notices.list()
+}

@@ -1,0 +1,168 @@
+import { toRecord } from '../util/record.ts'
+import { nearest } from '../util/nearest.ts'
+import { isCellName, isName } from './names.ts'
+import { didYouMean, someOf } from './problems.ts'
+import type { Problems } from './problems.ts'
+import { spotOf, standsInText, withTemplate } from './references.ts'
+import type { Spot } from './source.ts'
+import { joinTexts } from './template.ts'
+import type { Reference, Template } from './template.ts'
+import { describe, entriesOf, itemsOf } from './tree.ts'
+import type { Entry, ScalarTree, Tree } from './tree.ts'
+
+const MOST_CELLS = 100_000
+
+/** One run of a stage: each axis at one of its values. */
+export interface Cell {
+  /** `2,0.5`; empty where the stage has no matrix. */
+  readonly name: string
+  /** Axis to the name of its value, in the order written. */
+  readonly at: Readonly<Record<string, string>>
+  readonly values: ReadonlyMap<string, Tree>
+}
+
+interface Axis {
+  readonly name: string
+  readonly values: readonly { readonly name: string; readonly value: Tree }[]
+}
+
+/** The cells of a matrix, last axis fastest, values in the order written. Undefined after a problem. */
+export function expandMatrix(matrix: Tree | undefined, problems: Problems): readonly Cell[] | undefined {
+  const axes: Axis[] = []
+  for (const [name, { keyAt, value }] of entriesOf(matrix)) {
+    const axis = readAxis(name, keyAt, value, problems)
+    if (!axis) return undefined
+    axes.push(axis)
+  }
+  const count = axes.reduce((product, { values }) => product * values.length, 1)
+  if (count <= MOST_CELLS) return combine(axes)
+  problems.add(
+    'MATRIX_INVALID',
+    matrix?.at,
+    `The matrix has ${count} cells. At most ${MOST_CELLS} are run: give it fewer values.`,
+  )
+  return undefined
+}
+
+function combine(axes: readonly Axis[]): readonly Cell[] {
+  let cells: (readonly (readonly [string, { readonly name: string; readonly value: Tree }])[])[] = [[]]
+  for (const axis of axes) {
+    cells = cells.flatMap((cell) => axis.values.map((value) => [...cell, [axis.name, value] as const]))
+  }
+  return cells.map((cell) => ({
+    name: cell.map(([, { name }]) => name).join(','),
+    at: toRecord(cell.map(([axis, { name }]) => [axis, name] as const)),
+    values: new Map(cell.map(([axis, { value }]) => [axis, value] as const)),
+  }))
+}
+
+function readAxis(name: string, at: Spot, tree: Tree, problems: Problems): Axis | undefined {
+  const values = tree.kind === 'map' ? mapValues(tree) : listValues(tree, name, problems)
+  if (!isName(name, 'axis', at, problems) || !values) return undefined
+  const seen = new Set<string>()
+  for (const value of values) {
+    if (!isCellName(value.name, value.value.at, problems)) return undefined
+    if (seen.has(value.name)) {
+      problems.add(
+        'MATRIX_INVALID',
+        value.value.at,
+        `The axis "${name}" has the value "${value.name}" twice. Remove one.`,
+      )
+      return undefined
+    }
+    seen.add(value.name)
+  }
+  return { name, values }
+}
+
+const mapValues = (tree: Tree): Axis['values'] => [...entriesOf(tree)].map(([name, { value }]) => ({ name, value }))
+
+/** A value in a list is named by itself: `1`, `1.0` and `1e0` are one name. */
+function listValues(tree: Tree, axis: string, problems: Problems): Axis['values'] | undefined {
+  const values: { name: string; value: Tree }[] = []
+  for (const value of itemsOf(tree)) {
+    if (value.kind !== 'scalar' || value.value === null) {
+      const advice = 'Write the axis as a map, name: value, so that its cells have names.'
+      problems.add(
+        'MATRIX_INVALID',
+        value.at,
+        `In a list, "${axis}" takes texts, numbers, true and false, found ${describe(value)}. ${advice}`,
+      )
+      return undefined
+    }
+    values.push({ name: String(value.value), value })
+  }
+  return tree.kind === 'list' ? values : undefined
+}
+
+/** True where a value differs from cell to cell. */
+export function hasPending(tree: Tree | undefined): boolean {
+  if (tree === undefined) return false
+  if (tree.kind === 'scalar') return tree.pending !== undefined
+  if (tree.kind === 'list') return tree.items.some(hasPending)
+  return [...tree.entries.values()].some(({ value }) => hasPending(value))
+}
+
+/** Puts a cell's values in the place of `${matrix.axis}`. */
+export function bindCell(tree: Tree, cell: Cell, problems: Problems): Tree | undefined {
+  if (tree.kind === 'scalar') return tree.pending ? bindScalar(tree, tree.pending, cell, problems) : tree
+  if (tree.kind === 'list') {
+    const items = tree.items.map((item) => bindCell(item, cell, problems)).filter((item) => item !== undefined)
+    return { ...tree, items }
+  }
+  const entries = new Map<string, Entry>()
+  for (const [name, { keyAt, value }] of tree.entries) {
+    const bound = bindCell(value, cell, problems)
+    if (bound) entries.set(name, { keyAt, value: bound })
+  }
+  return { ...tree, entries }
+}
+
+function bindScalar(tree: ScalarTree, template: Template, cell: Cell, problems: Problems): Tree | undefined {
+  const [first] = template
+  if (template.length === 1 && isMatrix(first)) return valueOf(first, tree, cell, problems)
+  const parts: (string | Reference)[] = []
+  for (const part of template) {
+    if (isMatrix(part)) {
+      const value = valueOf(part, tree, cell, problems)
+      const text = value && standsInText(value, part, tree, problems)
+      if (text === undefined) return undefined
+      parts.push(text)
+    } else parts.push(part)
+  }
+  return withTemplate(tree, joinTexts(parts))
+}
+
+const isMatrix = (part: string | Reference | undefined): part is Reference =>
+  typeof part === 'object' && part.path[0] === 'matrix'
+
+function valueOf(reference: Reference, from: ScalarTree, cell: Cell, problems: Problems): Tree | undefined {
+  const [, axis = '', ...rest] = reference.path
+  let names: Iterable<string> = cell.values.keys()
+  let value = cell.values.get(axis)
+  let missing = axis
+  for (const name of value ? rest : []) {
+    names = entriesOf(value).keys()
+    value = entriesOf(value).get(name)?.value
+    missing = name
+    if (!value) break
+  }
+  if (!value) unknownAxis(reference, spotOf(reference, from), missing, [...names], problems)
+  return value
+}
+
+function unknownAxis(
+  reference: Reference,
+  at: Spot,
+  missing: string,
+  names: readonly string[],
+  problems: Problems,
+): void {
+  const near = nearest(missing, names)
+  const there = names.length === 0 ? ' This stage has no `matrix`.' : ` There is: ${someOf(names)}.`
+  problems.add(
+    'REFERENCE_INVALID',
+    at,
+    `"${reference.text}" names nothing in the matrix.${near === undefined ? there : didYouMean(near)}`,
+  )
+}

@@ -1,0 +1,88 @@
+import type { FromSchema } from 'json-schema-to-ts'
+
+/** A stage as it is written, once every `${}` stands for its value. */
+export const stageSchema = {
+  type: 'object',
+  additionalProperties: false,
+  properties: {
+    run: {
+      type: 'string',
+      minLength: 1,
+      description: 'the file of a stage, `stages/distill.ts`, relative to pipeline.yaml',
+    },
+    cmd: {
+      type: 'array',
+      minItems: 1,
+      items: { type: ['string', 'number', 'boolean'] },
+      description:
+        'a program and its arguments, run without a shell; `${in.NAME}`, `${out.NAME}` and `${with.a}` stand inside them',
+    },
+    in: {
+      type: 'object',
+      additionalProperties: { type: 'string', minLength: 1 },
+      description:
+        'name to source: `stage.output`, a path, `file:PATH`, `builtin:NAME`, `hub:OWNER/REPO@REVISION`, `https:…`',
+    },
+    with: { type: 'object', description: 'the parameters of this stage' },
+    out: {
+      type: 'array',
+      items: {
+        type: ['string', 'object'],
+        minLength: 1,
+        minProperties: 1,
+        maxProperties: 1,
+        additionalProperties: { type: 'string', minLength: 1 },
+      },
+      description: 'names of outputs, or pairs of a name and its file name: `[model, page: report.html]`',
+    },
+    matrix: {
+      type: 'object',
+      minProperties: 1,
+      additionalProperties: { type: ['array', 'object'], minItems: 1, minProperties: 1 },
+      description: 'axis to its values, a list or a map; the stage runs once for each combination',
+    },
+    resources: {
+      type: 'object',
+      additionalProperties: false,
+      properties: {
+        gpu: { type: 'integer', minimum: 0, description: 'GPUs' },
+        cpu: { type: 'integer', minimum: 1, description: 'cores' },
+        memory: { type: ['string', 'integer'], minimum: 1, description: 'bytes, or text such as `4GiB`' },
+      },
+      description: 'what the stage holds while it runs',
+    },
+    env: {
+      type: 'array',
+      items: { type: 'string', pattern: '^[A-Za-z_][A-Za-z0-9_]*$' },
+      description: 'names of environment variables that the stage sees and its key holds',
+    },
+    timeout: {
+      type: ['string', 'number'],
+      exclusiveMinimum: 0,
+      description: 'seconds, or text such as `90s`, `15m`, `2h`',
+    },
+  },
+} as const
+
+/** pipeline.yaml, after recipes and `--set`, once every `${}` of a parameter stands for its value. */
+export const documentSchema = {
+  $schema: 'http://json-schema.org/draft-07/schema#',
+  title: 'pipeline.yaml',
+  type: 'object',
+  required: ['version', 'stages'],
+  additionalProperties: false,
+  properties: {
+    version: { const: 1, description: 'the version of this format' },
+    metrics: {
+      type: 'string',
+      description: "`stage.output`: the JSON output whose content is the experiment's metrics",
+    },
+    page: { type: 'string', description: "`stage.output`: the HTML output that is the experiment's page" },
+    params: { type: 'object', description: 'every knob, in one tree; `${a.b}` takes a value or a subtree' },
+    stages: { type: 'object', additionalProperties: stageSchema, description: 'name to stage' },
+  },
+} as const
+
+/** What a document that keeps to the schema looks like. */
+export type Document = FromSchema<typeof documentSchema>
+export type StageSource = FromSchema<typeof stageSchema>

@@ -1,0 +1,214 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Place } from '../util/failure.ts'
+import { toRecord } from '../util/record.ts'
+import type { JsonObject } from '../util/json.ts'
+import { sortStages } from './dag.ts'
+import type { Inputs, Producer } from './inputs.ts'
+import { bindCell, expandMatrix, hasPending } from './matrix.ts'
+import type { Cell } from './matrix.ts'
+import { isName, isStageName } from './names.ts'
+import { readOutputs } from './outputs.ts'
+import type { Output } from './outputs.ts'
+import { Paths } from './paths.ts'
+import type { Input, Program, Stage } from './pipeline.ts'
+import type { Problems } from './problems.ts'
+import { placesOf } from './places.ts'
+import { readCommand } from './program.ts'
+import { NO_SCOPE } from './references.ts'
+import type { References, Scope } from './references.ts'
+import type { Document } from './schema.ts'
+import { readSettings } from './settings.ts'
+import type { Settings } from './settings.ts'
+import { placeName, placeOf } from './source.ts'
+import type { Spot } from './source.ts'
+import { child, entriesOf, textOf, toJsonObject } from './tree.ts'
+import type { Entry, Tree } from './tree.ts'
+
+/** Which references of a stage wait for its cells or its command's values. */
+const SCOPES: ReadonlyMap<string, Scope> = new Map([
+  ['in', new Set(['matrix'])],
+  ['with', new Set(['matrix'])],
+  ['cmd', new Set(['matrix', 'in', 'out', 'with'])],
+])
+
+/** Puts parameters in place in every stage. */
+export function resolveStages(stages: Tree, references: References): Tree | undefined {
+  if (stages.kind !== 'map') return references.resolve(stages, NO_SCOPE)
+  return mapEntries(stages, (stage) => {
+    if (stage.kind !== 'map') return references.resolve(stage, NO_SCOPE)
+    return mapEntries(stage, (value, key) => references.resolve(value, SCOPES.get(key) ?? NO_SCOPE))
+  })
+}
+
+function mapEntries(
+  map: Tree & { readonly kind: 'map' },
+  change: (value: Tree, key: string) => Tree | undefined,
+): Tree {
+  const entries = new Map<string, Entry>()
+  for (const [key, { keyAt, value }] of map.entries) {
+    const changed = change(value, key)
+    if (changed) entries.set(key, { keyAt, value: changed })
+  }
+  return { ...map, entries }
+}
+
+/** A stage before its matrix is expanded. */
+interface Definition extends Producer {
+  readonly at: Spot
+  readonly tree: Tree
+  readonly outputs: ReadonlyMap<string, Output> | undefined
+  /** Names under `in:` as written, also those whose source is wrong. */
+  readonly inputs: ReadonlySet<string>
+  readonly settings: Settings
+}
+
+/** What each stage is called and offers; `written` is the document before references were resolved. */
+export function readDefinitions(
+  written: Tree,
+  document: Tree,
+  valid: Document | undefined,
+  root: string,
+  problems: Problems,
+): ReadonlyMap<string, Definition> {
+  const definitions = new Map<string, Definition>()
+  const folded = new Map<string, Definition>()
+  for (const [name, { keyAt, value }] of entriesOf(child(document, 'stages'))) {
+    const raw = child(child(written, 'stages'), name) ?? value
+    if (value.kind !== 'map' || !isStageName(name, keyAt, problems)) continue
+    const definition = readDefinition(name, keyAt, value, raw, valid, problems)
+    checkProgram(definition, raw, root, problems)
+    const other = folded.get(name.toLowerCase())
+    if (other) reportCollision(definition, other, problems)
+    folded.set(name.toLowerCase(), definition)
+    definitions.set(name, definition)
+  }
+  return definitions
+}
+
+function readDefinition(
+  name: string,
+  at: Spot,
+  tree: Tree,
+  raw: Tree,
+  valid: Document | undefined,
+  problems: Problems,
+): Definition {
+  // a key whose reference could not be resolved is gone: what it would have said is not known, and not missed
+  const isKnown = (key: string): boolean => child(tree, key) !== undefined || child(raw, key) === undefined
+  const inputs = new Set([...entriesOf(child(raw, 'in')).keys(), ...entriesOf(child(tree, 'in')).keys()])
+  for (const [input, { keyAt }] of entriesOf(child(tree, 'in'))) isName(input, 'input', keyAt, problems)
+  return {
+    name,
+    at,
+    tree,
+    inputs,
+    outputs: isKnown('out') ? readOutputs(child(tree, 'out'), problems) : undefined,
+    cells: isKnown('matrix') ? expandMatrix(child(tree, 'matrix'), problems) : undefined,
+    settings: readSettings(valid?.stages[name], tree, problems),
+  }
+}
+
+function reportCollision(definition: Definition, other: Definition, problems: Problems): void {
+  const why = `both results would be linked at artifacts/${definition.name}, since not every disk tells case apart`
+  const message = `The stage "${definition.name}" collides with "${other.name}" of ${placeName(other.at)}: ${why}. Rename one.`
+  problems.add('NAME_COLLISION', definition.at, message)
+}
+
+function checkProgram({ name, at, tree }: Definition, raw: Tree, root: string, problems: Problems): void {
+  const [run, cmd] = [child(raw, 'run'), child(raw, 'cmd')]
+  if (!run === !cmd) {
+    const found = run ? 'has both `run` and `cmd`' : 'has neither `run` nor `cmd`'
+    const advice = 'Write `run: stages/NAME.ts` for a stage in TypeScript, or `cmd: [program, argument]` for a program.'
+    problems.add('PROGRAM_INVALID', cmd?.at ?? at, `The stage "${name}" ${found}. ${advice}`)
+  }
+  const file = textOf(child(tree, 'run'))
+  if (file === undefined || file === '' || existsSync(join(root, file))) return
+  const near = new Paths(root, problems).nearest(file)
+  const advice = near === undefined ? 'Paths are relative to the folder of pipeline.yaml.' : `Did you mean "${near}"?`
+  problems.add('PROGRAM_MISSING', child(tree, 'run')?.at, `There is no file "${file}" to run. ${advice}`)
+}
+
+/** All stages and cells, in an order in which they can run. */
+export function makeStages(
+  definitions: ReadonlyMap<string, Definition>,
+  inputs: Inputs,
+  problems: Problems,
+): readonly Stage[] {
+  const stages: Stage[] = []
+  for (const definition of definitions.values()) {
+    const varies = hasPending(child(definition.tree, 'with')) || hasPending(child(definition.tree, 'in'))
+    const shared = varies ? undefined : bind(definition, NO_VALUES, problems)
+    for (const cell of definition.cells ?? []) {
+      const bound = shared ?? bind(definition, cell, problems)
+      stages.push(makeStage(definition, cell, bound, inputs, problems))
+    }
+  }
+  const spotOf = ({ name }: Stage): Spot => child(definitions.get(name)!.tree, 'in')?.at ?? definitions.get(name)!.at
+  return sortStages(stages, spotOf, problems)
+}
+
+const NO_VALUES: Cell = { name: '', at: toRecord<string>([]), values: new Map() }
+
+/** What of a stage depends on its cell's values; shared by all cells where nothing does. */
+interface Bound {
+  readonly in: Tree | undefined
+  readonly with: Tree | undefined
+  readonly parameters: JsonObject
+  readonly places: Readonly<Record<string, Place>>
+}
+
+function bind({ tree, outputs }: Definition, cell: Cell, problems: Problems): Bound {
+  const part = (key: string): Tree | undefined => {
+    const value = child(tree, key)
+    return value && bindCell(value, cell, problems)
+  }
+  const bound = { in: part('in'), with: part('with') }
+  if (bound.with && bound.with.kind !== 'map' && hasPending(child(tree, 'with'))) {
+    problems.add('VALUE_INVALID', bound.with.at, '`with:` of this cell must be a map of parameters.')
+  }
+  return { ...bound, parameters: toJsonObject(bound.with), places: placesOf(tree, bound, outputs) }
+}
+
+function makeStage(definition: Definition, cell: Cell, bound: Bound, inputs: Inputs, problems: Problems): Stage {
+  const { name, settings } = definition
+  return {
+    id: cell.name === '' ? name : `${name}[${cell.name}]`,
+    name,
+    cell: cell.at,
+    program: readProgram(definition, cell, bound, problems),
+    in: readInputs(bound.in, cell, inputs, problems),
+    with: bound.parameters,
+    out: toRecord([...(definition.outputs ?? [])].map(([output, { file }]) => [output, file] as const)),
+    ...settings,
+    place: placeOf(definition.at),
+    places: bound.places,
+  }
+}
+
+function readInputs(
+  tree: Tree | undefined,
+  cell: Cell,
+  inputs: Inputs,
+  problems: Problems,
+): Readonly<Record<string, Input>> {
+  const found: [string, Input][] = []
+  for (const [name, { value }] of entriesOf(tree)) {
+    const source = textOf(value)
+    const input = source === undefined ? undefined : inputs.read(source, value.at, cell)
+    if (input) found.push([name, input])
+    else if (source === undefined)
+      problems.add('INPUT_INVALID', value.at, `"in.${name}" must be a text that names a source.`)
+  }
+  return toRecord(found)
+}
+
+function readProgram(definition: Definition, cell: Cell, bound: Bound, problems: Problems): Program {
+  const { tree, inputs, outputs } = definition
+  const file = textOf(child(tree, 'run'))
+  const cmd = child(tree, 'cmd')
+  if (file !== undefined || !cmd) return { kind: 'module', file: file ?? '' }
+  const args = bindCell(cmd, cell, problems)
+  const names = { in: inputs, out: new Set(outputs?.keys()), with: bound.with }
+  return (args && readCommand(args, names, problems)) ?? { kind: 'command', argv: [] }
+}

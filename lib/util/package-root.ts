@@ -1,0 +1,15 @@
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+/** The folder of this package: the nearest one with a package.json above this code, bundled or not. */
+export const packageRoot = (): string => (found ??= find(dirname(fileURLToPath(import.meta.url))))
+
+let found: string | undefined
+
+function find(folder: string): string {
+  if (existsSync(join(folder, 'package.json'))) return folder
+  const above = dirname(folder)
+  if (above === folder) throw new Error('Internal error: this code lies in no package')
+  return find(above)
+}

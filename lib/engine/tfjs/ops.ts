@@ -1,5 +1,5 @@
 import type * as TensorFlow from '@tensorflow/tfjs-core'
-import type { Node, RunNode, RunOp } from '../../graph/index.ts'
+import type { Node, RunNode, RunOp, Shape } from '../../graph/index.ts'
 
 export type Tf = typeof TensorFlow
 type Value = TensorFlow.Tensor
@@ -36,8 +36,8 @@ export const computes = {
   sub: (tf, [a, b]) => tf.sub(a!, b!),
   mul: (tf, [a, b]) => tf.mul(a!, b!),
   div: (tf, [a, b]) => tf.div(a!, b!),
-  maximum: (tf, [a, b]) => tf.maximum(a!, b!),
-  minimum: (tf, [a, b]) => tf.minimum(a!, b!),
+  maximum: (tf, [a, b], { shape }) => tf.maximum(stretch(tf, a!, shape), stretch(tf, b!, shape)),
+  minimum: (tf, [a, b], { shape }) => tf.minimum(stretch(tf, a!, shape), stretch(tf, b!, shape)),
   equal: (tf, [a, b]) => tf.equal(a!, b!),
   less: (tf, [a, b]) => tf.less(a!, b!),
   lessEqual: (tf, [a, b]) => tf.lessEqual(a!, b!),
@@ -104,6 +104,9 @@ function leaf(): never {
 }
 
 const flat = (tf: Tf, ids: Value): TensorFlow.Tensor1D => tf.reshape(ids, [ids.size])
+
+/** Beforehand, for ops whose derivative there does not know of stretching. */
+const stretch = (tf: Tf, x: Value, shape: Shape): Value => tf.broadcastTo(x, [...shape])
 
 const oneHot = (tf: Tf, ids: Value, size: number): Value =>
   tf.cast(tf.reshape(tf.oneHot(flat(tf, ids), size), [...ids.shape, size]), 'bool')

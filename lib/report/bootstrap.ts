@@ -1,3 +1,4 @@
+import { Random } from '../util/random.ts'
 import type { DocumentLoss } from './scores.ts'
 import type { Interval } from './statistics.ts'
 
@@ -23,7 +24,7 @@ export const bootstrapPerplexity = (
   { draws = 4999, seed = 1 }: { draws?: number; seed?: number } = {},
 ): BootstrapResult => {
   if (a.length !== b.length) throw new Error(`Internal error: ${a.length} and ${b.length} documents cannot be paired`)
-  const random = uniform(seed)
+  const random = new Random(seed, 'bootstrap')
   const differences = Float64Array.from({ length: draws }, () => drawDifference(a, b, random)).sort()
   const below = differences.filter((difference) => difference <= 0).length
   const above = differences.filter((difference) => difference >= 0).length
@@ -34,25 +35,14 @@ export const bootstrapPerplexity = (
   }
 }
 
-const drawDifference = (a: readonly DocumentLoss[], b: readonly DocumentLoss[], random: () => number): number => {
+const drawDifference = (a: readonly DocumentLoss[], b: readonly DocumentLoss[], random: Random): number => {
   let [nllA, nllB, tokensA, tokensB] = [0, 0, 0, 0]
   for (let i = 0; i < a.length; i++) {
-    const drawn = Math.floor(random() * a.length)
+    const drawn = random.below(a.length)
     nllA += a[drawn]!.nll
     nllB += b[drawn]!.nll
     tokensA += a[drawn]!.tokens
     tokensB += b[drawn]!.tokens
   }
   return Math.exp(nllA / tokensA) - Math.exp(nllB / tokensB)
-}
-
-/** Uniform on [0, 1), 32 bits a draw: Mulberry32 by T. Ettinger (public domain), a counter mixed by multiplication. */
-const uniform = (seed: number): (() => number) => {
-  let counter = seed >>> 0
-  return () => {
-    counter = (counter + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(counter ^ (counter >>> 15), counter | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
 }

@@ -1,29 +1,29 @@
+import type { JsonObject } from '../util/json.ts'
 import { duration } from './format.ts'
 import { html } from './html.ts'
 import type { Html } from './html.ts'
 
-/** What belongs to a run and not to its result: joined to the page when the run has ended. */
+/**
+ * What belongs to a run and not to its result: joined to the page when the run has ended. The record of an experiment is
+ * one, so that it can be given as it is.
+ */
 export interface RunPart {
-  /** 64 hex digits. */
-  readonly experiment: string
-  readonly stages: readonly RunStage[]
-  /** null outside a git repository. */
-  readonly commit: string | null
-  /** Whether tracked files differed from the commit. */
-  readonly dirty: boolean
-  /** In words: `Linux x64, 2 × Intel Xeon, 8 GiB, Node 20.20.2`. */
-  readonly machine: string
-  /** `npx pipeline reproduce <hash>` */
-  readonly reproduce: string
-  /** When it began, ISO 8601; null to leave it out. */
-  readonly started: string | null
+  /** The experiment's: 64 hex digits. */
+  readonly hash: string
+  /** When the run was recorded, ISO 8601. */
+  readonly at: string
+  /** In the order of the run. */
+  readonly stages: Readonly<Record<string, RunStage>>
+  /** Nulls outside a git repository; `dirty` where tracked files differed from the commit. */
+  readonly git: { readonly commit: string | null; readonly dirty: boolean | null }
+  /** `platform`, `arch`, `cpu`, `cores`, `memory` (bytes), `node`, as far as they are known. */
+  readonly machine: JsonObject
 }
 
 export interface RunStage {
-  readonly name: string
   readonly outcome: 'ran' | 'restored' | 'fresh' | 'failed' | 'skipped'
   /** What the stage took when its result was made: for a cached result, then. */
-  readonly seconds: number | null
+  readonly seconds: number
   /** `onnx-cpu, 2 threads`; null for a stage that used none. */
   readonly device: string | null
 }
@@ -45,7 +45,7 @@ const runSection = (run: RunPart): Html =>
   html`<section aria-labelledby="run">
     <h2 id="run">This run</h2>
     <p class="quiet">The same inputs, parameters and code give this page again:</p>
-    <pre class="command"><code>${run.reproduce}</code></pre>
+    <pre class="command"><code>npx pipeline reproduce ${run.hash.slice(0, 16)}</code></pre>
     <dl>
       ${facts(run).map(
         ([name, value]) =>
@@ -65,7 +65,7 @@ const runSection = (run: RunPart): Html =>
         </tr>
       </thead>
       <tbody>
-        ${run.stages.map(stageLine)}
+        ${Object.entries(run.stages).map(([name, stage]) => stageLine(name, stage))}
       </tbody>
     </table>
     <p class="small quiet" style="margin-top: 1rem">
@@ -73,12 +73,29 @@ const runSection = (run: RunPart): Html =>
     </p>
   </section>`
 
-const facts = ({ experiment, commit, dirty, machine, started }: RunPart): readonly (readonly [string, Html])[] => [
-  ['Experiment', html`<code>${experiment}</code>`],
-  ['Git commit', commit === null ? html`none` : html`<code>${commit}</code>${dirty ? ' with changes on top' : ''}`],
-  ['Machine', html`${machine}`],
-  ...(started === null ? [] : [['Began', html`${started}`] as const]),
+const facts = ({ hash, git, machine, at }: RunPart): readonly (readonly [string, Html])[] => [
+  ['Experiment', html`<code>${hash}</code>`],
+  [
+    'Git commit',
+    git.commit === null
+      ? html`none`
+      : html`<code>${git.commit}</code>${git.dirty === true ? ' with changes on top' : ''}`,
+  ],
+  ['Machine', html`${machineWords(machine)}`],
+  ['Recorded', html`${at}`],
 ]
+
+/** `linux x64, Intel Xeon, 2 cores, 7.8 GiB, Node v20.20.2` */
+const machineWords = ({ platform, arch, cpu, cores, memory, node }: JsonObject): string =>
+  [
+    [platform, arch].filter((word) => typeof word === 'string').join(' '),
+    typeof cpu === 'string' ? cpu.trim() : '',
+    typeof cores === 'number' ? `${cores}\u00a0cores` : '',
+    typeof memory === 'number' ? `${(memory / 2 ** 30).toFixed(1)}\u00a0GiB` : '',
+    typeof node === 'string' ? `Node ${node}` : '',
+  ]
+    .filter((words) => words !== '')
+    .join(', ')
 
 const OUTCOMES = {
   ran: 'ran',
@@ -88,10 +105,10 @@ const OUTCOMES = {
   skipped: 'skipped',
 } as const satisfies Record<RunStage['outcome'], string>
 
-const stageLine = ({ name, outcome, seconds, device }: RunStage): Html =>
+const stageLine = (name: string, { outcome, seconds, device }: RunStage): Html =>
   html`<tr role="row">
     <th scope="row">${name}</th>
     <td data-label="Outcome">${OUTCOMES[outcome]}</td>
-    <td data-label="Took">${seconds === null ? '–' : duration(seconds)}</td>
+    <td data-label="Took">${duration(seconds)}</td>
     <td data-label="On">${device ?? '–'}</td>
   </tr>`

@@ -1,18 +1,20 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import type { JoinReport } from '../../lib/pipeline/experiment.ts'
 import { joinReport } from '../../lib/report/join.ts'
 import type { RunPart } from '../../lib/report/join.ts'
 import { makeReport } from '../../lib/report/page.ts'
 import { answers, makeScores } from './models.ts'
 
 const run: RunPart = {
-  experiment: '3f'.repeat(32),
-  stages: [
-    { name: 'distill', outcome: 'ran', seconds: 83.4, device: 'onnx-cpu, 2 threads' },
-    { name: 'download', outcome: 'fresh', seconds: null, device: null },
-  ],
-  ...{ commit: 'ab'.repeat(20), dirty: true, machine: 'Linux <x64>', started: null },
-  reproduce: 'npx pipeline reproduce 3f3f3f',
+  hash: '3f'.repeat(32),
+  at: '2026-01-02T03:04:05.000Z',
+  stages: {
+    distill: { outcome: 'ran', seconds: 83.4, device: 'onnx-cpu, 2 threads' },
+    download: { outcome: 'fresh', seconds: 0.3, device: null },
+  },
+  git: { commit: 'ab'.repeat(20), dirty: true },
+  machine: { platform: 'linux', arch: '<x64>', cores: 2, memory: 8 * 2 ** 30, node: 'v20.20.2' },
 }
 const models = { student: makeScores({ right: answers(8, 0.5) }) }
 const { page } = makeReport(models, {}, { title: 'Title', notes: [], parameters: {} })
@@ -27,11 +29,14 @@ describe("the run's part", () => {
   })
 
   it('tells the experiment, the commit, the machine, how to reproduce it, and how long each stage took on what', () => {
-    for (const told of [run.experiment, run.commit!, 'with changes on top', run.reproduce, 'Linux &#60;x64&#62;']) {
+    for (const told of [
+      ...[run.hash, run.git.commit!, 'with changes on top', `npx pipeline reproduce ${'3f'.repeat(8)}<`],
+      'linux &#60;x64&#62;, 2\u00a0cores, 8.0\u00a0GiB, Node v20.20.2',
+    ]) {
       assert.ok(joined.includes(told), told)
     }
     assert.match(joined, /distill<\/th>.*?ran<.*?1\u00a0min 23\u00a0s<.*?onnx-cpu, 2 threads</s)
-    assert.match(joined, /download<\/th>.*?already there<.*?–<.*?–</s)
+    assert.match(joined, /download<\/th>.*?already there<.*?0.30\u00a0s<.*?–</s)
   })
 
   it('leaves the rest of the page as it is', () => {
@@ -44,4 +49,9 @@ describe("the run's part", () => {
     assert.match(joinReport('<body><p>mine</p></body>', run), /mine<\/p><section.*<\/section><\/body>$/s)
     assert.match(joinReport('mine', run), /^mine<section.*<\/section>$/s)
   })
+})
+
+it('takes the record of an experiment as it is', () => {
+  const join: JoinReport = joinReport
+  assert.equal(join, joinReport)
 })

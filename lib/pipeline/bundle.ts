@@ -66,14 +66,14 @@ export const bundleFile = (project: Project, digest: Digest): string => join(pro
 function remembered(memo: string, project: Project, stats: StatCache): Bundle | undefined {
   const record = readJson(memo) as unknown as (Omit<Bundle, 'file'> & { readonly lock: Digest | null }) | undefined
   if (record === undefined || record.lock !== lockDigest(project, stats)) return undefined
-  const { lock: _lock, ...rest } = record
   for (const [path, digest] of Object.entries(record.sources)) {
     if (stats.file(join(project.folder, path)) !== digest) return undefined
   }
   for (const digest of [record.digest, ...record.workers]) {
     if (stats.file(bundleFile(project, digest)) !== digest) return undefined
   }
-  return { ...rest, file: bundleFile(project, record.digest) }
+  const { digest, workers, sources, packages } = record
+  return { digest, file: bundleFile(project, digest), workers, sources, packages }
 }
 
 const lockDigest = (project: Project, stats: StatCache): Digest | null =>
@@ -81,5 +81,5 @@ const lockDigest = (project: Project, stats: StatCache): Digest | null =>
 
 function writeBundle(project: Project, digest: Digest, bytes: Uint8Array): void {
   const file = bundleFile(project, digest)
-  if (!existsSync(file)) return writeAtomic(file, bytes, false)
+  if (!existsSync(file)) writeAtomic(file, bytes, false)
 }

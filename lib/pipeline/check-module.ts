@@ -3,6 +3,7 @@ import type { ErrorObject } from 'ajv'
 import { Failure } from '../util/failure.ts'
 import type { Place } from '../util/failure.ts'
 import type { JsonObject } from '../util/json.ts'
+import { nearest } from '../util/nearest.ts'
 import { err, ok } from '../util/result.ts'
 import type { Result } from '../util/result.ts'
 import { digestOf } from './canonical.ts'
@@ -55,7 +56,14 @@ function checkOutputs(stage: Stage, declared: readonly string[]): Failure[] {
 }
 
 const unknown = (stage: Stage, what: string, name: string, known: readonly string[]): string =>
-  `The module of stage "${stage.id}" has no ${what} "${name}"; it has ${known.map((one) => `"${one}"`).join(', ') || 'none'}.`
+  `The module of stage "${stage.id}" has no ${what} "${name}"${instead(name, known)}.`
+
+/** The nearest right name, and all of them. */
+function instead(name: string, known: readonly string[]): string {
+  const near = nearest(name, known)
+  const meant = near === undefined ? '.' : `; did you mean "${near}"?`
+  return `${meant} It has ${known.map((one) => `"${one}"`).join(', ') || 'none'}`
+}
 
 const fail = (stage: Stage, path: string, code: string, message: string): Failure =>
   new Failure(code, message, { place: placeOf(stage, path) })
@@ -104,7 +112,8 @@ function parameterFailure(stage: Stage, error: ErrorObject, schema: JsonObject):
     return fail(stage, ['with', ...path, name].join('.'), 'PARAMETER_UNKNOWN', message)
   }
   const name = path.join('.') || 'with'
-  const found = JSON.stringify(valueAt(stage.with, path)) ?? 'nothing'
+  const value = valueAt(stage.with, path)
+  const found = value === undefined ? 'nothing' : JSON.stringify(value)
   const allowed =
     error.keyword === 'enum' ? `: ${JSON.stringify((error.params as { allowedValues: unknown }).allowedValues)}` : ''
   const code = error.keyword === 'required' ? 'PARAMETER_ABSENT' : 'PARAMETER_INVALID'
@@ -118,8 +127,7 @@ function parameterFailure(stage: Stage, error: ErrorObject, schema: JsonObject):
 
 function unknownParameter(stage: Stage, path: readonly string[], schema: JsonObject): string {
   const known = Object.keys((schema.properties ?? {}) as JsonObject)
-  const has = known.length === 0 ? '' : `; it has ${known.map((one) => `"${one}"`).join(', ')}`
-  return `The module of stage "${stage.id}" has no parameter "${path.join('.')}"${has}.`
+  return unknown(stage, 'parameter', path.join('.'), known)
 }
 
 const unescapePointer = (part: string): string => part.replaceAll('~1', '/').replaceAll('~0', '~')

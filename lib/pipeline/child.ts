@@ -1,15 +1,17 @@
-import { closeSync, openSync, writeSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { finished } from 'node:stream/promises'
 import type { Readable } from 'node:stream'
-import { errorCode } from './files.ts'
 import type { Message } from './host-protocol.ts'
+import { TASK_VARIABLE, killStrays, signalGroup } from './process-group.ts'
+import { openLog } from './stage-log.ts'
 
 export interface ChildOptions {
   /** The bundle of host.ts. */
   readonly host: string
   /** The file with the job. */
   readonly job: string
+  /** Names this run of the stage, in every process that comes of it. */
+  readonly task: string
   readonly cwd: string
   readonly env: Readonly<Record<string, string>>
   readonly log: string
@@ -30,17 +32,17 @@ export interface ChildEnd {
   readonly timedOut: boolean
 }
 
-const LOG_BYTES = 64 * 1024 * 1024
-const LINE_CHARACTERS = 4096
 const DRAIN_MS = 2000
+/** The longest that setTimeout takes; a longer one would be over at once. */
+const LONGEST_MS = 2 ** 31 - 1
 
-/** Runs a host in a process group of its own and leaves nothing of the group behind. Rejects when it cannot start. */
+/** Runs a host in a process group of its own and leaves nothing of it behind. Rejects when it cannot be started. */
 export async function runChild(options: ChildOptions): Promise<ChildEnd> {
   const { execa } = await import('execa')
-  const log = openSync(options.log, 'a')
-  const child = execa(process.execPath, ['--enable-source-maps', options.host, options.job], {
+  const log = openLog(options.log, options.onLine)
+  const child = execa(process.execPath, [options.host, options.job], {
     cwd: options.cwd,
-    env: options.env,
+    env: { ...options.env, [TASK_VARIABLE]: options.task },
     extendEnv: false,
     detached: true,
     cleanup: false,
@@ -48,54 +50,71 @@ export async function runChild(options: ChildOptions): Promise<ChildEnd> {
     buffer: false,
     stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
   })
-  const ended = new Promise<ChildEnd>((resolve, reject) => {
-    child.once('error', reject)
-    child.once('exit', (exitCode, signal) => resolve({ exitCode, signal, timedOut: false }))
+  const { pid } = child
+  if (pid === undefined) throw new Error(`A child process could not be started: ${(await child).message ?? ''}`)
+  const ended = new Promise<Omit<ChildEnd, 'timedOut'>>((resolve) => {
+    child.once('exit', (exitCode, signal) => resolve({ exitCode, signal }))
   })
-  const writer = logWriter(log, options.onLine)
-  const streams = [child.stdout, child.stderr, child.stdio[3] as Readable]
-  for (const stream of streams.slice(0, 2)) stream.on('data', writer.write)
-  createInterface({ input: streams[2]! }).on('line', (line) => options.onMessage(JSON.parse(line) as Message))
-  const stopper = stopGroup(child.pid, options)
+  const streams = [child.stdout, child.stderr, child.stdio[3]]
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', log.write)
+  readMessages(child.stdio[3], options.onMessage)
+  const stopper = stopGroup(pid, options)
   try {
-    const end = await ended
-    return { ...end, timedOut: stopper.timedOut() }
+    return { ...(await ended), timedOut: stopper.timedOut() }
   } finally {
     stopper.dispose()
-    killGroup(child.pid, 'SIGKILL')
+    signalGroup(pid, 'SIGKILL')
+    killStrays(options.task)
     await drained(streams)
-    writer.end()
-    closeSync(log)
+    log.close()
+  }
+}
+
+function readMessages(stream: Readable, onMessage: (message: Message) => void): void {
+  createInterface({ input: stream }).on('line', (line) => {
+    const message = parseMessage(line)
+    if (message !== undefined) onMessage(message)
+  })
+}
+
+/** A stage may write to any descriptor: what is no message of the host is none. */
+function parseMessage(line: string): Message | undefined {
+  try {
+    return JSON.parse(line) as Message
+  } catch {
+    return undefined
   }
 }
 
 interface Stopper {
-  timedOut(): boolean
-  dispose(): void
+  readonly timedOut: () => boolean
+  readonly dispose: () => void
 }
 
 /** SIGTERM on cancellation or time-out, SIGKILL when the grace is over or at the second Ctrl-C. */
-function stopGroup(pid: number | undefined, options: ChildOptions): Stopper {
+function stopGroup(pid: number, options: ChildOptions): Stopper {
   const timers: NodeJS.Timeout[] = []
   let timedOut = false
-  const kill = (): void => killGroup(pid, 'SIGKILL')
+  const after = (seconds: number, act: () => void): void => {
+    timers.push(setTimeout(act, Math.min(seconds * 1000, LONGEST_MS)))
+  }
+  const kill = (): void => signalGroup(pid, 'SIGKILL')
   const stop = (): void => {
-    killGroup(pid, 'SIGTERM')
-    timers.push(setTimeout(kill, options.graceSeconds * 1000))
+    signalGroup(pid, 'SIGTERM')
+    after(options.graceSeconds, kill)
   }
-  const expire = (): void => {
-    timedOut = true
-    stop()
+  if (options.timeoutSeconds !== undefined) {
+    after(options.timeoutSeconds, () => {
+      timedOut = true
+      stop()
+    })
   }
-  if (options.timeoutSeconds !== undefined) timers.push(setTimeout(expire, options.timeoutSeconds * 1000))
-  const dispose = [onAbort(options.signal, stop), onAbort(options.kill, kill)]
-  return {
-    timedOut: () => timedOut,
-    dispose: () => {
-      timers.forEach(clearTimeout)
-      dispose.forEach((remove) => remove())
-    },
+  const removers = [onAbort(options.signal, stop), onAbort(options.kill, kill)]
+  const dispose = (): void => {
+    for (const timer of timers) clearTimeout(timer)
+    for (const remove of removers) remove()
   }
+  return { timedOut: () => timedOut, dispose }
 }
 
 function onAbort(signal: AbortSignal, act: () => void): () => void {
@@ -104,46 +123,9 @@ function onAbort(signal: AbortSignal, act: () => void): () => void {
   return () => signal.removeEventListener('abort', act)
 }
 
-/** The whole group: children and grandchildren that nobody else would end. */
-function killGroup(pid: number | undefined, signal: NodeJS.Signals): void {
-  if (pid === undefined) return
-  try {
-    process.kill(process.platform === 'win32' ? pid : -pid, signal)
-  } catch (error) {
-    if (errorCode(error) !== 'ESRCH') throw error
-  }
-}
-
 /** What was written is read to its end; a process that left the group may hold the pipe open, so not for ever. */
 async function drained(streams: readonly Readable[]): Promise<void> {
-  const all = Promise.allSettled(streams.map((stream) => finished(stream, { writable: false })))
   const timer = setTimeout(() => streams.forEach((stream) => stream.destroy()), DRAIN_MS)
-  await all
+  await Promise.allSettled(streams.map((stream) => finished(stream, { writable: false })))
   clearTimeout(timer)
-}
-
-/** Log file and lines, in bounded memory and bounded disk whatever a stage writes. */
-function logWriter(fd: number, onLine: (line: string) => void): { write(chunk: Buffer): void; end(): void } {
-  let written = 0
-  let line = ''
-  const write = (chunk: Buffer): void => {
-    const room = LOG_BYTES - written
-    if (room <= 0) return
-    written += chunk.length
-    writeLog(fd, chunk.length > room ? chunk.subarray(0, room) : chunk)
-    if (chunk.length >= room) writeLog(fd, `\n[cut: a log keeps its first ${LOG_BYTES} bytes]\n`)
-    const lines = (line + chunk.toString('utf8')).split('\n')
-    line = lines.pop()!.slice(0, LINE_CHARACTERS)
-    for (const text of lines) onLine(text.slice(0, LINE_CHARACTERS))
-  }
-  return { write, end: () => (line === '' ? undefined : onLine(line)) }
-}
-
-/** A full disk must not end the run for the sake of a log; what the stage itself writes will tell. */
-function writeLog(fd: number, data: Buffer | string): void {
-  try {
-    writeSync(fd, typeof data === 'string' ? Buffer.from(data) : data)
-  } catch (error) {
-    if (errorCode(error) !== 'ENOSPC' && errorCode(error) !== 'EDQUOT') throw error
-  }
 }

@@ -160,6 +160,7 @@ async function runStage(run: Execution, task: StageTask, key: Digest, lock: Lock
   const end = await runChild({
     host: await hostBundle(),
     job,
+    task: lock.token,
     cwd: stage.program.kind === 'command' ? run.prepared.pipeline.root : work.scratch,
     env: childEnvironment(process.env, stage.env, grant.gpus),
     log,

@@ -82,7 +82,7 @@ export async function writeExperiment(finished: Finished): Promise<void> {
   writeBundles(finished, join(folder, 'bundles'))
   if (hasPage) {
     const html = readFileSync(outputPath(finished.prepared, page, finished.settled), 'utf8')
-    writeAtomic(join(folder, PAGE), await finished.joinReport!(html, record))
+    writeAtomic(join(folder, PAGE), await finished.joinReport(html, record))
   }
   writeAtomic(join(folder, RECORD), `${JSON.stringify(record, null, 2)}\n`)
 }

@@ -1,4 +1,4 @@
-import { Failure } from '../util/failure.ts'
+import type { Failure } from '../util/failure.ts'
 import type { JsonObject } from '../util/json.ts'
 import { err, ok } from '../util/result.ts'
 import type { Result } from '../util/result.ts'
@@ -116,10 +116,16 @@ class Run {
   }
 
   async #runOne(stage: Stage, pool: Pool): Promise<void> {
-    if (!this.#mayStart(stage)) return this.#skip(stage)
+    if (!this.#mayStart(stage)) {
+      this.#skip(stage)
+      return
+    }
     const grant = await pool.take(stage.resources)
     try {
-      if (!this.#mayStart(stage)) return this.#skip(stage)
+      if (!this.#mayStart(stage)) {
+        this.#skip(stage)
+        return
+      }
       const started = performance.now()
       const end = await this.#execute(stage, grant)
       const seconds = (performance.now() - started) / 1000

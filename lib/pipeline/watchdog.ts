@@ -1,5 +1,6 @@
 import { Socket } from 'node:net'
 import { WATCH_FD } from './host-protocol.ts'
+import { TASK_VARIABLE, killStrays, signalGroup } from './process-group.ts'
 
 /**
  * A thread of its own, because an engine may hold the main thread for minutes: the other end of this pipe is open as
@@ -11,5 +12,6 @@ pipe.on('error', endGroup)
 pipe.resume()
 
 function endGroup(): void {
-  process.kill(process.platform === 'win32' ? process.pid : -process.pid, 'SIGKILL')
+  killStrays(process.env[TASK_VARIABLE] ?? '')
+  signalGroup(process.pid, 'SIGKILL')
 }

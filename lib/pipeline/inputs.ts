@@ -124,7 +124,7 @@ export class Inputs {
     return groups
   }
 
-  #noCell(producer: Producer, shared: readonly string[], reader: Cell, at: Spot): undefined {
+  #noCell(producer: Producer, shared: readonly string[], reader: Cell, at: Spot): Input | undefined {
     const wanted = shared.map((axis) => `${axis} "${reader.at[axis] ?? ''}"`).join(' and ')
     const advice = 'Give both stages the same values on the axis that they share, or name the axis otherwise.'
     this.#problems.add('CELL_UNKNOWN', at, `"${producer.name}" has no cell with ${wanted}. ${advice}`)
@@ -145,7 +145,7 @@ export class Inputs {
     { name }: Producer,
     outputs: ReadonlyMap<string, unknown>,
     at: Spot,
-  ): undefined {
+  ): Input | undefined {
     const near = output === undefined ? undefined : nearest(output, outputs.keys())
     const names = [...outputs.keys()].map((each) => `${name}.${each}`)
     const there = names.length === 0 ? 'It declares no `out`.' : `It has: ${someOf(names)}.`
@@ -158,7 +158,7 @@ export class Inputs {
     return undefined
   }
 
-  #unknown(source: string, at: Spot): undefined {
+  #unknown(source: string, at: Spot): Input | undefined {
     const [, stage, cell, output] = REFERENCE.exec(source) ?? []
     const near = nearest(stage ?? source, this.#producers.keys())
     if (near === undefined || stage === undefined) {

@@ -50,7 +50,7 @@ export class Paths {
     const names = namesIn(folder)
     if (!names.includes(name)) {
       const near = nearest(name, names)
-      const advice = near === undefined ? `There is: ${someOf(names)}.` : `Did you mean "builtin:${near}"?`
+      const advice = near === undefined ? `Built in: ${someOf(names)}.` : `Did you mean "builtin:${near}"?`
       this.#problems.add('INPUT_MISSING', at, `There is nothing built in by the name "${name}". ${advice}`)
       return undefined
     }

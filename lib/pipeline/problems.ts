@@ -69,5 +69,6 @@ export const didYouMean = (name: string | undefined): string => (name === undefi
 /** At most so many names of a set, for the end of a message: `a, b, c, …`. */
 export function someOf(names: Iterable<string>, most = 8): string {
   const all = [...names]
+  if (all.length === 0) return 'none'
   return all.length > most ? `${all.slice(0, most).join(', ')}, …` : all.join(', ')
 }

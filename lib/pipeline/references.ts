@@ -127,11 +127,12 @@ export class References {
     if (size === undefined) this.#sizes.set(value, (size = sizeOf(value)))
     this.#values += size
     if (this.#values <= MOST_VALUES) return true
+    if (this.#values - size > MOST_VALUES) return false
     this.#problems.add('YAML_TOO_LARGE', at, `The references stand for more than ${MOST_VALUES} values.`)
     return false
   }
 
-  #unknown(reference: Reference, depth: number, inner: Tree | undefined, at: Spot): undefined {
+  #unknown(reference: Reference, depth: number, inner: Tree | undefined, at: Spot): Tree | undefined {
     const names = [...entriesOf(inner).keys()]
     const above = reference.path.slice(0, depth)
     const near = nearest(reference.path[depth]!, names)

@@ -8,53 +8,44 @@ import type { Entry, MapTree, Tree } from './tree.ts'
 /** Values that a file may stand for once its aliases are followed: an alias bomb stands for billions. */
 const MOST_VALUES = 1_000_000
 const DEEPEST = 100
+/** One slip can make a parser complain of every line after it. */
+const MOST_ERRORS = 10
 
 /**
  * Reads YAML 1.2 (core schema, one document, `<<` merges) into a tree with places. Refused, each with its place:
  * duplicate keys, `.nan` and `.inf`, integers that a double cannot hold exactly, tags, alias bombs and circles.
  */
 export function parseYaml(source: Source, problems: Problems): Tree | undefined {
-  const document = parse(source, problems)
-  if (!document) return undefined
+  // duplicate keys are found by the reader: the library compares each key with all before it, and names one place
+  const document = parseDocument(source.text, {
+    lineCounter: source.lines,
+    uniqueKeys: false,
+    intAsBigInt: true,
+    prettyErrors: false,
+    logLevel: 'silent',
+  })
   const wrong = [...document.errors, ...document.warnings]
-  for (const { message, pos } of wrong)
-    problems.add('YAML_SYNTAX', spotAt(source, pos[0]), syntaxMessage(message, source, pos[0]))
-  if (wrong.length > 0) return undefined
-  const reader = new Reader(source, problems)
-  return reader.read(document.contents as Node, 0)
+  if (wrong.length === 0) return new Reader(source, problems).root(document.contents)
+  if (wrong.some(({ message }) => message.includes('call stack'))) tooLarge(source, problems)
+  else for (const { message, pos } of wrong.slice(0, MOST_ERRORS)) syntaxError(message, source, pos[0], problems)
+  return undefined
 }
 
-function parse(source: Source, problems: Problems): ReturnType<typeof parseDocument> | undefined {
-  try {
-    // duplicate keys are found by the reader: the library compares each key with all before it, and names one place
-    return parseDocument(source.text, {
-      lineCounter: source.lines,
-      uniqueKeys: false,
-      intAsBigInt: true,
-      prettyErrors: false,
-      logLevel: 'silent',
-    })
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error
-    problems.add(
-      'YAML_TOO_LARGE',
-      spotAt(source, 0),
-      `"${source.name}" is nested too deeply. At most ${DEEPEST} levels are read.`,
-    )
-    return undefined
-  }
-}
-
-const spotAt = (source: Source, offset: number): Spot => ({ source, offset })
-
-/** In `{ a: ${b} }` the braces of `${b}` are YAML's own: the most common slip, and the parser's words do not help. */
-function syntaxMessage(message: string, source: Source, offset: number): string {
+function syntaxError(message: string, source: Source, offset: number, problems: Problems): void {
   const { line } = source.lines.linePos(offset)
   const start = source.lines.lineStarts[line - 1] ?? 0
   const text = source.text.slice(start, source.text.indexOf('\n', offset) + 1 || undefined)
-  const unquoted = /[{[,:]\s*\$\{/.test(text)
-  return unquoted ? `${message}. Inside { } and [ ], write a reference in quotes: '\${name}'.` : `${message}.`
+  // in `{ a: ${b} }` the braces of `${b}` are YAML's own: the most common slip, and the parser's words do not help
+  const advice = /[{[,:]\s*\$\{/.test(text) ? " Inside { } and [ ], write a reference in quotes: '${name}'." : ''
+  problems.add('YAML_SYNTAX', spotAt(source, offset), `${message.replace(/\.?$/, '.')}${advice}`)
 }
+
+function tooLarge(source: Source, problems: Problems): void {
+  const limit = `At most ${MOST_VALUES} values in ${DEEPEST} levels are read, those behind aliases counted each time.`
+  problems.add('YAML_TOO_LARGE', spotAt(source, 0), `"${source.name}" is too large or nested too deeply. ${limit}`)
+}
+
+const spotAt = (source: Source, offset: number): Spot => ({ source, offset })
 
 type Node = ParsedNode | null
 
@@ -65,15 +56,23 @@ class Reader {
   readonly #open = new Set<Node>()
   #aliasDepth = 0
   #values = 0
+  #isTooLarge = false
 
   constructor(source: Source, problems: Problems) {
     this.#source = source
     this.#problems = problems
   }
 
-  read(node: Node, fallback: number, depth = 0): Tree | undefined {
+  root(node: Node): Tree | undefined {
+    const tree = this.#read(node, 0)
+    if (this.#isTooLarge) tooLarge(this.#source, this.#problems)
+    return this.#isTooLarge ? undefined : tree
+  }
+
+  #read(node: Node, fallback: number, depth = 0): Tree | undefined {
     const at = this.#spot(node?.range[0] ?? fallback)
-    if (++this.#values > MOST_VALUES || depth > DEEPEST) return this.#tooLarge()
+    if (++this.#values > MOST_VALUES || depth > DEEPEST) this.#isTooLarge = true
+    if (this.#isTooLarge) return undefined
     if (node === null) return { kind: 'scalar', at, value: null }
     if (isAlias(node)) return this.#alias(node, at, depth)
     // an alias means the last anchor of its name before it: one met again behind an alias must not count
@@ -93,7 +92,7 @@ class Reader {
       return undefined
     }
     this.#aliasDepth++
-    const tree = this.read(target, at.offset, depth + 1)
+    const tree = this.#read(target, at.offset, depth + 1)
     this.#aliasDepth--
     return tree
   }
@@ -124,7 +123,7 @@ class Reader {
   #list(node: YAMLSeq, at: Spot, depth: number): Tree | undefined {
     const items: Tree[] = []
     for (const item of node.items) {
-      const tree = this.read(item as Node, at.offset, depth + 1)
+      const tree = this.#read(item as Node, at.offset, depth + 1)
       if (!tree) continue
       items.push(tree)
     }
@@ -138,7 +137,7 @@ class Reader {
       if (!isPair(pair)) continue
       const offset = pair.key?.range[0] ?? at.offset
       const name = this.#key(pair.key, offset)
-      const value = this.read(pair.value, pair.key?.range[1] ?? offset, depth + 1)
+      const value = this.#read(pair.value, pair.key?.range[1] ?? offset, depth + 1)
       if (name === undefined || !value) continue
       const entry = { keyAt: this.#spot(offset), value }
       if (isMergeKey(pair.key)) merged.push(entry)
@@ -173,16 +172,6 @@ class Reader {
     }
     for (const [name, entry] of own) entries.set(name, entry)
     return entries
-  }
-
-  #tooLarge(): undefined {
-    const limit = `at most ${MOST_VALUES} values in ${DEEPEST} levels are read`
-    this.#problems.add(
-      'YAML_TOO_LARGE',
-      this.#spot(0),
-      `"${this.#source.name}" is too large once its aliases are followed: ${limit}.`,
-    )
-    return undefined
   }
 
   #spot(offset: number): Spot {

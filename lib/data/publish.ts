@@ -66,7 +66,8 @@ function syncFolder(folder: string): void {
   }
 }
 
-function guard<T>(file: string, action: () => T): T {
+/** Exported for its test: a disk cannot be filled in one. */
+export function guard<T>(file: string, action: () => T): T {
   try {
     return action()
   } catch (cause) {

@@ -29,7 +29,7 @@ export function isFolder(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
 }
 
-/** Throws `Failure` FILE_MISSING, FILE_NOT_UTF8 or FILE_NOT_JSON. */
+/** Throws `Failure` FILE_NOT_JSON, and what `readText` throws. */
 export function readJson(file: string): unknown {
   const text = readText(file)
   try {
@@ -39,9 +39,20 @@ export function readJson(file: string): unknown {
   }
 }
 
-/** The whole text, which must be UTF-8. Throws `Failure` FILE_MISSING or FILE_NOT_UTF8. */
+/** A string holds at most 2²⁹ − 24 units, and so many bytes of ASCII. */
+const longestText = 500_000_000
+
+/**
+ * The whole text, which must be UTF-8; a byte order mark is taken off.
+ * Throws `Failure` FILE_MISSING, FILE_NOT_UTF8 or FILE_TOO_LARGE.
+ */
 export function readText(file: string): string {
-  if (!isFile(file)) throw new Failure('FILE_MISSING', `There is no file "${file}".`)
+  const size = statSync(file, { throwIfNoEntry: false })
+  if (!size?.isFile()) throw new Failure('FILE_MISSING', `There is no file "${file}".`)
+  if (size.size > longestText) {
+    const message = `"${file}" has ${size.size} bytes; a text of at most ${longestText} can be read. Give a part of it.`
+    throw new Failure('FILE_TOO_LARGE', message)
+  }
   const bytes = readFileSync(file)
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)

@@ -68,14 +68,19 @@ function parseItem(line: string, index: number): Item | string {
   }
   if (!isRecord(json)) return 'it is not a JSON object'
   const { ctx, endings, activity_label: activity } = json
-  const label = typeof json['label'] === 'string' ? Number.parseInt(json['label'], 10) : json['label']
+  const label = labelOf(json['label'])
   if (typeof ctx !== 'string' || ctx === '') return '"ctx" must be a text that is not empty'
   if (!isEndings(endings)) return `"endings" must be four texts that are not empty, found ${countOf(endings)}`
-  if (label !== 0 && label !== 1 && label !== 2 && label !== 3) {
+  if (label === undefined) {
     return `"label" must be 0, 1, 2 or 3, found ${JSON.stringify(json['label'])}`
   }
   if (activity !== undefined && typeof activity !== 'string') return '"activity_label" must be a text'
   return { index, context: ctx, endings, label, ...(activity === undefined ? {} : { activity }) }
+}
+
+/** Some copies of the set hold the label as text. */
+function labelOf(value: unknown): Item['label'] | undefined {
+  return ([0, 1, 2, 3] as const).find((one) => value === one || value === String(one))
 }
 
 function isEndings(value: unknown): value is Item['endings'] {

@@ -258,9 +258,7 @@ describe('writing safetensors', () => {
 
 /** The bits of the values; a NaN may have any payload. */
 function oneNaN(values: Float32Array): Uint32Array {
-  return new Uint32Array(values.map((value) => value).buffer).map((bits, at) =>
-    Number.isNaN(values[at]) ? 0x7fc00000 : bits,
-  )
+  return new Uint32Array(values.buffer).map((bits, at) => (Number.isNaN(values[at]) ? 0x7fc00000 : bits))
 }
 
 function tensor(shape: number[], values: number[]): { shape: number[]; data: Float32Array } {

@@ -1,0 +1,129 @@
+import assert from 'node:assert/strict'
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, describe, it } from 'node:test'
+import { digestModel, digestParts } from '../../lib/data/digest.ts'
+import { guard, publishFile } from '../../lib/data/publish.ts'
+import { writeSafetensors } from '../../lib/data/safetensors-write.ts'
+import { copyModel, localSource } from '../../lib/data/sources.ts'
+
+const temporary = mkdtempSync(join(tmpdir(), 'sources-'))
+after(() => rmSync(temporary, { recursive: true }))
+
+describe('a source', () => {
+  it('is a file or folder on this machine', () => {
+    assert.deepEqual(localSource(temporary), { ok: true, value: temporary })
+  })
+
+  for (const source of ['hub:openai-community/gpt2@main', 'https://example.com/model', 'http://example.com']) {
+    it(`is refused with what to do when it has to be fetched: ${source}`, () => {
+      const result = localSource(source)
+      assert.ok(!result.ok)
+      assert.equal(result.error.code, 'SOURCE_UNSUPPORTED')
+      assert.match(result.error.message, /file:PATH/)
+    })
+  }
+
+  it('is refused when it is not there', () => {
+    const result = localSource(join(temporary, 'nothing'))
+    assert.ok(!result.ok)
+    assert.equal(result.error.code, 'FILE_MISSING')
+  })
+})
+
+describe('copying a model', () => {
+  it('takes what belongs to it, and nothing else that lies there', () => {
+    const from = model('whole', [1, 2])
+    for (const name of ['tokenizer.json', 'merges.txt', 'README.md', 'pytorch_model.bin', 'optimizer.safetensors']) {
+      writeFileSync(join(from, name), name)
+    }
+    const to = join(temporary, 'copy')
+    copyModel(from, to)
+    assert.deepEqual(readdirSync(to).sort(), ['config.json', 'merges.txt', 'model.safetensors', 'tokenizer.json'])
+    assert.deepEqual(readFileSync(join(to, 'model.safetensors')), readFileSync(join(from, 'model.safetensors')))
+  })
+
+  it('refuses damaged weights before anything is copied', () => {
+    const from = model('cut', [1, 2])
+    const weights = join(from, 'model.safetensors')
+    writeFileSync(weights, readFileSync(weights).subarray(0, -1))
+    assert.throws(() => copyModel(from, join(temporary, 'never')), { code: 'SAFETENSORS_TRUNCATED' })
+    assert.ok(!readdirSync(temporary).includes('never'))
+  })
+
+  it('refuses a model without its configuration', () => {
+    const from = model('bare', [1, 2])
+    rmSync(join(from, 'config.json'))
+    assert.throws(() => copyModel(from, join(temporary, 'bare-copy')), {
+      code: 'FILE_MISSING',
+      message: /config\.json/,
+    })
+  })
+})
+
+describe('digests', () => {
+  it('of a model are of its configuration and weights, not of where it lies', async () => {
+    const [one, same, other] = [model('d1', [1, 2]), model('d2', [1, 2]), model('d3', [2, 1])]
+    assert.equal(await digestModel(same), await digestModel(one))
+    assert.notEqual(await digestModel(other), await digestModel(one))
+    writeFileSync(join(same, 'config.json'), '{"n_head":2}')
+    assert.notEqual(await digestModel(same), await digestModel(one))
+  })
+
+  it('of parts do not let one part run into the next', () => {
+    assert.notEqual(digestParts(['ab', 'c']), digestParts(['a', 'bc']))
+    assert.notEqual(digestParts(['ab']), digestParts(['ab', '']))
+  })
+})
+
+describe('publishing a file', () => {
+  it('leaves the old one and no draft when writing it fails half way', () => {
+    const folder = mkdtempSync(join(temporary, 'publish-'))
+    const file = join(folder, 'file')
+    publishFile(file, (append) => append(Buffer.from('old')))
+    const fail = () =>
+      publishFile(file, (append) => {
+        append(Buffer.from('new'))
+        throw new Error('half way')
+      })
+    assert.throws(fail, /half way/)
+    assert.deepEqual([readFileSync(file, 'utf8'), readdirSync(folder)], ['old', ['file']])
+  })
+
+  it('says that the disk is full, and that nothing was published', () => {
+    const full = openSync('/dev/full', 'w')
+    assert.throws(() => guard('weights', () => writeSync(full, 'x')), {
+      code: 'DISK_FULL',
+      exitCode: 1,
+      message: /"weights".*not published/,
+    })
+    closeSync(full)
+  })
+
+  it('names the file that cannot be written', () => {
+    const file = join(temporary, 'no-such-folder', 'file')
+    assert.throws(() => publishFile(file, () => undefined), { code: 'WRITE_FAILED', message: /no-such-folder.*ENOENT/ })
+  })
+})
+
+function model(name: string, values: number[]): string {
+  const folder = join(temporary, name)
+  mkdirSync(folder)
+  writeFileSync(join(folder, 'config.json'), '{"n_head":1}')
+  const data = Float32Array.from(values)
+  writeSafetensors(join(folder, 'model.safetensors'), new Map([['w', { shape: [data.length], data }]]), {
+    dtype: 'F32',
+  })
+  return folder
+}

@@ -47,13 +47,14 @@ const lossFigure = (curves: Curves): Html | undefined => {
       )
 }
 
-const distanceFigure = (curves: Curves): Html | undefined =>
-  figure(
-    'distance',
-    'Distance to the teacher',
-    linesOf(curves, (point) => point.kl),
-    'By step, Kullback–Leibler divergence in nats per token, at the temperature of the training.',
+const distanceFigure = (curves: Curves): Html | undefined => {
+  const caption = 'By step, Kullback–Leibler divergence in nats per token, at the temperature of the training.'
+  // a training without a teacher has no distance to it, or writes 0 all along
+  const lines = linesOf(curves, (point) => point.kl).filter((line) =>
+    line.points.some(([, distance]) => distance !== 0),
   )
+  return figure('distance', 'Distance to the teacher', lines, caption)
+}
 
 const linesOf = (curves: Curves, value: (point: CurvePoint) => number | undefined): readonly Line[] =>
   Object.entries(curves).flatMap(([name, points]) => {

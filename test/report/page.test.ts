@@ -120,6 +120,11 @@ describe('the page', () => {
     assert.equal(page.match(/<h4 /g)?.length, 20)
   })
 
+  it('draws no distance to a teacher for a training that had none', () => {
+    const control = makeCurve(100, 5, 2, false).map((point) => ({ ...point, kl: 0 }))
+    assert.doesNotMatch(makeReport(clear, { control }, options).page, /Distance to the teacher/)
+  })
+
   it('escapes what models, prompts and parameters contain', () => {
     const evil = '<script>alert("1")</script>&'
     const models = { student: makeScores({ model: evil, right: answers(8, 0.5), continuation: evil }) }

@@ -1,10 +1,10 @@
-import { cp, mkdir, stat } from 'node:fs/promises'
+import { copyFileSync, cpSync } from 'node:fs'
 import { join } from 'node:path'
+import { documentKinds, writeCorpus } from '../lib/data/corpus.ts'
+import { readText } from '../lib/data/read.ts'
+import { copyModel, localSource } from '../lib/data/sources.ts'
 import { defineStage } from '../lib/pipeline/stage.ts'
 import { Failure } from '../lib/util/failure.ts'
-
-const name = (what: string, byDefault: string) =>
-  ({ type: 'string', minLength: 1, default: byDefault, description: what }) as const
 
 /** Brings every source under the store: what later stages read no longer depends on where it came from. */
 export default defineStage({
@@ -12,47 +12,41 @@ export default defineStage({
     type: 'object',
     additionalProperties: false,
     properties: {
-      train: name('file of the training split in the corpus folder', 'train.txt'),
-      validation: name('file of the validation split', 'validation.txt'),
-      test: name('file of the test split', 'test.txt'),
-      tasks: name('file of the four-ending items in the tasks folder', 'items.jsonl'),
+      train: { type: 'string', default: 'train.txt', description: 'file of the training split in the corpus folder' },
+      validation: { type: 'string', default: 'validation.txt', description: 'file of the validation split' },
+      test: { type: 'string', default: 'test.txt', description: 'file of the test split' },
+      documents: { enum: documentKinds, default: 'line', description: 'what a document of the corpus is' },
+      tasks: { type: 'string', default: 'items.jsonl', description: 'file of the four-ending items' },
     },
   },
   in: ['corpus', 'tasks', 'teacher?', 'student?', 'tokenizer?'],
   out: ['corpus', 'tasks', 'teacher?', 'student?', 'tokenizer?'],
-  async run({ with: files, in: from, out: to, log }) {
-    await mkdir(to.corpus)
-    for (const split of ['train', 'validation', 'test'] as const) {
-      await copy(join(from.corpus, files[split]), join(to.corpus, `${split}.txt`), split)
+  run({ with: files, in: from, out: to, log }) {
+    const corpus = local(from.corpus)
+    const read = (name: string): string => readText(join(corpus, name))
+    const splits = { train: read(files.train), validation: read(files.validation), test: read(files.test) }
+    writeCorpus(to.corpus, { documents: files.documents, splits })
+    copyFileSync(local(join(local(from.tasks), files.tasks)), to.tasks)
+    for (const name of ['teacher', 'student', 'tokenizer'] as const) {
+      if ((from[name] === undefined) !== (to[name] === undefined)) throw unpaired(name, from[name] !== undefined)
     }
-    await copy(join(from.tasks, files.tasks), to.tasks, 'tasks')
-    for (const model of ['teacher', 'student', 'tokenizer'] as const) {
-      const source = from[model]
-      const target = to[model]
-      if (source !== undefined && target !== undefined) await copy(source, target, model)
-      else if (source ?? target) throw new Failure('SOURCE_UNPAIRED', unpaired(model, source !== undefined))
-    }
+    if (from.teacher !== undefined && to.teacher !== undefined) copyModel(local(from.teacher), to.teacher)
+    if (from.student !== undefined && to.student !== undefined) copyModel(local(from.student), to.student)
+    if (from.tokenizer !== undefined && to.tokenizer !== undefined)
+      cpSync(local(from.tokenizer), to.tokenizer, { recursive: true, dereference: true })
     log('all sources are in place')
+    return Promise.resolve()
   },
 })
 
-async function copy(source: string, target: string, what: string): Promise<void> {
-  if (/^(hub|https):/.test(source)) {
-    throw new Failure(
-      'SOURCE_UNSUPPORTED',
-      `"${what}" is "${source}": expected file:PATH or builtin:NAME. Fetch it first, then name its folder by file:PATH.`,
-    )
-  }
-  const found = await stat(source).catch(() => undefined)
-  if (!found)
-    throw new Failure(
-      'SOURCE_MISSING',
-      `"${what}": there is no "${source}". Name the file that your folder has under the stage's \`with\`.`,
-    )
-  await cp(source, target, { recursive: true, dereference: true })
+function local(source: string): string {
+  const found = localSource(source)
+  if (!found.ok) throw found.error
+  return found.value
 }
 
-function unpaired(name: string, isInput: boolean): string {
+function unpaired(name: string, isInput: boolean): Failure {
   const [has, lacks] = isInput ? ['in', 'out'] : ['out', 'in']
-  return `"${name}" stands in \`${has}:\` but not in \`${lacks}:\`. Name it in both or in neither.`
+  const message = `"${name}" stands in \`${has}:\` of the download stage but not in \`${lacks}:\`. Name it in both or in neither.`
+  return new Failure('SOURCE_UNPAIRED', message)
 }

@@ -1,0 +1,82 @@
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { readSafetensors } from '../data/safetensors.ts'
+import type { Checkpoint } from '../data/safetensors.ts'
+import { writeSafetensors } from '../data/safetensors-write.ts'
+import type { TensorValue } from '../engine/engine.ts'
+import { Failure } from '../util/failure.ts'
+
+/** Where a training stands, but for its tensors. */
+export interface Progress<Point> {
+  /** Steps done. */
+  readonly step: number
+  readonly points: readonly Point[]
+  /** The best step on the validation split so far; its weights lie beside. */
+  readonly best: { readonly step: number; readonly loss: number }
+}
+
+type Tensors = ReadonlyMap<string, TensorValue>
+
+/**
+ * A training's checkpoints in one folder. The state and the best weights are files of their own, each written whole or
+ * not at all, the best ones first: a kill between the two leaves the last state with the best weights that it names.
+ */
+export class Checkpoints<Point> {
+  readonly #folder: string
+  readonly #identity: string
+
+  /** `identity` is what the training is: a checkpoint of another one is refused. */
+  constructor(folder: string, identity: string) {
+    this.#folder = folder
+    this.#identity = identity
+    mkdirSync(folder, { recursive: true })
+  }
+
+  saveBest(step: number, weights: Tensors): void {
+    writeSafetensors(this.#best(step), weights, { dtype: 'F32' })
+  }
+
+  save(progress: Progress<Point>, state: Tensors): void {
+    const metadata = { identity: this.#identity, progress: JSON.stringify(progress) }
+    writeSafetensors(this.#state, state, { dtype: 'F32', metadata })
+    for (const name of readdirSync(this.#folder)) {
+      const file = join(this.#folder, name)
+      if (file !== this.#state && file !== this.#best(progress.best.step)) rmSync(file, { force: true })
+    }
+  }
+
+  /** The last checkpoint, or undefined. Throws Failure CHECKPOINT_FOREIGN, SAFETENSORS_…. */
+  load(): { progress: Progress<Point>; state: Map<string, TensorValue>; best: Map<string, TensorValue> } | undefined {
+    if (!existsSync(this.#state)) return undefined
+    const metadata = open(this.#state).metadata
+    if (metadata.get('identity') !== this.#identity) {
+      const message = `The checkpoint "${this.#state}" belongs to another training. Remove its folder to start anew.`
+      throw new Failure('CHECKPOINT_FOREIGN', message)
+    }
+    const progress = JSON.parse(metadata.get('progress')!) as Progress<Point>
+    return { progress, state: tensorsOf(this.#state), best: tensorsOf(this.#best(progress.best.step)) }
+  }
+
+  get #state(): string {
+    return join(this.#folder, 'state.safetensors')
+  }
+
+  #best(step: number): string {
+    return join(this.#folder, `best-${step}.safetensors`)
+  }
+}
+
+function tensorsOf(file: string): Map<string, TensorValue> {
+  const checkpoint = open(file)
+  const read = (name: string): [string, TensorValue] => {
+    const tensor = checkpoint.tensor(name)
+    return [name, { shape: tensor.shape, data: tensor.data() }]
+  }
+  return new Map(checkpoint.names.map(read))
+}
+
+function open(file: string): Checkpoint {
+  const read = readSafetensors(file)
+  if (!read.ok) throw read.error
+  return read.value
+}

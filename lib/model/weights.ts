@@ -1,0 +1,174 @@
+import { digestModel } from '../data/digest.ts'
+import { readJson } from '../data/read.ts'
+import { publishFile } from '../data/publish.ts'
+import { readSafetensors } from '../data/safetensors.ts'
+import type { Checkpoint } from '../data/safetensors.ts'
+import { writeSafetensors } from '../data/safetensors-write.ts'
+import type { Memory, TensorValue } from '../engine/engine.ts'
+import { sizeOf, state } from '../graph/index.ts'
+import { Failure } from '../util/failure.ts'
+import { Random } from '../util/random.ts'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseConfig, writeConfig } from './config.ts'
+import type { GptConfig } from './config.ts'
+import type { Weights } from './gpt.ts'
+
+export interface Model {
+  readonly config: GptConfig
+  /** By checkpoint name; all matrices are (in, out). */
+  readonly weights: ReadonlyMap<string, TensorValue>
+  /** sha256 of the folder's configuration and weights. */
+  readonly digest: string
+}
+
+type Shape = readonly number[]
+
+/** Names and shapes of all weights, matrices as (in, out), in the order of the layers. */
+export function weightShapes(config: GptConfig): Map<string, Shape> {
+  const { vocabSize: V, context, width: C, inner: I, layers } = config
+  const shapes: [string, Shape][] = [
+    ['transformer.wte.weight', [V, C]],
+    ['transformer.wpe.weight', [context, C]],
+  ]
+  const linear = (name: string, from: number, to: number, bias = true): void => {
+    shapes.push([`${name}.weight`, [from, to]])
+    if (bias) shapes.push([`${name}.bias`, [to]])
+  }
+  const norm = (name: string): void => void shapes.push([`${name}.weight`, [C]], [`${name}.bias`, [C]])
+  for (let layer = 0; layer < layers; layer++) {
+    const block = `transformer.h.${layer}`
+    norm(`${block}.ln_1`)
+    if (config.architecture === 'gpt2') {
+      linear(`${block}.attn.c_attn`, C, 3 * C)
+      linear(`${block}.attn.c_proj`, C, C)
+    } else {
+      for (const name of ['q_proj', 'k_proj', 'v_proj']) linear(`${block}.attn.attention.${name}`, C, C, false)
+      linear(`${block}.attn.attention.out_proj`, C, C)
+    }
+    norm(`${block}.ln_2`)
+    linear(`${block}.mlp.c_fc`, C, I)
+    linear(`${block}.mlp.c_proj`, I, C)
+  }
+  norm('transformer.ln_f')
+  return new Map(shapes)
+}
+
+/** The weights as state leaves of a graph, under their own names. */
+export function weightState(config: GptConfig): Weights {
+  const leaves = new Map([...weightShapes(config)].map(([name, shape]) => [name, state(name, shape)]))
+  return (name) => {
+    const leaf = leaves.get(name)
+    if (!leaf) throw new Error(`Internal error: the model has no weight "${name}"`)
+    return leaf
+  }
+}
+
+export function loadInto(memory: Memory, weights: Model['weights']): void {
+  for (const [name, value] of weights) memory.write(name, value)
+}
+
+export async function readFrom(memory: Memory, config: GptConfig): Promise<Map<string, TensorValue>> {
+  const read = async (name: string): Promise<[string, TensorValue]> => [name, await memory.read(name)]
+  return new Map(await Promise.all([...weightShapes(config).keys()].map(read)))
+}
+
+/** Values trained, the tied embedding counted once. */
+export const parameterCount = (config: GptConfig): number =>
+  [...weightShapes(config).values()].reduce((count, shape) => count + sizeOf(shape), 0)
+
+/** For people: `GPT-Neo, 4 layers, 128 wide`. */
+export const describeModel = ({ architecture, layers, width }: GptConfig): string =>
+  `${architecture === 'gpt2' ? 'GPT-2' : 'GPT-Neo'}, ${layers} layers, ${width} wide`
+
+/**
+ * Reads a model folder (config.json, safetensors), with or without the `transformer.` prefix, with or without a stored
+ * tied head. Throws Failure CONFIG_…, SAFETENSORS_…, WEIGHTS_MISSING, WEIGHTS_SHAPE, WEIGHTS_UNTIED.
+ */
+export async function loadModel(folder: string): Promise<Model> {
+  const file = join(folder, 'config.json')
+  const config = parseConfig(readJson(file), file)
+  if (!config.ok) throw config.error
+  const checkpoint = readSafetensors(folder)
+  if (!checkpoint.ok) throw checkpoint.error
+  const weights = new Map<string, TensorValue>()
+  for (const [name, shape] of weightShapes(config.value)) {
+    weights.set(name, readWeight(checkpoint.value, folder, config.value, name, shape))
+  }
+  checkHead(checkpoint.value, folder, weights.get('transformer.wte.weight')!)
+  return { config: config.value, weights, digest: await digestModel(folder) }
+}
+
+/** Writes config.json and model.safetensors as transformers reads them. Tokenizer files are the caller's. */
+export function saveModel(
+  folder: string,
+  { config, weights }: Omit<Model, 'digest'>,
+  { dtype = 'F32', eos }: { dtype?: 'F32' | 'F16'; eos: number },
+): void {
+  mkdirSync(folder, { recursive: true })
+  const stored = new Map([...weights].map(([name, value]) => [name, isOutIn(config, name) ? transposed(value) : value]))
+  writeSafetensors(join(folder, 'model.safetensors'), stored, { dtype })
+  const json = `${JSON.stringify(writeConfig(config, eos), null, 2)}\n`
+  publishFile(join(folder, 'config.json'), (append) => append(Buffer.from(json)))
+}
+
+/**
+ * A new model, drawn as GPT-2's was: normal with deviation 0.02, the projections back into the residual stream smaller
+ * by √(2·layers) (Radford et al. 2019, 2.3), biases 0, layer norms 1.
+ */
+export function initialise(config: GptConfig, seed: number): Map<string, TensorValue> {
+  const residual = /\.(c_proj|out_proj)\.weight$/
+  return new Map(
+    [...weightShapes(config)].map(([name, shape]) => {
+      const data = new Float32Array(sizeOf(shape))
+      if (shape.length === 1) data.fill(name.endsWith('.weight') ? 1 : 0)
+      else {
+        const random = new Random(seed, name)
+        const deviation = residual.test(name) ? 0.02 / Math.sqrt(2 * config.layers) : 0.02
+        for (let i = 0; i < data.length; i++) data[i] = random.normal() * deviation
+      }
+      return [name, { shape, data }]
+    }),
+  )
+}
+
+/** GPT-2's checkpoints hold Conv1D matrices (in, out), GPT-Neo's hold Linear ones (out, in). */
+function isOutIn(config: GptConfig, name: string): boolean {
+  return config.architecture === 'gpt_neo' && /\.h\.\d+\..*(_proj|c_fc)\.weight$/.test(name)
+}
+
+function readWeight(from: Checkpoint, folder: string, config: GptConfig, name: string, shape: Shape): TensorValue {
+  const stored = [name, name.replace(/^transformer\./, '')].find((one) => from.has(one))
+  if (stored === undefined) {
+    throw new Failure(
+      'WEIGHTS_MISSING',
+      `The model in "${folder}" lacks the weight "${name}" that its config.json asks for.`,
+    )
+  }
+  const flip = isOutIn(config, name)
+  const tensor = from.tensor(stored)
+  const expected = flip ? [...shape].reverse() : shape
+  if (expected.join() !== tensor.shape.join()) {
+    const message = `"${stored}" in "${folder}" has the shape [${tensor.shape.join()}]; its config.json asks for [${expected.join()}].`
+    throw new Failure('WEIGHTS_SHAPE', message)
+  }
+  const value = { shape: tensor.shape, data: tensor.data() }
+  return flip ? transposed(value) : value
+}
+
+function checkHead(from: Checkpoint, folder: string, embedding: TensorValue): void {
+  if (!from.has('lm_head.weight')) return
+  const head = from.tensor('lm_head.weight').data()
+  if (head.length === embedding.data.length && head.every((value, i) => value === embedding.data[i])) return
+  const message = `The model in "${folder}" has an output head of its own; supported are heads tied to the token embedding.`
+  throw new Failure('WEIGHTS_UNTIED', message)
+}
+
+function transposed({ shape, data }: TensorValue): TensorValue {
+  const [rows, columns] = shape as readonly [number, number]
+  const result = new Float32Array(data.length)
+  for (let r = 0; r < rows; r++) {
+    for (let c = 0; c < columns; c++) result[c * rows + r] = data[r * columns + c]!
+  }
+  return { shape: [columns, rows], data: result }
+}

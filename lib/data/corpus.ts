@@ -79,7 +79,7 @@ function readSplitText(file: string, name: SplitName): string {
  * of the text has one too: encoding article by article is encoding the whole.
  */
 function splitArticles(text: string): string[] {
-  const title = /^ = (?!=).*(?<! =) = ?\r?$/gm
+  const title = /^ = .*(?<! =) = ?\r?$/gm
   const before = /(?:^|\n) ?\r?\n$/
   const spaced = /^ ?\r?\n/m.test(text)
   const starts = [...text.matchAll(title)]

@@ -50,11 +50,11 @@ for (const name of ['byte-level', 'words', 'words-split']) {
 describe('byte-level tokenizer', () => {
   const folder = join(fixtures, 'byte-level')
 
-  it('round-trips every character of Unicode and every byte of UTF-8', async () => {
+  it('round-trips characters of all of Unicode, and so every byte of UTF-8', async () => {
     const { encode, decode } = await loadTokenizer(folder)
-    for (let start = 0; start < 0x110000; start += 0x1000) {
-      if (start >= 0xd000 && start < 0xe000) continue // surrogates are no characters
-      const text = String.fromCodePoint(...Array.from({ length: 0x1000 }, (_, index) => start + index))
+    for (let code = 0; code < 0x110000; code += code < 0x3000 ? 1 : 61) {
+      if (code >= 0xd800 && code < 0xe000) continue // surrogates are no characters
+      const text = `${String.fromCodePoint(code)} x${String.fromCodePoint(code)}`
       assert.equal(decode(encode(text)), text)
     }
     assert.equal(decode([]), '')

@@ -46,6 +46,20 @@ export function copyModel(from: string, to: string): void {
   for (const file of weightFiles(from)) copyInto(file, to)
 }
 
+/** Copies the tokenizer files of a folder, a model's or a tokenizer's own. */
+export function copyTokenizer(from: string, to: string): void {
+  mkdirSync(to, { recursive: true })
+  for (const name of [
+    'tokenizer.json',
+    'tokenizer_config.json',
+    'special_tokens_map.json',
+    'vocab.json',
+    'merges.txt',
+  ]) {
+    if (isFile(join(from, name))) copyInto(join(from, name), to)
+  }
+}
+
 function copyInto(file: string, folder: string): void {
   // where the file system can, the copy shares its blocks with the original
   copyFileSync(file, join(folder, basename(file)), constants.COPYFILE_FICLONE)

@@ -1,0 +1,64 @@
+import { readTokens } from '../lib/data/tokens.ts'
+import { openEngine } from '../lib/engine/index.ts'
+import type { GptConfig } from '../lib/model/config.ts'
+import { fit } from '../lib/model/fit.ts'
+import { trainProperties } from '../lib/model/train-params.ts'
+import { initialise, parameterCount } from '../lib/model/weights.ts'
+import { defineStage } from '../lib/pipeline/stage.ts'
+
+/** Makes a GPT-2 or a GPT-Neo from nothing. */
+export default defineStage({
+  params: {
+    type: 'object',
+    additionalProperties: false,
+    required: ['context', 'architecture', 'width', 'layers', 'heads'],
+    properties: {
+      ...trainProperties,
+      architecture: { enum: ['gpt2', 'gpt_neo'], description: "GPT-Neo's layers alternate between global and local" },
+      width: { type: 'integer', minimum: 1 },
+      layers: { type: 'integer', minimum: 1 },
+      heads: { type: 'integer', minimum: 1 },
+      window: { type: 'integer', minimum: 1, default: 256, description: 'positions that a local layer sees' },
+      dtype: { enum: ['F32', 'F16'], default: 'F32', description: 'of the stored weights' },
+    },
+  },
+  in: ['tokens', 'tokenizer'],
+  out: ['model', 'curves'],
+  async run({ with: params, in: from, out, engine: choice, ranOn, ...hooks }) {
+    const tokens = readTokens(from.tokens)
+    if (!tokens.ok) throw tokens.error
+    const { splits, eos, vocabSize } = tokens.value
+    const config = configOf(params, vocabSize)
+    hooks.log(`${parameterCount(config)} parameters`)
+    const engine = await openEngine(choice)
+    ranOn(engine.device)
+    try {
+      const weights = initialise(config, params.seed)
+      const inputs = { engine, config, weights, train: splits.train, validation: splits.validation }
+      const alone = { ...params, temperature: 1, alpha: 0 }
+      const to = { ...out, dtype: params.dtype }
+      await fit({ inputs, params: alone, to, tokenizer: from.tokenizer, eos }, hooks)
+    } finally {
+      await engine.dispose()
+    }
+  },
+})
+
+interface Shape {
+  readonly architecture: 'gpt2' | 'gpt_neo'
+  readonly context: number
+  readonly width: number
+  readonly layers: number
+  readonly heads: number
+  readonly window: number
+}
+
+function configOf({ architecture, context, width, layers, heads, window }: Shape, vocabSize: number): GptConfig {
+  const local = (layer: number): boolean => architecture === 'gpt_neo' && layer % 2 === 1
+  return {
+    ...{ architecture, vocabSize, context, width, layers, heads, window },
+    inner: 4 * width,
+    attention: Array.from({ length: layers }, (_, layer) => (local(layer) ? 'local' : 'global')),
+    epsilon: 1e-5,
+  }
+}

@@ -50,18 +50,29 @@ export type StageEnd =
 /** Gives a stage its result: one that is there by now, or one that it makes. Never throws what the world can cause. */
 export async function executeStage(run: Execution, task: StageTask): Promise<StageEnd> {
   const key = keyOf(task.record)
-  const { store } = run.prepared
-  let lock: Lock | undefined
   try {
-    lock = await acquire(store.stageFolder(task.stage.name), key, run.signal, (holder) =>
-      notice(run, task, 'LOCK_WAIT', `"${task.stage.id}" waits for ${holder}, which makes the same result.`),
-    )
-    return (await share(run, task, key)) ?? (await make(run, task, key, lock))
+    const end = await locked(run, task, key)
+    if (end.outcome === 'failed') return end
+    // the very last, so that a run killed before it finds "restore" and tidies up
+    const moved = publishLink(run, task, key)
+    return end.outcome === 'ran' || !moved ? end : { ...end, outcome: 'restored' }
   } catch (error) {
-    if (run.signal.aborted) return { outcome: 'failed', key, failure: cancelled(task.stage), log: null }
-    return { outcome: 'failed', key, failure: storeFailure(error, `stage "${task.stage.id}" was prepared`), log: null }
+    const failure = run.signal.aborted
+      ? cancelled(task.stage)
+      : storeFailure(error, `stage "${task.stage.id}" was prepared`)
+    return { outcome: 'failed', key, failure, log: null }
+  }
+}
+
+async function locked(run: Execution, task: StageTask, key: Digest): Promise<StageEnd> {
+  const folder = run.prepared.store.stageFolder(task.stage.name)
+  const wait = (holder: string): void =>
+    notice(run, task, 'LOCK_WAIT', `"${task.stage.id}" waits for ${holder}, which makes the same result.`)
+  const lock = await acquire(folder, key, run.signal, wait)
+  try {
+    return (await share(run, task, key)) ?? (await make(run, task, key, lock))
   } finally {
-    lock?.release()
+    lock.release()
   }
 }
 
@@ -72,15 +83,11 @@ async function share(run: Execution, task: StageTask, key: Digest): Promise<Stag
   const found = await store.find(stage.name, key)
   if (found.state === 'damaged') {
     const aside = store.retire(stage.name, key)
-    notice(
-      run,
-      task,
-      'RESULT_DAMAGED',
-      `The result of "${stage.id}" was damaged: ${found.what}. It was moved to "${aside}" and is made anew.`,
-    )
+    const message = `The result of "${stage.id}" was damaged: ${found.what}. It was moved to "${aside}" and is made anew.`
+    notice(run, task, 'RESULT_DAMAGED', message)
   }
   if (found.state !== 'whole' || task.force || Object.keys(stage.out).length === 0) return undefined
-  return { outcome: publishLink(run, task, key) ? 'restored' : 'fresh', key, manifest: found.manifest }
+  return { outcome: 'fresh', key, manifest: found.manifest }
 }
 
 /** Points the user's link at the result; false if it did already. */
@@ -221,7 +228,6 @@ function publish(run: Execution, task: StageTask, key: Digest, work: Work, manif
     else store.discard(work)
   }
   store.dropCheckpoint(stage.name, key)
-  publishLink(run, task, key)
   return { outcome: 'ran', key, manifest: first ?? manifest }
 }
 

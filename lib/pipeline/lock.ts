@@ -41,17 +41,30 @@ export async function acquire(
   onWait: (holder: string) => void,
 ): Promise<Lock> {
   mkdirSync(folder, { recursive: true })
-  const seen = new Map<string, { mtime: number; since: number }>()
+  const seen: Seen = new Map()
   for (let told = false; ;) {
-    const mine = token()
-    const file = hold(folder, key, mine)
-    const other = otherHolder(folder, key, mine, seen)
-    if (other === undefined) return held(folder, key, mine, file)
-    rmSync(file, { force: true })
-    if (!told) onWait(describe(other))
+    const lock = attempt(folder, key, seen)
+    if (typeof lock !== 'string') return lock
+    if (!told) onWait(describe(lock))
     told = true
     await delay(POLL_MS * (0.5 + Math.random()), undefined, { signal })
   }
+}
+
+/** The lock if nobody else has it. */
+export function tryAcquire(folder: string, key: string): Lock | undefined {
+  const lock = attempt(folder, key, new Map())
+  return typeof lock === 'string' ? undefined : lock
+}
+
+/** The lock, or the name of the file of who has it. */
+function attempt(folder: string, key: string, seen: Seen): Lock | string {
+  const mine = token()
+  const file = hold(folder, key, mine)
+  const other = otherHolder(folder, key, mine, seen)
+  if (other === undefined) return held(folder, key, mine, file)
+  rmSync(file, { force: true })
+  return other
 }
 
 /** Makes this process a holder; the driver does so for itself, and a host for itself under its driver's token. */

@@ -60,6 +60,7 @@ export async function planStages(prepared: Prepared, force: PlanOptions['force']
   const manifests = new Map<string, Manifest>()
   const stages: StagePlan[] = []
   const states = new Map<string, State>()
+  const earlier = memoised((name: string) => prepared.store.manifests(name))
   for (const stage of prepared.stages) {
     const record = recordOf(prepared, stage, settled)
     const key = isComplete(record) ? keyOf(record) : null
@@ -68,7 +69,7 @@ export async function planStages(prepared: Prepared, force: PlanOptions['force']
       key,
       found,
       forced: isForced(stage, force),
-      ...lookup(prepared, stage, key, states),
+      ...lookup(prepared, stage, key, states, earlier),
     })
     stages.push(plan)
     states.set(stage.id, plan.state)
@@ -102,13 +103,29 @@ interface Facts {
   readonly sources: Readonly<Record<string, Digest>>
 }
 
-function lookup(prepared: Prepared, stage: Stage, key: Digest | null, states: ReadonlyMap<string, State>) {
+function lookup(
+  prepared: Prepared,
+  stage: Stage,
+  key: Digest | null,
+  states: ReadonlyMap<string, State>,
+  earlier: (name: string) => readonly Manifest[],
+) {
   const link = linkedFolder(linkPath(prepared.artifacts, stage))
   return {
     linked: key !== null && link === prepared.store.folder(stage.name, key),
     waitsFor: upstream(stage).filter((id) => states.get(id) === 'run' || states.get(id) === 'may-run'),
-    earlier: () => prepared.store.manifests(stage.name),
+    earlier: () => earlier(stage.name),
     sources: prepared.identities.get(stage.id)!.bundle?.sources ?? {},
+  }
+}
+
+/** Cells of a large matrix share one folder of results, which is read once for all of them. */
+function memoised<T>(make: (name: string) => T): (name: string) => T {
+  const known = new Map<string, T>()
+  return (name) => {
+    const value = known.get(name) ?? make(name)
+    known.set(name, value)
+    return value
   }
 }
 
@@ -126,21 +143,32 @@ function decide(stage: Stage, record: PartialRecord, facts: Facts): StagePlan {
     return facts.linked ? plan('fresh', 'nothing it depends on has changed') : plan('restore', 'it was made before')
   }
   if (facts.found?.state === 'damaged') return plan('run', `its result was damaged: ${facts.found.what}`)
-  const changes = nearestChanges(stage, record, facts)
-  if (changes === undefined) return plan('run', 'it has not run yet')
-  if (changes.length > 0) return plan('run', changeReason(changes), changes)
-  if (facts.waitsFor.length === 0) return plan('run', 'its result is gone')
+  const nearest = nearestChanges(stage, record, facts)
+  if (nearest === undefined) return plan('run', 'it has not run yet')
+  const { changes, all } = nearest
+  const waits = facts.waitsFor.length > 0
+  if (changes.length > 0 && (all || !waits)) return plan('run', changeReason(changes), changes)
+  if (!waits) return plan('run', 'its result is gone')
   return plan('may-run', `it reads ${facts.waitsFor.map((id) => `"${id}"`).join(', ')}`)
 }
 
+/** A matrix of ten thousand cells leaves as many results; a reason is looked for among the likeliest. */
+const MOST_CANDIDATES = 40
+
+interface Nearest {
+  readonly changes: readonly Change[]
+  /** Whether every earlier result was looked at. */
+  readonly all: boolean
+}
+
 /** Against the earlier result with the fewest differences; undefined where there is no earlier result. */
-function nearestChanges(stage: Stage, record: PartialRecord, facts: Facts): readonly Change[] | undefined {
-  const candidates = facts.earlier().map((manifest) => ({
-    changes: changesSince(stage, record, facts.sources, manifest),
-    other: manifest.stage === stage.id ? 0 : 1,
-  }))
-  candidates.sort((a, b) => a.changes.length - b.changes.length || a.other - b.other)
-  return candidates[0]?.changes
+function nearestChanges(stage: Stage, record: PartialRecord, facts: Facts): Nearest | undefined {
+  const earlier = facts.earlier()
+  const own = earlier.filter((manifest) => manifest.stage === stage.id)
+  const candidates = [...own, ...earlier.filter((manifest) => manifest.stage !== stage.id)].slice(0, MOST_CANDIDATES)
+  const compared = candidates.map((manifest) => changesSince(stage, record, facts.sources, manifest))
+  compared.sort((a, b) => a.length - b.length) // stable: of equals, the stage's own and newest
+  return compared[0] === undefined ? undefined : { changes: compared[0], all: candidates.length === earlier.length }
 }
 
 function changeReason(changes: readonly Change[]): string {

@@ -94,6 +94,7 @@ class Run {
       const started = performance.now()
       try {
         const outcome = publishLink(execution, { stage }, settled.key) ? 'restored' : 'fresh'
+        if (outcome === 'restored') this.#prepared.store.tidy(stage.name, settled.key)
         this.#done({ name: stage.id, key: settled.key, outcome, seconds: (performance.now() - started) / 1000 })
       } catch (error) {
         this.#fail(stage, settled.key, storeFailure(error, `the result of "${stage.id}" was linked`), null, 0)

@@ -5,6 +5,7 @@ import { Failure } from '../util/failure.ts'
 import { errorCode, messageOf, moveAside, readJson, syncFile, syncFolder, token, writeAtomic } from './files.ts'
 import type { Digest } from './canonical.ts'
 import { MANIFEST, manifestText, readManifest } from './manifest.ts'
+import { tryAcquire } from './lock.ts'
 import type { Manifest, OutputRecord } from './manifest.ts'
 import type { StatCache } from './stat-cache.ts'
 import type { FileDigest } from './stat-cache.ts'
@@ -81,9 +82,7 @@ export class Store {
   begin(stage: string, key: Digest): Work {
     const parent = this.stageFolder(stage)
     mkdirSync(parent, { recursive: true })
-    for (const name of readdirSync(parent)) {
-      if (name.startsWith(`.tmp-${key}-`)) remove(join(parent, name))
-    }
+    this.#clear(parent, `.tmp-${key}-`)
     const folder = join(parent, `.tmp-${key}-${token()}`)
     const work = { folder, result: join(folder, 'result'), scratch: join(folder, 'scratch') }
     mkdirSync(work.result, { recursive: true })
@@ -137,16 +136,34 @@ export class Store {
   checkpoint(stage: string, key: Digest): { readonly folder: string; readonly refused: string | undefined } {
     const parent = join(this.stageFolder(stage), `.checkpoint-${key}`)
     const owner = join(parent, 'key.json')
-    const foreign = existsSync(parent) && readJson(owner) !== key
+    // no owner and no files: its making was cut short
+    const foreign = readJson(owner) !== key && (existsSync(owner) || hasEntries(join(parent, 'files')))
     const refused = foreign ? moveAside(parent, join(this.root, '.aside'), `${stage}-checkpoint`) : undefined
+    if (readJson(owner) !== key) writeAtomic(owner, JSON.stringify(key))
     const folder = join(parent, 'files')
     mkdirSync(folder, { recursive: true })
-    if (readJson(owner) !== key) writeAtomic(owner, JSON.stringify(key))
     return { folder, refused }
   }
 
   dropCheckpoint(stage: string, key: Digest): void {
     remove(join(this.stageFolder(stage), `.checkpoint-${key}`))
+  }
+
+  /** Clears what a run killed between publishing and tidying left; not while another holds the key's lock. */
+  tidy(stage: string, key: Digest): void {
+    const parent = this.stageFolder(stage)
+    const left = readdirSync(parent).some(
+      (name) => name.startsWith('.') && name.includes(key) && !name.startsWith('.failed'),
+    )
+    const lock = left ? tryAcquire(parent, key) : undefined
+    if (lock === undefined) return
+    this.#clear(parent, `.tmp-${key}-`)
+    this.dropCheckpoint(stage, key)
+    lock.release()
+  }
+
+  #clear(parent: string, prefix: string): void {
+    for (const name of readdirSync(parent)) if (name.startsWith(prefix)) remove(join(parent, name))
   }
 }
 
@@ -178,6 +195,8 @@ function syncTree(folder: string): void {
     if (entry.kind === 'folder') syncFolder(join(folder, entry.path))
   }
 }
+
+const hasEntries = (folder: string): boolean => existsSync(folder) && readdirSync(folder).length > 0
 
 function remove(path: string): void {
   rmSync(path, { recursive: true, force: true })

@@ -1,0 +1,23 @@
+import { readFileSync } from 'node:fs'
+import type { Pipeline } from '../../lib/pipeline/pipeline.ts'
+import { runPipeline } from '../../lib/pipeline/run.ts'
+
+/** A process that runs the pipeline in the JSON file of its argument and tells its events, as the command does. */
+const { pipeline, graceSeconds } = JSON.parse(readFileSync(process.argv[2]!, 'utf8')) as {
+  pipeline: Pipeline
+  graceSeconds?: number
+}
+const signal = new AbortController()
+const kill = new AbortController()
+process.on('SIGINT', () => (signal.signal.aborted ? kill.abort() : signal.abort()))
+
+const say = (value: unknown): void => void process.stdout.write(`${JSON.stringify(value)}\n`)
+const result = await runPipeline(pipeline, {
+  engine: 'auto',
+  signal: signal.signal,
+  kill: kill.signal,
+  graceSeconds,
+  onEvent: (event) => say(event.type === 'failure' ? { ...event, code: event.failure.code } : event),
+})
+if (!result.ok) say({ type: 'error', code: result.error[0]!.code, message: result.error[0]!.message })
+process.exitCode = signal.signal.aborted ? 130 : !result.ok ? 2 : result.value.failures.length > 0 ? 1 : 0

@@ -1,8 +1,8 @@
-import { copyFileSync, cpSync } from 'node:fs'
+import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { documentKinds, writeCorpus } from '../lib/data/corpus.ts'
 import { readText } from '../lib/data/read.ts'
-import { copyModel, localSource } from '../lib/data/sources.ts'
+import { copyModel, copyTokenizer, localSource } from '../lib/data/sources.ts'
 import { defineStage } from '../lib/pipeline/stage.ts'
 import { Failure } from '../lib/util/failure.ts'
 
@@ -32,8 +32,7 @@ export default defineStage({
     }
     if (from.teacher !== undefined && to.teacher !== undefined) copyModel(local(from.teacher), to.teacher)
     if (from.student !== undefined && to.student !== undefined) copyModel(local(from.student), to.student)
-    if (from.tokenizer !== undefined && to.tokenizer !== undefined)
-      cpSync(local(from.tokenizer), to.tokenizer, { recursive: true, dereference: true })
+    if (from.tokenizer !== undefined && to.tokenizer !== undefined) copyTokenizer(local(from.tokenizer), to.tokenizer)
     log('all sources are in place')
     return Promise.resolve()
   },

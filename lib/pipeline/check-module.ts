@@ -45,13 +45,14 @@ function checkInputs(stage: Stage, declared: readonly string[]): Failure[] {
 }
 
 function checkOutputs(stage: Stage, declared: readonly string[]): Failure[] {
-  const missing = declared.filter((name) => !Object.hasOwn(stage.out, name))
-  const surplus = Object.keys(stage.out).filter((name) => !declared.includes(name))
+  const known = declared.map((text) => text.replace(/\?$/, ''))
+  const missing = declared.filter((text) => !text.endsWith('?') && !Object.hasOwn(stage.out, text))
+  const surplus = Object.keys(stage.out).filter((name) => !known.includes(name))
   return [
     ...missing.map((name) =>
       fail(stage, 'out', 'OUTPUT_ABSENT', `Stage "${stage.id}" makes the output "${name}": add it to \`out\`.`),
     ),
-    ...surplus.map((name) => fail(stage, `out.${name}`, 'OUTPUT_UNKNOWN', unknown(stage, 'output', name, declared))),
+    ...surplus.map((name) => fail(stage, `out.${name}`, 'OUTPUT_UNKNOWN', unknown(stage, 'output', name, known))),
   ]
 }
 

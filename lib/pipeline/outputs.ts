@@ -1,3 +1,4 @@
+import { LOG, MANIFEST } from './manifest.ts'
 import { isName } from './names.ts'
 import { placeName } from './source.ts'
 import type { Problems } from './problems.ts'
@@ -5,8 +6,8 @@ import type { Spot } from './source.ts'
 import { entriesOf, itemsOf, textOf } from './tree.ts'
 import type { Tree } from './tree.ts'
 
-/** In a result's folder this file states what the result is. */
-const MANIFEST = 'manifest.json'
+/** Files that the pipeline itself keeps in a result's folder. */
+const RESERVED: ReadonlySet<string> = new Set([MANIFEST, LOG])
 
 export interface Output {
   readonly file: string
@@ -39,8 +40,8 @@ function namesIn(item: Tree): (readonly [string, string, Spot])[] {
 function isInside(file: string, at: Spot, problems: Problems): boolean {
   const parts = file.split('/')
   const outside = parts.some((part) => part === '' || part === '.' || part === '..') || /[\\:\p{Cc}]/u.test(file)
-  if (!outside && file.toLowerCase() !== MANIFEST) return true
-  const why = outside ? 'is not a plain path inside the folder of the result' : "is the result's own record"
+  if (!outside && !RESERVED.has(parts[0]!.toLowerCase())) return true
+  const why = outside ? 'is not a plain path inside the folder of the result' : 'is kept by the pipeline itself'
   problems.add('OUTPUT_INVALID', at, `The output file "${file}" ${why}. Write a name such as "model" or "report.html".`)
   return false
 }

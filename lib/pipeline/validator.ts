@@ -1,10 +1,8 @@
 import { Ajv } from 'ajv'
 import type { ErrorObject } from 'ajv'
 import type { Json } from '../util/json.ts'
+import { ajvOptions } from './ajv-options.ts'
 import { documentSchema } from './schema.ts'
-
-/** How the schema is compiled: here at run time, and for the bundled command while it is bundled. */
-export const ajvOptions = { allErrors: true, allowUnionTypes: true, strictTypes: false } as const
 
 const validateCompiled = new Ajv(ajvOptions).compile(documentSchema)
 

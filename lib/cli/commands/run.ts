@@ -1,0 +1,90 @@
+import { join, relative } from 'node:path'
+import type { Event } from '../../pipeline/event.ts'
+import { readExperiment } from '../../pipeline/experiment.ts'
+import type { ExperimentRecord } from '../../pipeline/experiment.ts'
+import { planRun } from '../../pipeline/plan.ts'
+import type { Pipeline } from '../../pipeline/pipeline.ts'
+import { runPipeline } from '../../pipeline/run.ts'
+import type { RunSummary } from '../../pipeline/run.ts'
+import type { Failure } from '../../util/failure.ts'
+import { load } from '../load.ts'
+import { exitCodeOf, write, writeError, writeFailures, writeJson } from '../output.ts'
+import { jsonPrinter, linePrinter } from '../printer.ts'
+import type { Printer } from '../printer.ts'
+import type { ConfigOptions } from '../program.ts'
+import { listenForStop } from '../signals.ts'
+import type { Stop } from '../signals.ts'
+import { planJson, planLines } from '../plan.ts'
+
+export interface RunArguments extends ConfigOptions {
+  readonly dryRun?: boolean
+  readonly jobs?: number
+  readonly keepGoing?: boolean
+  readonly engine: string
+  readonly force?: boolean
+}
+
+/** `pipeline run`: makes what is not there. Exit code 0; 1 a stage failed; 2 a mistake of the user; 128 + signal. */
+export async function run(targets: readonly string[], options: RunArguments): Promise<number> {
+  const json = options.json === true
+  const stop = listenForStop((step) => writeError(step === 'stopping' ? STOPPING : 'ending all stages at once'))
+  const loaded = await load(options)
+  if (!loaded.ok) return refuse(loaded.error, options)
+  const force = options.force === true ? (targets.length > 0 ? targets : true) : undefined
+  if (options.dryRun === true) return dryRun(loaded.value, targets, force, json)
+  const print = json ? jsonPrinter : linePrinter()
+  const ran = await runPipeline(loaded.value, { ...runOptions(options, stop, print), targets, force })
+  if (!ran.ok) return refuse(ran.error, options)
+  if (!json) sayWhere(loaded.value, ran.value)
+  return stop.exitCode() ?? (ran.value.failures.length > 0 ? 1 : 0)
+}
+
+const STOPPING = 'stopping: stages write a checkpoint first; once more ends them at once'
+
+function runOptions({ jobs, keepGoing, engine }: RunArguments, { signal, kill }: Stop, onEvent: Printer) {
+  return {
+    jobs,
+    keepGoing,
+    engine,
+    signal,
+    kill,
+    onEvent,
+    joinReport: async (page: string, record: ExperimentRecord) =>
+      (await import('../../report/join.ts')).joinReport(page, record),
+  }
+}
+
+/** Nothing ran. A reader of `--json` still gets the last line that it always gets. */
+function refuse(failures: readonly Failure[], { json, dryRun }: RunArguments): number {
+  writeFailures(failures, json === true && dryRun === true)
+  if (json === true && dryRun !== true) {
+    for (const failure of failures) jsonPrinter({ type: 'failure', stage: null, failure, log: null })
+    const finished: Event = { type: 'finished', experiment: null, stages: [], metrics: {} }
+    jsonPrinter(finished)
+  }
+  return exitCodeOf(failures)
+}
+
+async function dryRun(
+  pipeline: Pipeline,
+  targets: readonly string[],
+  force: readonly string[] | boolean | undefined,
+  json: boolean,
+): Promise<number> {
+  const plan = await planRun(pipeline, { targets, force })
+  if (!plan.ok) {
+    writeFailures(plan.error, json)
+    return exitCodeOf(plan.error)
+  }
+  if (json) writeJson(planJson(plan.value))
+  else write(planLines(plan.value))
+  return 0
+}
+
+/** The last lines of a run: where its record and its page are. */
+function sayWhere({ root }: Pipeline, { finished }: RunSummary): void {
+  if (finished.experiment === null) return
+  const found = readExperiment(root, finished.experiment)
+  const page = found.ok ? found.value.page : null
+  write(relative(process.cwd(), page ?? join(root, 'artifacts', 'experiments', finished.experiment)))
+}

@@ -1,0 +1,47 @@
+import { readExperiment } from '../../pipeline/experiment.ts'
+import type { ListedExperiment } from '../../pipeline/experiment.ts'
+import { duration, flatten, metricLines, table } from '../format.ts'
+import { style, write, writeFailures, writeJson } from '../output.ts'
+
+/** `pipeline show HASH`: all that is recorded of one experiment. */
+export function show(hash: string, options: { json?: boolean }): number {
+  const found = readExperiment(process.cwd(), hash)
+  if (!found.ok) {
+    writeFailures([found.error], options.json === true)
+    return found.error.exitCode
+  }
+  if (options.json === true) writeJson({ ...found.value.record, pinned: found.value.pinned, page: found.value.page })
+  else write(words(found.value))
+  return 0
+}
+
+function words({ record, pinned, page }: ListedExperiment): string {
+  const git =
+    record.git.commit === null ? 'none' : record.git.commit.slice(0, 12) + (record.git.dirty === true ? ', edited' : '')
+  const facts = [
+    ['experiment', record.hash],
+    ['recorded', record.at],
+    ['files', record.files.join(', ')],
+    ['git commit', git],
+    ['pinned', pinned ? 'yes' : 'no'],
+    ['page', page ?? 'none'],
+  ]
+  const stages = Object.entries(record.stages).map(([name, { key, outcome, seconds, device }]) => [
+    name,
+    key.slice(0, 16),
+    outcome,
+    duration(seconds),
+    device ?? '',
+  ])
+  const params = flatten(record.params).map(([name, value]) => [name, JSON.stringify(value)])
+  const parts = [
+    ['', table(facts)],
+    ['Stages', table(stages)],
+    ['Parameters', table(params)],
+    ['Metrics', metricLines(record.metrics)],
+  ]
+  return parts
+    .filter(([, text]) => text !== '')
+    .map(([title, text]) => (title === '' ? text : `\n${style('bold', title ?? '')}\n${text ?? ''}`))
+    .join('\n')
+}

@@ -1,0 +1,62 @@
+import type { Json, JsonObject } from '../util/json.ts'
+
+/** `0.42 s`, `12 s`, `3 min 20 s`, `2 h 5 min`. */
+export function duration(seconds: number): string {
+  if (seconds < 10) return `${seconds.toFixed(seconds < 1 ? 2 : 1)} s`
+  if (seconds < 100) return `${Math.round(seconds)} s`
+  const minutes = Math.floor(seconds / 60)
+  if (minutes < 60) return `${minutes} min ${Math.round(seconds % 60)} s`
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`
+}
+
+/** Rows in columns as wide as their widest cell, two spaces apart. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const widths: number[] = []
+  for (const row of rows) for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, cell.length)
+  return rows
+    .map((row) =>
+      row
+        .map((cell, i) => cell.padEnd(widths[i]!))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n')
+}
+
+/** `perplexity.student` and its value, for every value of a tree. */
+export function flatten(value: JsonObject, above = ''): [string, Json][] {
+  return Object.entries(value).flatMap(([name, inner]): [string, Json][] =>
+    isObject(inner) ? flatten(inner, `${above}${name}.`) : [[`${above}${name}`, inner]],
+  )
+}
+
+const isObject = (value: Json): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** At most five digits: metrics are read, not computed with. */
+export const short = (value: Json): string =>
+  typeof value === 'number' ? String(Number(value.toPrecision(5))) : JSON.stringify(value)
+
+/**
+ * Metrics for people. A group whose members are the same as its neighbours' becomes a row of one table:
+ *
+ *                 teacher  student
+ *     perplexity  5.1      9.7
+ */
+export function metricLines(metrics: JsonObject): string {
+  const groups = Object.entries(metrics).filter((entry): entry is [string, JsonObject] => isObject(entry[1]))
+  const rows = groups.filter(([, group]) => Object.values(group).every((value) => typeof value === 'number'))
+  const columns = [...new Set(rows.flatMap(([, group]) => Object.keys(group)))]
+  const cells = rows.map(([name, group]) => [
+    name,
+    ...columns.map((column) => short(group[column] ?? null).replace('null', '')),
+  ])
+  const single = Object.entries(metrics).filter(([, value]) => !isObject(value))
+  const parts = [
+    table([
+      ...(rows.length > 0 ? [['', ...columns], ...cells] : []),
+      ...single.map(([name, value]) => [name, short(value)]),
+    ]),
+  ]
+  return parts.filter((part) => part !== '').join('\n')
+}

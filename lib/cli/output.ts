@@ -1,0 +1,46 @@
+import { styleText } from 'node:util'
+import type { Failure } from '../util/failure.ts'
+import { wordFailure } from './words.ts'
+
+/** Prints a line for people, or a JSON document, on standard output. */
+export const write = (text: string): void => void process.stdout.write(`${text}\n`)
+export const writeJson = (value: unknown): void => write(JSON.stringify(value))
+/** What is no result: mistakes and notices. */
+export const writeError = (text: string): void => void process.stderr.write(`${text}\n`)
+
+/** A failure as JSON: an Error's own message would be left out. */
+export const failureJson = ({ code, message, exitCode, place }: Failure): Readonly<Record<string, unknown>> => ({
+  code,
+  message,
+  exitCode,
+  place: place ?? null,
+})
+
+/** Words failures on standard error, and as one JSON document on standard output where that was asked for. */
+export function writeFailures(failures: readonly Failure[], json: boolean): void {
+  for (const failure of failures) writeError(wordFailure(failure))
+  if (json) writeJson({ failures: failures.map(failureJson) })
+}
+
+/** The exit code of a command that failed before it did anything: 2 where one of the failures is the user's. */
+export const exitCodeOf = (failures: readonly Failure[]): number =>
+  Math.max(...failures.map(({ exitCode }) => exitCode))
+
+type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan'
+
+/** Colour where a person sees it: on a terminal that has not asked for none. */
+export function style(format: Style, text: string, stream: NodeJS.WriteStream = process.stdout): string {
+  const colour = stream.isTTY && (process.env.NO_COLOR ?? '') === '' && process.env.TERM !== 'dumb'
+  return colour ? styleText(format, text) : text
+}
+
+/** A reader that has gone (`| head`, a closed terminal) must not end a run that others wait for. */
+export function ignoreClosedOutput(): void {
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
+}
+
+/** Ends the process once everything written has reached its reader. */
+export function exit(code: number): void {
+  process.exitCode = code
+  process.stdout.write('', () => process.stderr.write('', () => process.exit(code)))
+}

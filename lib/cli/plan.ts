@@ -1,0 +1,46 @@
+import type { Plan, StagePlan, State } from '../pipeline/plan.ts'
+import { table } from './format.ts'
+import { style } from './output.ts'
+import { placeName } from './words.ts'
+
+export const planJson = ({ experiment, stages }: Plan): Readonly<Record<string, unknown>> => ({
+  type: 'plan',
+  experiment,
+  stages: stages.map(({ stage, state, reason, key, changes }) => ({ name: stage, state, reason, key, changes })),
+})
+
+const WORDS = { fresh: 'fresh', restore: 'restore', run: 'run', 'may-run': 'may run' } as const satisfies Record<
+  State,
+  string
+>
+const STYLES = { fresh: 'dim', restore: 'cyan', run: 'green', 'may-run': 'yellow' } as const satisfies Record<
+  State,
+  string
+>
+
+/** What would happen to each stage, and why, down to the line that was changed. */
+export function planLines({ experiment, stages }: Plan): string {
+  const lines = stages.flatMap((stage) => [stageLine(stage), ...changeLines(stage)])
+  return [`experiment ${style('bold', experiment.slice(0, 16))}`, ...lines, summary(stages)].join('\n')
+}
+
+const stageLine = ({ stage, state, reason, changes }: StagePlan): string =>
+  `${style(STYLES[state], WORDS[state].padEnd(8))} ${stage}  ${style('dim', changes.length > 0 ? 'this changed:' : reason)}`
+
+function changeLines({ changes }: StagePlan): string[] {
+  const rows = changes.map(({ place, field, from, to }) => [place ? placeName(place) : '', field, `${from} → ${to}`])
+  // a change of code has no place in the configuration: the column is left out where all are such
+  const shown = rows.some(([place]) => place !== '') ? rows : rows.map((row) => row.slice(1))
+  return shown.length === 0
+    ? []
+    : table(shown)
+        .split('\n')
+        .map((line) => `           ${line}`)
+}
+
+function summary(stages: readonly StagePlan[]): string {
+  const counts = new Map<State, number>()
+  for (const { state } of stages) counts.set(state, (counts.get(state) ?? 0) + 1)
+  const parts = [...counts].map(([state, count]) => `${count} ${WORDS[state]}`)
+  return parts.join(', ') || 'no stages'
+}

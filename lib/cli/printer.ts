@@ -1,0 +1,121 @@
+import type { Event, Outcome } from '../pipeline/event.ts'
+import { Failure } from '../util/failure.ts'
+import { duration, metricLines } from './format.ts'
+import { failureJson, style, write, writeError, writeJson } from './output.ts'
+import { wordFailure } from './words.ts'
+
+export type Printer = (event: Event) => void
+
+/** One JSON object a line for each event, and nothing else. */
+export const jsonPrinter: Printer = (event) =>
+  writeJson(event.type === 'failure' ? { ...event, failure: failureJson(event.failure) } : event)
+
+/** A stage that is at work says how far it is at most this often. */
+const PROGRESS_MS = 5000
+const LAST_LINES = 10
+/** Stages that are already there are named up to so many. */
+const MOST_NAMES = 12
+
+/** Words events as plain lines: what starts, how far it is now and then, how it ended, and what there is in the end. */
+export function linePrinter(): Printer {
+  const state: State = {
+    there: new Map(),
+    lines: new Map(),
+    said: new Map(),
+    logs: new Map(),
+    start: performance.now(),
+  }
+  return (event) => {
+    print(event, state)
+  }
+}
+
+interface State {
+  /** Stages that needed no run, by outcome, not yet said. */
+  readonly there: Map<Outcome, string[]>
+  /** The last lines that each stage wrote. */
+  readonly lines: Map<string, string[]>
+  readonly logs: Map<string, string>
+  /** When each stage's progress was last said. */
+  readonly said: Map<string, number>
+  readonly start: number
+}
+
+function print(event: Event, state: State): void {
+  switch (event.type) {
+    case 'started':
+      write(`experiment ${style('bold', event.experiment.slice(0, 16))}`)
+      break
+    case 'stage-started':
+      flush(state)
+      state.said.set(event.stage, performance.now())
+      write(`${style('cyan', 'start')}    ${event.stage}  ${style('dim', event.reason)}`)
+      break
+    case 'stage-progress':
+      printProgress(event, state)
+      break
+    case 'stage-log':
+      state.lines.set(event.stage, [...(state.lines.get(event.stage) ?? []), event.line].slice(-LAST_LINES))
+      break
+    case 'stage-finished':
+      printStage(event, state)
+      break
+    case 'notice':
+      writeError(wordFailure(new Failure(event.code, event.message), 'warning'))
+      break
+    case 'failure':
+      flush(state)
+      printFailure(event, state)
+      break
+    case 'finished':
+      flush(state)
+      printEnd(event, state)
+      break
+  }
+}
+
+function flush({ there }: State): void {
+  for (const [outcome, stages] of there) {
+    const names =
+      stages.length > MOST_NAMES ? `${stages.slice(0, MOST_NAMES).join(', ')}, … (${stages.length})` : stages.join(', ')
+    write(`${style('dim', outcome.padEnd(8))} ${names}`)
+  }
+  there.clear()
+}
+
+function printProgress(event: Extract<Event, { type: 'stage-progress' }>, { said }: State): void {
+  const now = performance.now()
+  if (now - (said.get(event.stage) ?? 0) < PROGRESS_MS) return
+  said.set(event.stage, now)
+  const loss = event.loss === undefined ? '' : `  loss ${event.loss.toFixed(3)}`
+  const part = event.total > 0 ? ` (${Math.floor((100 * event.done) / event.total)} %)` : ''
+  write(`         ${event.stage}  ${event.done} of ${event.total} ${event.unit}${part}${loss}`)
+}
+
+function printStage(event: Extract<Event, { type: 'stage-finished' }>, state: State): void {
+  const { name, outcome } = event
+  if (outcome !== 'ran') {
+    if (outcome !== 'failed') state.there.set(outcome, [...(state.there.get(outcome) ?? []), name])
+    return
+  }
+  flush(state)
+  const device = event.device === undefined ? '' : `  ${style('dim', event.device)}`
+  write(`${style('green', 'done')}     ${name}  ${duration(event.seconds)}${device}`)
+}
+
+function printFailure(event: Extract<Event, { type: 'failure' }>, { lines }: State): void {
+  const { stage, failure, log } = event
+  writeError(wordFailure(failure))
+  const last = stage === null ? [] : (lines.get(stage) ?? [])
+  for (const line of last) writeError(`  ${style('dim', '│', process.stderr)} ${line}`)
+  if (log !== null) writeError(`  its log: ${log}`)
+}
+
+function printEnd({ stages, metrics, experiment }: Extract<Event, { type: 'finished' }>, { start }: State): void {
+  if (Object.keys(metrics).length > 0) write(`\n${metricLines(metrics)}\n`)
+  const counts = new Map<Outcome, number>()
+  for (const { outcome } of stages) counts.set(outcome, (counts.get(outcome) ?? 0) + 1)
+  const summary = [...counts].map(([outcome, count]) => `${count} ${outcome}`).join(', ')
+  const word = experiment === null ? style('red', 'incomplete') : style('green', 'finished')
+  write(`${word} in ${duration((performance.now() - start) / 1000)}: ${summary || 'nothing to run'}`)
+}

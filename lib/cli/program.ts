@@ -1,0 +1,115 @@
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import type { RunArguments } from './commands/run.ts'
+import { Failure } from '../util/failure.ts'
+import { exit, ignoreClosedOutput, writeFailures } from './output.ts'
+
+/** Parses the arguments, runs one command and ends the process with its exit code. */
+export async function main(args: readonly string[], version: string): Promise<void> {
+  ignoreClosedOutput()
+  const code = { value: 0 }
+  const program = makeProgram(version, (value) => (code.value = value))
+  try {
+    await program.parseAsync(args.length === 0 ? ['help'] : args, { from: 'user' })
+  } catch (error) {
+    code.value = codeOf(error, args.includes('--json'))
+  }
+  exit(code.value)
+}
+
+function codeOf(error: unknown, json: boolean): number {
+  // commander has said what is wrong; help and version are no mistakes
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+  if (error instanceof Failure) {
+    writeFailures([error], json)
+    return error.exitCode
+  }
+  console.error(`Internal error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
+  return 1
+}
+
+/** What every command that reads pipeline.yaml takes. */
+export interface ConfigOptions {
+  readonly recipe: readonly string[]
+  readonly set: readonly string[]
+  readonly json?: boolean
+}
+
+const gather = (value: string, before: readonly string[]): readonly string[] => [...before, value]
+
+function withConfig(command: Command): Command {
+  return withJson(command)
+    .addOption(
+      new Option('-p, --recipe <file>', 'lay a recipe over pipeline.yaml; may be repeated, later wins')
+        .argParser(gather)
+        .default([], 'none'),
+    )
+    .addOption(
+      new Option('--set <name=value>', 'set a parameter: distill.temperature=4; may be repeated')
+        .argParser(gather)
+        .default([], 'none'),
+    )
+}
+
+const withJson = (command: Command): Command => command.option('--json', 'print JSON and nothing else')
+
+function makeProgram(version: string, end: (code: number) => void): Command {
+  const program = new Command('pipeline')
+  program.description('Runs what pipeline.yaml declares: every stage hashed by content, cached, explained.')
+  program.version(version).exitOverride().helpCommand('help [command]', 'list the commands, or explain one')
+  addRun(program, end)
+  addPlanning(program, end)
+  addExperiments(program, end)
+  withJson(
+    program.command('doctor').description('say which engines work on this machine, and which one is chosen'),
+  ).action(async (options: { json?: boolean }) => end(await (await import('./commands/doctor.ts')).doctor(options)))
+  return program
+}
+
+function addRun(program: Command, end: (code: number) => void): void {
+  withConfig(
+    program
+      .command('run [stages...]')
+      .description('run the stages whose results are not there; all, or those named and what they read'),
+  )
+    .option('--dry-run', 'say what would run and why, and touch nothing')
+    .addOption(new Option('--jobs <number>', 'stages at once').argParser(positive))
+    .option('--keep-going', 'after a failure, go on with what does not depend on it')
+    .addOption(new Option('--engine <name>', 'what runs the numbers').env('PIPELINE_ENGINE').default('auto'))
+    .option('--force', 'run the named stages, or all, although their results are there')
+    .action(async (stages: string[], options: RunArguments) =>
+      end(await (await import('./commands/run.ts')).run(stages, options)),
+    )
+}
+
+function addPlanning(program: Command, end: (code: number) => void): void {
+  withConfig(program.command('status').description('say which stages are fresh and which would run')).action(
+    async (options: ConfigOptions) => end(await (await import('./commands/status.ts')).status(options)),
+  )
+  withConfig(program.command('graph').description('draw the stages as a Mermaid flowchart')).action(
+    async (options: ConfigOptions) => end(await (await import('./commands/graph.ts')).graph(options)),
+  )
+}
+
+function addExperiments(program: Command, end: (code: number) => void): void {
+  withJson(program.command('list').description('list the experiments, newest first')).action(
+    async (options: { json?: boolean }) => end((await import('./commands/list.ts')).list(options)),
+  )
+  withJson(program.command('show <hash>').description("show an experiment's parameters, stages and metrics")).action(
+    async (hash: string, options: { json?: boolean }) => end((await import('./commands/show.ts')).show(hash, options)),
+  )
+  withJson(
+    program.command('report [hash]').description("say where an experiment's page is; the newest, if none is named"),
+  ).action(async (hash: string | undefined, options: { json?: boolean }) =>
+    end((await import('./commands/report.ts')).report(hash, options)),
+  )
+  withJson(program.command('pin <hash>').description('keep an experiment, and add its record and code to git')).action(
+    async (hash: string, options: { json?: boolean }) =>
+      end(await (await import('./commands/pin.ts')).pin(hash, options)),
+  )
+}
+
+function positive(text: string): number {
+  const value = Number(text)
+  if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError('Expected a whole number from 1.')
+  return value
+}

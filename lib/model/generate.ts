@@ -1,0 +1,92 @@
+import type { Program, TensorValue } from '../engine/engine.ts'
+import { gather, graph, input, matmul, reshape } from '../graph/index.ts'
+import { Random } from '../util/random.ts'
+import { checkContext } from './config.ts'
+import { gpt, headOf } from './gpt.ts'
+import type { Running } from './likelihood.ts'
+import { weightState } from './weights.ts'
+
+export interface GenerateOptions {
+  /** At most so many new tokens. */
+  readonly tokens: number
+  /** Divides the logits; 0 takes the likeliest token always. */
+  readonly temperature: number
+  /** Only the k likeliest tokens are drawn from, their probabilities scaled up to 1; 0 for all. */
+  readonly topK: number
+  readonly seed: number
+  /** Ends a continuation, of which it is no part. */
+  readonly eos: number
+}
+
+/**
+ * Continues each prompt (token ids, none empty) and returns the new tokens. A continuation depends on its prompt, its
+ * place among the prompts and the seed alone. Throws Failure CONTEXT_TOO_LONG.
+ */
+export async function generate(
+  model: Running,
+  prompts: readonly (readonly number[])[],
+  options: GenerateOptions,
+  signal: AbortSignal,
+): Promise<number[][]> {
+  if (prompts.length === 0) return []
+  const T = Math.max(...prompts.map((prompt) => prompt.length)) + options.tokens
+  checkContext(model.config, T)
+  const program = await compileNext(model, prompts.length, T)
+  const rows = prompts.map((prompt) => [...prompt])
+  const random = prompts.map((_, row) => new Random(options.seed, `continuation ${row}`))
+  const open = new Set(rows.keys())
+  try {
+    for (let n = 0; n < options.tokens && open.size > 0; n++) {
+      signal.throwIfAborted()
+      const logits = await nextLogits(program, model, rows, T)
+      for (const row of open) {
+        const token = draw(logits[row]!, options, random[row]!)
+        if (token === options.eos) open.delete(row)
+        else rows[row]!.push(token)
+      }
+      await new Promise(setImmediate)
+    }
+  } finally {
+    await program.dispose()
+  }
+  return rows.map((row, n) => row.slice(prompts[n]!.length))
+}
+
+/** Draws a token from softmax(logits / temperature), of the k likeliest alone; of equal ones the first comes first. */
+export function draw(
+  logits: ArrayLike<number>,
+  { temperature, topK }: Pick<GenerateOptions, 'temperature' | 'topK'>,
+  random: Random,
+): number {
+  const order = Array.from(logits, (_, id) => id).sort((a, b) => logits[b]! - logits[a]! || a - b)
+  if (temperature === 0) return order[0]!
+  const kept = topK > 0 ? order.slice(0, topK) : order
+  const shares = kept.map((id) => Math.exp((logits[id]! - logits[kept[0]!]!) / temperature))
+  let left = random.uniform() * shares.reduce((sum, share) => sum + share, 0)
+  const drawn = shares.findIndex((share) => (left -= share) < 0)
+  return kept[drawn < 0 ? kept.length - 1 : drawn]!
+}
+
+/** Feeds: tokens (B, T), last (B). Output: logits (B, V) of what follows token `last` of the flattened rows. */
+function compileNext({ engine, config }: Running, B: number, T: number): Promise<Program> {
+  const weight = weightState(config)
+  const hidden = gpt(config, weight, { tokens: input('tokens', [B, T], 'int32') }) // (B, T, C)
+  const last = gather(reshape(hidden, [B * T, config.width]), input('last', [B], 'int32')) // (B, C)
+  return engine.compile(graph({ outputs: { logits: matmul(last, headOf(weight), { transposeB: true }) } }))
+}
+
+/** Causal attention makes what stands after `last` irrelevant. */
+async function nextLogits(
+  program: Program,
+  { memory, config }: Running,
+  rows: readonly (readonly number[])[],
+  T: number,
+): Promise<TensorValue['data'][]> {
+  const tokens = new Int32Array(rows.length * T)
+  rows.forEach((row, n) => tokens.set(row, n * T))
+  const last = Int32Array.from(rows, (row, n) => n * T + row.length - 1)
+  const feeds = { tokens: { shape: [rows.length, T], data: tokens }, last: { shape: [rows.length], data: last } }
+  const { logits } = await program.run(feeds, memory)
+  const V = config.vocabSize
+  return rows.map((_, n) => logits!.data.subarray(n * V, (n + 1) * V))
+}

@@ -1,0 +1,76 @@
+import type { Engine, Memory, Program, TensorValue } from '../engine/engine.ts'
+import { concat, gather, graph, input, logSoftmax, matmul, reshape, slice, takeAlong } from '../graph/index.ts'
+import type { Tensor } from '../graph/index.ts'
+import type { GptConfig } from './config.ts'
+import { gpt, headOf } from './gpt.ts'
+import { loadInto, weightState } from './weights.ts'
+import type { Model } from './weights.ts'
+
+/** A model that an engine holds. Who makes it disposes of its memory. */
+export interface Running {
+  readonly engine: Engine
+  readonly memory: Memory
+  readonly config: GptConfig
+}
+
+export function hold(engine: Engine, { config, weights }: Omit<Model, 'digest'>): Running {
+  const memory = engine.memory()
+  loadInto(memory, weights)
+  return { engine, memory, config }
+}
+
+// B rows · T tokens in a row · S scored tokens in all rows · C width · V vocabulary · K scored tokens in a chunk
+
+export interface LikelihoodShape {
+  readonly rows: number
+  readonly length: number
+  readonly scored: number
+  /** Rows hold trees: positions and segments are fed too. */
+  readonly tree: boolean
+}
+
+/** A token to score: it follows token `source` (row · T + column) of the rows. */
+export interface Scored {
+  readonly source: number
+  readonly label: number
+}
+
+/** Tokens whose logits exist at once. */
+const chunk = 512
+
+/** Feeds: tokens (B, T), [positions, segments (B, T)], sources and labels (S). Output: logProbs (S). */
+export function compileLikelihood({ engine, config }: Running, shape: LikelihoodShape): Promise<Program> {
+  const weight = weightState(config)
+  const row = (name: string): Tensor => input(name, [shape.rows, shape.length], 'int32')
+  const tree = shape.tree ? { positions: row('positions'), segments: row('segments') } : {}
+  const hidden = gpt(config, weight, { tokens: row('tokens'), ...tree }) // (B, T, C)
+  const flat = reshape(hidden, [-1, config.width]) // (B·T, C)
+  const sources = input('sources', [shape.scored], 'int32')
+  const labels = input('labels', [shape.scored], 'int32')
+  const parts: Tensor[] = []
+  for (let start = 0; start < shape.scored; start += chunk) {
+    const part = (ids: Tensor): Tensor => slice(ids, [start], [Math.min(chunk, shape.scored - start)]) // (K)
+    const logits = matmul(gather(flat, part(sources)), headOf(weight), { transposeB: true }) // (K, V)
+    parts.push(takeAlong(logSoftmax(logits), part(labels)))
+  }
+  return engine.compile(graph({ outputs: { logProbs: concat(parts, 0) } }))
+}
+
+/** Natural logarithms of the probabilities of `scored`, in their order. */
+export async function likelihood(
+  program: Program,
+  memory: Memory,
+  rows: Readonly<Record<string, TensorValue>>,
+  scored: readonly Scored[],
+  shape: LikelihoodShape,
+): Promise<ArrayLike<number>> {
+  const [sources, labels] = [new Int32Array(shape.scored), new Int32Array(shape.scored)]
+  scored.forEach(({ source, label }, i) => {
+    sources[i] = source
+    labels[i] = label
+  })
+  const vector = (data: Int32Array): TensorValue => ({ shape: [shape.scored], data })
+  const feeds = { ...rows, sources: vector(sources), labels: vector(labels) }
+  const { logProbs } = await program.run(feeds, memory)
+  return logProbs!.data.subarray(0, scored.length)
+}

@@ -1,0 +1,86 @@
+import type { Split } from '../data/tokens.ts'
+import { windows } from '../data/windows.ts'
+import type { Packing, Window } from '../data/windows.ts'
+import { checkContext } from './config.ts'
+import { compileLikelihood, likelihood } from './likelihood.ts'
+import type { LikelihoodShape, Running, Scored } from './likelihood.ts'
+
+export interface PerplexityOptions extends Packing {
+  /** Rows at once: of no effect on the result. */
+  readonly batch: number
+  /** Tokens of the stream that are used, from its beginning; 0 for all. */
+  readonly tokens: number
+}
+
+export interface Perplexity extends Packing {
+  /** exp(nll / tokens), per token. */
+  readonly value: number
+  /** Tokens predicted, each once: all but the stream's first, which nothing precedes. */
+  readonly tokens: number
+  /** Sum of the negative log-likelihoods, in nats. */
+  readonly nll: number
+  /** The same sums by document of the stream. */
+  readonly documents: readonly { readonly tokens: number; readonly nll: number }[]
+}
+
+export interface ScoreHooks {
+  readonly signal: AbortSignal
+  readonly onProgress: (done: number, total: number) => void
+}
+
+/**
+ * Perplexity of a stream cut into rows of `context` tokens, each row `stride` after the one before; a row scores only
+ * what no earlier row has scored. Throws Failure CONTEXT_TOO_LONG, PACKING_INVALID.
+ */
+export async function perplexity(
+  model: Running,
+  split: Split,
+  { context, stride, batch, tokens: limit }: PerplexityOptions,
+  hooks: ScoreHooks,
+): Promise<Perplexity> {
+  checkContext(model.config, context)
+  const ids = limit > 0 ? split.ids.subarray(0, Math.max(limit, 2)) : split.ids
+  const rows = windows(ids.length, { context, stride })
+  const size = Math.min(batch, rows.length)
+  const shape = { rows: size, length: context, scored: context + (size - 1) * stride, tree: false }
+  const program = await compileLikelihood(model, shape)
+  const losses = new Float64Array(ids.length) // of the token at each place of the stream
+  try {
+    for (let start = 0; start < rows.length; start += size) {
+      hooks.signal.throwIfAborted()
+      const some = rows.slice(start, start + size)
+      const scored = some.flatMap((window, row) => scoredOf(ids, window, row * context))
+      const logProbs = await likelihood(program, model.memory, tokensOf(ids, some, shape), scored, shape)
+      const places = some.flatMap(({ start: at, length, fresh }) => range(at + fresh + 1, at + length + 1))
+      places.forEach((place, i) => (losses[place] = -logProbs[i]!))
+      hooks.onProgress(Math.min(start + size, rows.length), rows.length)
+      await new Promise(setImmediate)
+    }
+  } finally {
+    await program.dispose()
+  }
+  return summarise(losses, split.documents, { context, stride })
+}
+
+function scoredOf(ids: Split['ids'], { start, length, fresh }: Window, offset: number): Scored[] {
+  return range(fresh, length).map((t) => ({ source: offset + t, label: ids[start + t + 1]! }))
+}
+
+function tokensOf(ids: Split['ids'], some: readonly Window[], { rows, length: T }: LikelihoodShape) {
+  const data = new Int32Array(rows * T)
+  some.forEach(({ start, length }, row) => data.set(ids.subarray(start, start + length), row * T))
+  return { tokens: { shape: [rows, T], data } }
+}
+
+function summarise(losses: Float64Array, starts: Uint32Array, packing: Packing): Perplexity {
+  const begun = [...starts].filter((start) => start < losses.length)
+  const documents = begun.map((start, n) => {
+    const own = losses.subarray(Math.max(start, 1), begun[n + 1] ?? losses.length)
+    return { tokens: own.length, nll: own.reduce((sum, loss) => sum + loss, 0) }
+  })
+  const tokens = losses.length - 1
+  const nll = documents.reduce((sum, document) => sum + document.nll, 0)
+  return { value: Math.exp(nll / tokens), tokens, nll, ...packing, documents }
+}
+
+const range = (from: number, to: number): number[] => Array.from({ length: Math.max(0, to - from) }, (_, i) => from + i)

@@ -1,7 +1,7 @@
 import { apply } from './apply.ts'
 import { broadcastTo, constant, neg, rsqrt, sqrt, square, sub, add, mul } from './elementwise.ts'
 import { broadcastShapes } from './shapes.ts'
-import { reshape } from './structure.ts'
+import { concat, pad, reshape } from './structure.ts'
 import { sameShape } from './tensor.ts'
 import type { Node, OpName, Shape, Tensor } from './tensor.ts'
 
@@ -83,7 +83,32 @@ function sum(node: Tensor, x: Tensor, y: Tensor): Tensor {
   if (isSplat(y, 0) && keeps(node, x)) return x
   if (isSplat(x, 0) && keeps(node, y)) return y
   if (y.op === 'neg') return sub(x, y.inputs[0]!)
-  return x.op === 'neg' ? sub(y, x.inputs[0]!) : node
+  if (x.op === 'neg') return sub(y, x.inputs[0]!)
+  return joined(x, y) ?? joined(y, x) ?? addedBefore(x, y) ?? addedBefore(y, x) ?? node
+}
+
+/** Two tensors padded to lie one behind the other along one axis (the derivatives of slices): joined, then padded. */
+function joined(x: Tensor, y: Tensor): Tensor | undefined {
+  if (x.op !== 'pad' || y.op !== 'pad') return undefined
+  const [a, b] = [x.inputs[0]!, y.inputs[0]!]
+  const [one, two] = [x.attributes, y.attributes]
+  const padded = x.shape.flatMap((length, axis) => (a.shape[axis] === length && b.shape[axis] === length ? [] : [axis]))
+  const axis = padded[0] ?? 0
+  if (padded.length !== 1 || one.before[axis]! + a.shape[axis]! !== two.before[axis]) return undefined
+  const both = concat([...partsOf(a, axis), ...partsOf(b, axis)], axis)
+  return sameShape(both.shape, x.shape) ? both : pad(both, one.before, two.after)
+}
+
+const partsOf = (x: Tensor, axis: number): readonly Tensor[] =>
+  x.op === 'concat' && x.attributes.axis === axis ? x.inputs : [x]
+
+/** A bias is added before the product's rows are put back in shape: then it is the product's own business. */
+function addedBefore(x: Tensor, y: Tensor): Tensor | undefined {
+  if (x.op !== 'reshape' || y.shape.length !== 1) return undefined
+  const product = x.inputs[0]!
+  return product.op === 'matmul' && product.shape.at(-1) === y.shape[0] && y.shape[0] === x.shape.at(-1)
+    ? reshape(add(product, y), x.shape)
+    : undefined
 }
 
 function product(node: Tensor, x: Tensor, y: Tensor): Tensor {

@@ -4,26 +4,53 @@ import type { Graph, RunNode } from '../../graph/index.ts'
 import { checkFeeds, checkValue } from '../check.ts'
 import type { Engine, Memory, Program, TensorValue } from '../engine.ts'
 import { HostMemory, hostMemory } from '../host-memory.ts'
+import { Kernels } from '../kernel/kernel.ts'
+import type { Kernel } from '../kernel/kernel.ts'
+import { isNumber, splitTails } from '../kernel/split.ts'
+import type { Split, Tail } from '../kernel/split.ts'
 import { writeModel } from './model.ts'
 import type { OnnxModel } from './model.ts'
 
 type Runtime = typeof OnnxRuntime
+type Feeds = Readonly<Record<string, TensorValue>>
 
 /** ONNX Runtime on the CPU. Same seed, same number of threads: same bytes. */
 export async function openOnnxCpu(threads: number): Promise<Engine> {
   const runtime = await import('onnxruntime-node')
+  const kernels = new Kernels()
   return {
     name: 'onnx-cpu',
     device: `onnx-cpu, ${threads} thread${threads === 1 ? '' : 's'}`,
     memory: () => new HostMemory(),
-    compile: (graph) => compile(runtime, graph, threads),
+    compile: (graph) => compile(runtime, kernels, graph, threads),
     dispose: () => Promise.resolve(),
   }
 }
 
-async function compile(runtime: Runtime, graph: Graph, threads: number): Promise<Program> {
-  const model = writeModel(graph)
-  const session = await runtime.InferenceSession.create(model.bytes, {
+interface Compiled {
+  readonly runtime: Runtime
+  readonly graph: Graph
+  readonly split: Split
+  readonly model: OnnxModel
+  /** Undefined where nothing is left for it. */
+  readonly session: InferenceSession | undefined
+  readonly kernels: readonly Kernel[]
+}
+
+async function compile(runtime: Runtime, kernels: Kernels, graph: Graph, threads: number): Promise<Program> {
+  const split = splitTails(graph)
+  const model = writeModel(split.head)
+  const idle = split.head.outputs.size + split.head.updates.size === 0
+  const session = idle ? undefined : await openSession(runtime, model.bytes, threads)
+  const compiled = { runtime, graph, split, model, session, kernels: split.tails.map((tail) => kernels.make(tail)) }
+  return {
+    run: (feeds, memory) => run(compiled, feeds, memory),
+    dispose: async () => session?.release(),
+  }
+}
+
+function openSession({ InferenceSession }: Runtime, model: Uint8Array, threads: number): Promise<InferenceSession> {
+  return InferenceSession.create(model, {
     executionProviders: ['cpu'],
     executionMode: 'sequential',
     graphOptimizationLevel: 'all',
@@ -31,49 +58,61 @@ async function compile(runtime: Runtime, graph: Graph, threads: number): Promise
     interOpNumThreads: 1,
     logSeverityLevel: 3,
   })
-  return {
-    run: (feeds, memory) => run({ runtime, graph, model, session }, feeds, memory),
-    dispose: () => session.release(),
-  }
 }
 
-interface Compiled {
-  readonly runtime: Runtime
-  readonly graph: Graph
-  readonly model: OnnxModel
-  readonly session: InferenceSession
-}
-
-async function run(
-  { runtime, graph, model, session }: Compiled,
-  feeds: Readonly<Record<string, TensorValue>>,
-  memory: Memory | undefined,
-): Promise<Record<string, TensorValue>> {
+async function run(compiled: Compiled, feeds: Feeds, memory: Memory | undefined): Promise<Record<string, TensorValue>> {
+  const { graph, model, split } = compiled
   checkFeeds(graph, feeds)
   const host = graph.state.size + graph.updates.size > 0 ? hostMemory(memory) : new HostMemory()
-  const given: Record<string, OrtTensor> = {}
-  for (const [name, outer] of model.inputs) given[outer] = toOrt(runtime, feeds[name]!)
-  for (const [name, outer] of model.state) given[outer] = stateTensor(runtime, host, name, graph.state.get(name)!)
-  const results = await session.run(given)
+  for (const [name, node] of graph.state) checkValue('state', name, node, host.value(name))
+  const results = await runHead(compiled, feeds, host)
+  split.tails.forEach((tail, i) => runTail(compiled, tail, compiled.kernels[i]!, { feeds, host, results }))
   const taken = new Set<string>()
-  for (const [name, outer] of model.updates) {
+  const take = (outer: string): TensorValue => {
     const value = fromOrt(results[outer]!)
-    // two names for one tensor would be two owners of one buffer
-    host.write(name, taken.has(outer) ? { ...value, data: value.data.slice() } : value)
+    const first = !taken.has(outer)
     taken.add(outer)
+    return first ? value : { ...value, data: value.data.slice() } // two owners of one array would see each other's writes
   }
-  return Object.fromEntries(
-    [...model.outputs].map(([name, outer]) => {
-      const value = fromOrt(results[outer]!)
-      return [name, taken.has(outer) ? { ...value, data: value.data.slice() } : value]
-    }),
-  )
+  for (const [name, outer] of model.updates) host.adopt(name, take(outer))
+  return Object.fromEntries([...graph.outputs.keys()].map((name) => [name, take(model.outputs.get(name)!)]))
 }
 
-function stateTensor(runtime: Runtime, host: HostMemory, name: string, node: RunNode): OrtTensor {
-  const value = host.value(name)
-  checkValue('state', name, node, value)
-  return toOrt(runtime, value)
+type Results = Readonly<Record<string, OrtTensor>>
+
+async function runHead({ runtime, model, session }: Compiled, feeds: Feeds, host: HostMemory): Promise<Results> {
+  const given: Record<string, OrtTensor> = {}
+  for (const [name, outer] of model.inputs) given[outer] = toOrt(runtime, feeds[name]!)
+  for (const [name, outer] of model.state) given[outer] = toOrt(runtime, host.value(name))
+  return session ? session.run(given) : {}
+}
+
+interface Sources {
+  readonly feeds: Feeds
+  readonly host: HostMemory
+  readonly results: Results
+}
+
+function runTail({ split, model }: Compiled, tail: Tail, kernel: Kernel, { feeds, host, results }: Sources): void {
+  const arrays = new Map<RunNode, Float32Array>()
+  const updated = new Set(tail.updates.map(([name]) => name))
+  for (const leaf of tail.leaves) {
+    if (isNumber(leaf)) continue
+    if (leaf.op === 'input') arrays.set(leaf, floats(feeds[leaf.attributes.name]!.data))
+    else if (leaf.op !== 'state') arrays.set(leaf, floats(results[model.outputs.get(split.taps.get(leaf)!)!]!.data))
+    else if (!updated.has(leaf.attributes.name)) arrays.set(leaf, floats(host.value(leaf.attributes.name).data))
+    else arrays.set(leaf, floats(host.own(leaf.attributes.name)))
+  }
+  const targets = tail.updates.map(([name, { shape }]) => {
+    if (!host.has(name)) host.adopt(name, { shape, data: new Float32Array(tail.size) })
+    return floats(host.own(name))
+  })
+  kernel(arrays, targets)
+}
+
+function floats(data: unknown): Float32Array {
+  if (data instanceof Float32Array) return data
+  throw new Error('Internal error: a kernel was given something else than float32')
 }
 
 function toOrt({ Tensor }: Runtime, { shape, data }: TensorValue): OrtTensor {

@@ -1,4 +1,5 @@
 import type { Graph, Node, RunNode, RunOp } from '../../graph/index.ts'
+import { findFusions } from './fuse.ts'
 import { emitters } from './ops.ts'
 import { elementType, encodeModel } from './proto.ts'
 import type { ValueInfoProto } from './proto.ts'
@@ -25,9 +26,13 @@ export function writeModel(graph: Graph): OnnxModel {
   const inputs = declareLeaves(w, graph.inputs, 'i:', names, border)
   const state = declareLeaves(w, graph.state, 's:', names, border)
   const nameOf = (node: object): string => names.get(node as RunNode)!
+  const fusions = findFusions(graph)
+  const absorbed = new Set([...fusions.values()].map((fusion) => fusion.absorbed))
   for (const node of graph.nodes) {
-    if (names.has(node)) continue
-    names.set(node, (emitters[node.op] as AnyEmit)(w, node.inputs.map(nameOf), node))
+    if (names.has(node) || absorbed.has(node)) continue
+    const fusion = fusions.get(node)
+    const name = fusion?.emit(w, nameOf) ?? (emitters[node.op] as AnyEmit)(w, node.inputs.map(nameOf), node)
+    names.set(node, name)
   }
   const exits = new Map<RunNode, string>()
   const leave = (parts: ReadonlyMap<string, RunNode>): Map<string, string> =>

@@ -137,14 +137,20 @@ function geluDerivative(w: Writer, x: string): string {
  * ScatterElements, never ScatterND: on the CPU the latter's addition loses updates to the same row when it runs on more
  * than one thread.
  */
-function scatterAdd(w: Writer, ids: string, updates: string, { shape, inputs }: Node<'scatterAdd'>): string {
-  const [count, width] = [sizeOf(inputs[0]!.shape), sizeOf(shape.slice(1))]
+function scatterAdd(w: Writer, ids: string, updates: string, node: Node<'scatterAdd'>): string {
+  const width = sizeOf(node.shape.slice(1))
+  const zeros = freshZeros(w, ids, sizeOf(node.inputs[0]!.shape), [node.shape[0]!, width])
+  const sum = scatterRows(w, zeros, ids, updates, node)
+  return node.shape.length === 2 ? sum : w.emit('Reshape', [sum, w.ints(node.shape)])
+}
+
+/** Onto `data`, [rows, width]. */
+export function scatterRows(w: Writer, data: string, ids: string, updates: string, node: Node<'scatterAdd'>): string {
+  const [count, width] = [sizeOf(node.inputs[0]!.shape), sizeOf(node.shape.slice(1))]
   const column = w.emit('Reshape', [ids, w.ints([count, 1])])
   const index = w.emit('Expand', [column, w.ints([count, width])])
   const rows = w.emit('Reshape', [updates, w.ints([count, width])])
-  const zeros = freshZeros(w, ids, count, [shape[0]!, width])
-  const sum = w.emit('ScatterElements', [zeros, index, rows], { attributes: { axis: 0, reduction: 'add' } })
-  return shape.length === 2 ? sum : w.emit('Reshape', [sum, w.ints(shape)])
+  return w.emit('ScatterElements', [data, index, rows], { attributes: { axis: 0, reduction: 'add' } })
 }
 
 function putAlong(w: Writer, ids: string, updates: string, { shape, inputs }: Node<'putAlong'>): string {

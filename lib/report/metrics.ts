@@ -4,6 +4,7 @@ import type { ScoreRow } from './table.ts'
 
 /** The experiment's metrics: each measure by cell, then every comparison. Models without items stand in no acc. */
 export const makeMetrics = (rows: readonly ScoreRow[], comparisons: readonly Comparison[]): JsonObject => ({
+  models: Object.fromEntries(rows.map(({ cell, model, parameters }) => [cell.name, { model, parameters }])),
   perplexity: byCell(rows, (row) => row.perplexity),
   acc: byCell(rows, (row) => row.acc?.value),
   accNorm: byCell(rows, (row) => row.accNorm?.value),

@@ -1,7 +1,7 @@
 import type { Program, TensorValue } from '../engine/engine.ts'
 import { gather, graph, input, matmul, reshape } from '../graph/index.ts'
+import { Failure } from '../util/failure.ts'
 import { Random } from '../util/random.ts'
-import { checkContext } from './config.ts'
 import { gpt, headOf } from './gpt.ts'
 import type { Running } from './likelihood.ts'
 import { weightState } from './weights.ts'
@@ -16,11 +16,13 @@ export interface GenerateOptions {
   readonly seed: number
   /** Ends a continuation, of which it is no part. */
   readonly eos: number
+  /** Tokens that there are: the rows past them of an embedding made larger for speed are never drawn. */
+  readonly vocabSize: number
 }
 
 /**
  * Continues each prompt (token ids, none empty) and returns the new tokens. A continuation depends on its prompt, its
- * place among the prompts and the seed alone. Throws Failure CONTEXT_TOO_LONG.
+ * place among the prompts and the seed alone. Throws Failure PROMPT_EMPTY, PROMPT_TOO_LONG.
  */
 export async function generate(
   model: Running,
@@ -29,8 +31,8 @@ export async function generate(
   signal: AbortSignal,
 ): Promise<number[][]> {
   if (prompts.length === 0) return []
+  prompts.forEach((prompt, n) => checkPrompt(prompt, n, options.tokens, model.config.context))
   const T = Math.max(...prompts.map((prompt) => prompt.length)) + options.tokens
-  checkContext(model.config, T)
   const program = await compileNext(model, prompts.length, T)
   const rows = prompts.map((prompt) => [...prompt])
   const random = prompts.map((_, row) => new Random(options.seed, `continuation ${row}`))
@@ -40,7 +42,7 @@ export async function generate(
       signal.throwIfAborted()
       const logits = await nextLogits(program, model, rows, T)
       for (const row of open) {
-        const token = draw(logits[row]!, options, random[row]!)
+        const token = draw(logits[row]!.subarray(0, options.vocabSize), options, random[row]!)
         if (token === options.eos) open.delete(row)
         else rows[row]!.push(token)
       }
@@ -58,13 +60,22 @@ export function draw(
   { temperature, topK }: Pick<GenerateOptions, 'temperature' | 'topK'>,
   random: Random,
 ): number {
-  const order = Array.from(logits, (_, id) => id).sort((a, b) => logits[b]! - logits[a]! || a - b)
-  if (temperature === 0) return order[0]!
-  const kept = topK > 0 ? order.slice(0, topK) : order
-  const shares = kept.map((id) => Math.exp((logits[id]! - logits[kept[0]!]!) / temperature))
+  let best = 0
+  for (let id = 1; id < logits.length; id++) if (logits[id]! > logits[best]!) best = id
+  if (temperature === 0) return best
+  const ids = Array.from(logits, (_, id) => id)
+  const kept = topK > 0 ? ids.sort((a, b) => logits[b]! - logits[a]! || a - b).slice(0, topK) : ids
+  const shares = kept.map((id) => Math.exp((logits[id]! - logits[best]!) / temperature))
   let left = random.uniform() * shares.reduce((sum, share) => sum + share, 0)
   const drawn = shares.findIndex((share) => (left -= share) < 0)
   return kept[drawn < 0 ? kept.length - 1 : drawn]!
+}
+
+function checkPrompt(prompt: readonly number[], n: number, tokens: number, context: number): void {
+  if (prompt.length === 0) throw new Failure('PROMPT_EMPTY', `Prompt ${n + 1} has no token. Give it a text.`)
+  if (prompt.length + tokens <= context) return
+  const message = `Prompt ${n + 1} of ${prompt.length} tokens and ${tokens} new ones do not fit the model's position table of ${context}. Shorten the prompt or ask for fewer tokens.`
+  throw new Failure('PROMPT_TOO_LONG', message)
 }
 
 /** Feeds: tokens (B, T), last (B). Output: logits (B, V) of what follows token `last` of the flattened rows. */

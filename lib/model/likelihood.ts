@@ -1,4 +1,5 @@
 import type { Engine, Memory, Program, TensorValue } from '../engine/engine.ts'
+import { Failure } from '../util/failure.ts'
 import { concat, gather, graph, input, logSoftmax, matmul, reshape, slice, takeAlong } from '../graph/index.ts'
 import type { Tensor } from '../graph/index.ts'
 import type { GptConfig } from './config.ts'
@@ -56,7 +57,7 @@ export function compileLikelihood({ engine, config }: Running, shape: Likelihood
   return engine.compile(graph({ outputs: { logProbs: concat(parts, 0) } }))
 }
 
-/** Natural logarithms of the probabilities of `scored`, in their order. */
+/** Natural logarithms of the probabilities of `scored`, in their order. Throws Failure SCORE_NOT_FINITE. */
 export async function likelihood(
   program: Program,
   memory: Memory,
@@ -72,5 +73,8 @@ export async function likelihood(
   const vector = (data: Int32Array): TensorValue => ({ shape: [shape.scored], data })
   const feeds = { ...rows, sources: vector(sources), labels: vector(labels) }
   const { logProbs } = await program.run(feeds, memory)
-  return logProbs!.data.subarray(0, scored.length)
+  const own = logProbs!.data.subarray(0, scored.length)
+  if (own.every(Number.isFinite)) return own
+  const message = 'The model gives a token a probability that is no number. Its weights are damaged: make it again.'
+  throw new Failure('SCORE_NOT_FINITE', message, { exitCode: 1 })
 }

@@ -19,9 +19,15 @@ export interface Perplexity extends Packing {
   readonly tokens: number
   /** Sum of the negative log-likelihoods, in nats. */
   readonly nll: number
-  /** The same sums by document of the stream. */
+  /**
+   * The same sums by document of the stream, or, where there are fewer than 20 of these, by `context` tokens that follow
+   * one another: tests resample them, and need that many.
+   */
   readonly documents: readonly { readonly tokens: number; readonly nll: number }[]
 }
+
+/** Fewer documents than this are no sample to test by. */
+const fewestDocuments = 20
 
 export interface ScoreHooks {
   readonly signal: AbortSignal
@@ -73,14 +79,21 @@ function tokensOf(ids: Split['ids'], some: readonly Window[], { rows, length: T 
 }
 
 function summarise(losses: Float64Array, starts: Uint32Array, packing: Packing): Perplexity {
-  const begun = [...starts].filter((start) => start < losses.length)
-  const documents = begun.map((start, n) => {
-    const own = losses.subarray(Math.max(start, 1), begun[n + 1] ?? losses.length)
+  const bounds = boundsOf(losses.length, starts, packing.context)
+  const documents = bounds.map((start, n) => {
+    const own = losses.subarray(start, bounds[n + 1] ?? losses.length)
     return { tokens: own.length, nll: own.reduce((sum, loss) => sum + loss, 0) }
   })
   const tokens = losses.length - 1
   const nll = documents.reduce((sum, document) => sum + document.nll, 0)
   return { value: Math.exp(nll / tokens), tokens, nll, ...packing, documents }
+}
+
+/** Where documents, or blocks in their stead, begin among the tokens from 1 on, which are those predicted. */
+function boundsOf(length: number, starts: Uint32Array, block: number): number[] {
+  const documents = [...new Set(Array.from(starts, (start) => Math.max(start, 1)))].filter((start) => start < length)
+  if (documents.length >= fewestDocuments) return documents
+  return Array.from({ length: Math.ceil((length - 1) / block) }, (_, n) => 1 + n * block)
 }
 
 const range = (from: number, to: number): number[] => Array.from({ length: Math.max(0, to - from) }, (_, i) => from + i)

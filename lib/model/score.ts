@@ -1,5 +1,6 @@
 import type { Item } from '../data/tasks.ts'
 import type { Tokenizer } from '../data/tokenizer.ts'
+import { firstBest } from './items.ts'
 import { compileLikelihood, likelihood } from './likelihood.ts'
 import type { Running } from './likelihood.ts'
 import type { ScoreHooks } from './perplexity.ts'
@@ -31,7 +32,8 @@ export interface ItemResult {
 
 /**
  * Scores four-ending items, context and endings packed in one row under a tree mask: what each row gets does not depend
- * on its neighbours, nor on `batch`, the number of rows at once. Throws Failure ITEM_EMPTY, ITEM_TOO_LONG.
+ * on its neighbours, nor on `batch`, the number of rows at once. `cut` counts the items whose context did not fit the
+ * position table. Throws Failure ITEM_EMPTY, ITEM_TOO_LONG, SCORE_NOT_FINITE.
  */
 export async function scoreItems(
   model: Running,
@@ -39,7 +41,7 @@ export async function scoreItems(
   items: readonly Item[],
   batch: number,
   hooks: ScoreHooks,
-): Promise<ItemScores> {
+): Promise<{ scores: ItemScores; cut: number }> {
   const trees = items.map((item) => treeOf(tokenizer, item, model.config.context))
   const results = new Array<ItemResult>(items.length)
   let done = 0
@@ -49,7 +51,8 @@ export async function scoreItems(
       hooks.onProgress(++done, items.length)
     })
   }
-  return summarise(results, trees.filter((tree) => tree.cut > 0).length)
+  const cut = trees.filter((tree) => tree.cut > 0).length
+  return { scores: summarise(results, cut), cut }
 }
 
 /** Standard error of a share, with n − 1. */
@@ -97,8 +100,6 @@ function resultOf(label: number, lengths: readonly number[], logProbs: ArrayLike
   return { label, choice: firstBest(sums), choiceNorm: firstBest(means), logProbs: sums, tokens: lengths }
 }
 
-const firstBest = (values: readonly number[]): number => values.indexOf(Math.max(...values))
-
 function summarise(results: readonly ItemResult[], cut: number): ItemScores {
   const count = results.length
   const share = (right: (result: ItemResult) => boolean): number => results.filter(right).length / count
@@ -111,6 +112,6 @@ function summarise(results: readonly ItemResult[], cut: number): ItemScores {
     accNorm,
     standardError: { acc: standardError(acc, count), accNorm: standardError(accNorm, count) },
     results,
-    convention: `context verbatim, " " + ending encoded apart; acc by the summed, accNorm by the mean log-probability of an ending's tokens; first best on ties${shortened}`,
+    convention: `The context is taken verbatim and each ending encoded apart from it with a space before; acc takes the ending of the highest sum of log-probabilities, accNorm that of the highest mean over its tokens, the first one on ties${shortened}.`,
   }
 }

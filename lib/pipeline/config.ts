@@ -4,7 +4,7 @@ import type { Failure } from '../util/failure.ts'
 import { err, ok } from '../util/result.ts'
 import type { Result } from '../util/result.ts'
 import { Inputs } from './inputs.ts'
-import { applySet, checkRecipe, overlay } from './overlay.ts'
+import { applySet, overlay, readRecipe } from './overlay.ts'
 import { Paths } from './paths.ts'
 import type { OutputRef, Pipeline } from './pipeline.ts'
 import { Problems } from './problems.ts'
@@ -52,7 +52,8 @@ function readDocument({ file, overlays, sets }: ConfigFiles, root: string, probl
   let document: Tree | undefined = base
   for (const recipe of overlays) {
     const tree = readFile(recipe, root, problems)
-    if (tree && checkRecipe(tree, problems)) document = overlay(document, tree)
+    const recipeTree = tree && readRecipe(tree, problems)
+    if (recipeTree) document = overlay(document, recipeTree)
   }
   // what is not YAML says nothing more; mistakes of content are gathered on
   if (!base || problems.list().some(({ code }) => code === 'YAML_SYNTAX' || code === 'FILE_MISSING')) return undefined
@@ -64,6 +65,7 @@ function readDocument({ file, overlays, sets }: ConfigFiles, root: string, probl
 
 function readFile(file: string, root: string, problems: Problems): Tree | undefined {
   const name = nameFrom(root, file)
+  problems.announce(name)
   try {
     const text = new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file))
     return parseYaml(makeSource(name, text), problems)

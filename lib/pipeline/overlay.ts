@@ -15,24 +15,26 @@ export function overlay(base: Tree | undefined, over: Tree): Tree {
   if (over.kind !== 'map') return over
   const entries = new Map(entriesOf(base))
   for (const [name, entry] of over.entries) {
-    if (entry.value.kind === 'scalar' && entry.value.value === null) entries.delete(name)
+    if (isNull(entry.value)) entries.delete(name)
     else entries.set(name, { keyAt: entry.keyAt, value: overlay(entries.get(name)?.value, entry.value) })
   }
   return { kind: 'map', at: base?.kind === 'map' ? base.at : over.at, entries }
 }
 
-/** Refuses what a recipe cannot say. */
-export function checkRecipe(recipe: Tree, problems: Problems): boolean {
+const isNull = (tree: Tree): boolean => tree.kind === 'scalar' && tree.value === null && !tree.refused
+
+/** A recipe without what it cannot say, which is reported. */
+export function readRecipe(recipe: Tree, problems: Problems): Tree | undefined {
   if (recipe.kind !== 'map') {
     problems.add('VALUE_INVALID', recipe.at, `A recipe must be a map with ${someOf(OVERLAID)}.`)
-    return false
+    return undefined
   }
   for (const [name, { keyAt }] of recipe.entries) {
     if (OVERLAID.has(name)) continue
     const advice = `${didYouMean(nearest(name, OVERLAID))} A recipe lays over: ${someOf(OVERLAID)}.`
     problems.add('KEY_UNKNOWN', keyAt, `"${name}" is not a key of a recipe.${advice}`)
   }
-  return true
+  return { ...recipe, entries: new Map([...recipe.entries].filter(([name]) => OVERLAID.has(name))) }
 }
 
 /** Lays `a.b=value` over the parameters; the value is YAML. Only what is there can be set: a slip must not pass. */

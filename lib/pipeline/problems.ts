@@ -41,10 +41,15 @@ export class Problems {
   readonly #found = new Map<string, Failure>()
   readonly #sources = new Map<string, number>()
 
+  /** Files are listed in the order in which they were announced here. */
+  announce(file: string): void {
+    if (!this.#sources.has(file)) this.#sources.set(file, this.#sources.size)
+  }
+
   add(code: ConfigCode, spot: Spot | undefined, message: string): void {
     const place = spot && placeOf(spot)
     const id = JSON.stringify([code, place?.file, place?.line, place?.column, message])
-    if (place && !this.#sources.has(place.file)) this.#sources.set(place.file, this.#sources.size)
+    if (place) this.announce(place.file)
     if (!this.#found.has(id)) this.#found.set(id, new Failure(code, message, place ? { place } : {}))
   }
 

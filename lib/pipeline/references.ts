@@ -58,6 +58,7 @@ export class References {
   }
 
   #scalar(tree: ScalarTree, scope: Scope): Tree | undefined {
+    if (tree.refused) return undefined
     const template = typeof tree.value === 'string' ? parseTemplate(tree.value) : undefined
     if (!template) return tree
     const [first] = template

@@ -12,6 +12,8 @@ export interface ScalarTree {
   readonly value: null | boolean | number | string
   /** A text in which `${}` wait for a cell or for a command's paths: what is known already stands as text. */
   readonly pending?: Template
+  /** Stands where a value was refused: what it would have been is not known, so nothing more is said of it. */
+  readonly refused?: true
 }
 export interface ListTree {
   readonly kind: 'list'

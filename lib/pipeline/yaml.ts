@@ -124,8 +124,7 @@ class Reader {
     const items: Tree[] = []
     for (const item of node.items) {
       const tree = this.#read(item as Node, at.offset, depth + 1)
-      if (!tree) continue
-      items.push(tree)
+      items.push(tree ?? this.#refused(at))
     }
     return { kind: 'list', at, items }
   }
@@ -138,8 +137,8 @@ class Reader {
       const offset = pair.key?.range[0] ?? at.offset
       const name = this.#key(pair.key, offset)
       const value = this.#read(pair.value, pair.key?.range[1] ?? offset, depth + 1)
-      if (name === undefined || !value) continue
-      const entry = { keyAt: this.#spot(offset), value }
+      if (name === undefined) continue
+      const entry = { keyAt: this.#spot(offset), value: value ?? this.#refused(at) }
       if (isMergeKey(pair.key)) merged.push(entry)
       else if (entries.has(name)) this.#duplicate(name, entry, entries.get(name)!)
       else entries.set(name, entry)
@@ -172,6 +171,10 @@ class Reader {
     }
     for (const [name, entry] of own) entries.set(name, entry)
     return entries
+  }
+
+  #refused(at: Spot): Tree {
+    return { kind: 'scalar', at, value: null, refused: true }
   }
 
   #spot(offset: number): Spot {

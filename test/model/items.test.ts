@@ -1,0 +1,192 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, it } from 'node:test'
+import type { Item } from '../../lib/data/tasks.ts'
+import { loadTokenizer } from '../../lib/data/tokenizer.ts'
+import { baselinesOf, firstBest } from '../../lib/model/items.ts'
+import { hold } from '../../lib/model/likelihood.ts'
+import { scoreItems, standardError } from '../../lib/model/score.ts'
+import { bucketsOf, treeOf } from '../../lib/model/tree.ts'
+import { initialise, loadModel } from '../../lib/model/weights.ts'
+import { Random } from '../../lib/util/random.ts'
+import { Plain, quiet } from './plain.ts'
+import { engine, fixtures, scratch, tiny } from './rig.ts'
+import { itemOf, writeWords } from './words.ts'
+import type { ItemIds } from './words.ts'
+
+const tokenizer = await writeWords(scratch(), 61)
+const bytes = await loadTokenizer(join(import.meta.dirname, '../fixtures/data/byte-level'))
+const item = (context: string, endings: string[], label: Item['label'] = 0): Item => ({
+  index: 0,
+  context,
+  endings: endings as unknown as Item['endings'],
+  label,
+})
+
+/** Lengths of all kinds; the contexts reach past the table of 16 positions. */
+function drawItems(count: number): ItemIds[] {
+  const random = new Random(3, 'items')
+  const words = (length: number): number[] => Array.from({ length }, () => random.below(61))
+  return Array.from({ length: count }, (_, n) => ({
+    context: words(1 + ((n * 5) % 18)),
+    endings: Array.from({ length: 4 }, () => words(1 + random.below(n % 4 === 0 ? 15 : 6))),
+  }))
+}
+
+for (const name of ['gpt2', 'gpt-neo']) {
+  describe(`items by the ${name} of the reference`, async () => {
+    const model = hold(engine, await loadModel(join(fixtures, name)))
+
+    it('get the sums that transformers gives for four rows apart', async () => {
+      const reference = JSON.parse(readFileSync(join(fixtures, name, 'scores.json'), 'utf8')) as {
+        items: (ItemIds & { sums: number[] })[]
+      }
+      const { scores } = await scoreItems(model, tokenizer, reference.items.map(itemOf), 3, quiet)
+      reference.items.forEach(({ sums, endings }, n) => {
+        assertNear(scores.results[n]!.logProbs, sums, 2e-5)
+        assert.equal(scores.results[n]!.choice, firstBest(sums))
+        assert.equal(scores.results[n]!.choiceNorm, firstBest(sums.map((sum, e) => sum / endings[e]!.length)))
+      })
+    })
+
+    it('packed in one row get what four rows apart get, in whatever batch, with contexts cut to fit', async () => {
+      const drawn = drawItems(25)
+      const plain = new Plain(model)
+      const apart = []
+      for (const one of drawn) apart.push(await sumsApart(plain, one, model.config.context))
+      for (const batch of [1, 3, 8]) {
+        const { scores, cut } = await scoreItems(model, tokenizer, drawn.map(itemOf), batch, quiet)
+        scores.results.forEach(({ logProbs }, n) => assertNear(logProbs, apart[n]!, 1e-5))
+        assert.ok(cut > 0 && cut < drawn.length)
+        assert.match(scores.convention, new RegExp(`; ${cut} contexts lost their first tokens .*\\.$`))
+      }
+    })
+
+    it('do not depend on the other items', async () => {
+      const items = drawItems(25).map(itemOf)
+      const { scores } = await scoreItems(model, tokenizer, items, 8, quiet)
+      for (const n of [0, 7, 24]) {
+        const alone = await scoreItems(model, tokenizer, [items[n]!], 1, quiet)
+        assertNear(alone.scores.results[0]!.logProbs, scores.results[n]!.logProbs, 1e-5)
+      }
+    })
+  })
+}
+
+describe('scores of items', () => {
+  it('count the right ones, with a standard error of n − 1', async () => {
+    const model = hold(engine, await loadModel(join(fixtures, 'gpt2')))
+    const { scores } = await scoreItems(model, tokenizer, drawItems(25).map(itemOf), 8, quiet)
+    const right = scores.results.map(({ choice, label }) => Number(choice === label))
+    const mean = right.reduce((sum, one) => sum + one, 0) / 25
+    const variance = right.reduce((sum, one) => sum + (one - mean) ** 2, 0) / 24
+    assert.equal(scores.acc, mean)
+    assert.ok(Math.abs(scores.standardError.acc - Math.sqrt(variance / 25)) < 1e-12)
+    assert.equal(standardError(1, 1), 0)
+    const lengths = scores.results.map(({ tokens }) => tokens)
+    assert.deepEqual(
+      lengths,
+      drawItems(25).map(({ endings }) => endings.map((ending) => ending.length)),
+    )
+  })
+
+  it('take the first of equal endings', async () => {
+    assert.equal(firstBest([1, 3, 3, 2]), 1)
+    const model = hold(engine, await loadModel(join(fixtures, 'gpt2')))
+    const same = itemOf({ context: [1, 2], endings: [[5, 6], [7], [7], [7]] }, 0)
+    const { choice, logProbs } = (await scoreItems(model, tokenizer, [same], 1, quiet)).scores.results[0]!
+    assert.equal(logProbs[1], logProbs[2])
+    assert.equal(choice, 1)
+  })
+
+  it('refuse a model whose weights are damaged', async () => {
+    const weights = initialise(tiny({ vocabSize: 61 }), 1)
+    weights.get('transformer.ln_f.bias')!.data[0] = NaN
+    const model = hold(engine, { config: tiny({ vocabSize: 61 }), weights })
+    const scored = scoreItems(model, tokenizer, drawItems(1).map(itemOf), 1, quiet)
+    await assert.rejects(scored, { code: 'SCORE_NOT_FINITE' })
+  })
+})
+
+describe('a tree', () => {
+  it('holds the context verbatim, and " " + ending encoded apart from it', () => {
+    const [context, endings] = ['  Anna [header] had ', ['a ten.', 'it', ' of', 'x\n']]
+    const tree = treeOf(bytes, item(context, endings), 1024)
+    const expected = endings.map((ending) => bytes.encode(` ${ending}`))
+    assert.deepEqual(
+      tree.scored.map(({ label }) => label),
+      expected.flat(),
+    )
+    assert.deepEqual(tree.tokens, [...bytes.encode(context), ...expected.flatMap((ending) => ending.slice(0, -1))])
+  })
+
+  it('starts every ending at the position after the context, within the table', () => {
+    const tree = treeOf(tokenizer, itemOf({ context: [1, 2, 3], endings: [[4, 5, 6], [7], [8, 9], [1, 1]] }, 0), 16)
+    assert.deepEqual(tree.tokens, [1, 2, 3, 4, 5, 8, 1])
+    assert.deepEqual(tree.positions, [0, 1, 2, 3, 4, 3, 3])
+    assert.deepEqual(tree.segments, [0, 0, 0, 1, 1, 3, 4])
+    assert.deepEqual(
+      tree.scored.map(({ source }) => source),
+      [2, 3, 4, 2, 2, 5, 2, 6],
+    )
+    for (const one of drawItems(25)) assert.ok(Math.max(...treeOf(tokenizer, itemOf(one, 0), 16).positions) < 16)
+  })
+
+  it('cannot be made of an ending longer than the table, nor of a context without a token', () => {
+    const long = itemOf({ context: [1], endings: [[1], [2], [3], Array.from({ length: 17 }, () => 1)] }, 0)
+    assert.throws(() => treeOf(tokenizer, long, 16), { code: 'ITEM_TOO_LONG' })
+    assert.throws(() => treeOf(tokenizer, item(' ', ['w1', 'w2', 'w3', 'w4']), 16), { code: 'ITEM_EMPTY' })
+  })
+})
+
+describe('buckets', () => {
+  it('hold every row once, none longer than its bucket, and are few', () => {
+    const random = new Random(1, 'lengths')
+    const lengths = Array.from({ length: 600 }, () => 30 + random.below(170))
+    const buckets = bucketsOf(lengths)
+    assert.deepEqual(
+      buckets.flatMap(({ members }) => members).sort((a, b) => a - b),
+      lengths.map((_, n) => n),
+    )
+    for (const { members, length } of buckets) assert.equal(length, Math.max(...members.map((n) => lengths[n]!)))
+    assert.ok(buckets.length > 1 && buckets.length < 12, `${buckets.length} buckets`)
+  })
+})
+
+describe('simple rules', () => {
+  it('reach on items what counting by hand gives', () => {
+    const story = 'Ada went to the hall. Then Ada went to the Yard, she said.'
+    const rooms = [
+      'Ada is in the hall.',
+      'Ada is in the yard .',
+      'Ada is in the attic.',
+      'Ada is, really, in the cellar.',
+    ]
+    const none = ['a b', 'c d', 'e f', 'g h']
+    const items = [item(story, rooms, 1), item(story, rooms, 3), item(story, none, 0), item(story, none, 1)]
+    assert.deepEqual(baselinesOf(items), [
+      { name: 'The longest ending', acc: 2 / 4 },
+      { name: 'The ending whose last word was mentioned last in the context', acc: 2 / 4 },
+    ])
+  })
+})
+
+/** Each ending in a row of its own, the context cut as far as the longest ending needs it. */
+async function sumsApart(plain: Plain, { context, endings }: ItemIds, table: number): Promise<number[]> {
+  const room = table - Math.max(...endings.map((ending) => ending.length)) + 1
+  const kept = context.slice(Math.max(0, context.length - room))
+  const sums = []
+  for (const ending of endings) {
+    const logProbs = await plain.logProbs([...kept, ...ending])
+    sums.push(logProbs.slice(kept.length - 1).reduce((sum, one) => sum + one, 0))
+  }
+  return sums
+}
+
+function assertNear(found: readonly number[], expected: readonly number[], tolerance: number): void {
+  assert.equal(found.length, expected.length)
+  found.forEach((value, n) => {
+    assert.ok(Math.abs(value - expected[n]!) <= tolerance, `${n}: expected ${expected[n]}, found ${value}`)
+  })
+}

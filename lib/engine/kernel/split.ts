@@ -32,7 +32,8 @@ export function splitTails(graph: Graph): Split {
   const tails = together(updates.map((update) => tailOf([update], members, graph.nodes)))
   const taps = new Map<RunNode, string>()
   for (const leaf of tails.flatMap(({ leaves }) => leaves)) {
-    if (!['state', 'input'].includes(leaf.op) && !isNumber(leaf)) taps.set(leaf, `tap:${taps.size}`)
+    const known = taps.has(leaf) || ['state', 'input'].includes(leaf.op) || isNumber(leaf)
+    if (!known) taps.set(leaf, `tap:${taps.size}`)
   }
   return { head: headOf(graph, members, taps), taps, tails: tails.map((tail) => ordered(tail, graph.nodes)) }
 }

@@ -60,6 +60,7 @@ const emits = {
   neg: plain(vector.neg),
   abs: plain(vector.abs),
   sqrt: plain(vector.sqrt),
+  broadcastTo: ([x]) => x!,
   square: ([x]) => [...x!, ...x!, ...simd(vector.mul)],
 } satisfies Record<(typeof kernelOps)[number], Emit>
 

@@ -2,7 +2,8 @@ import type { Graph, OpName, RunNode } from '../../graph/index.ts'
 import { sameShape, sizeOf } from '../../graph/index.ts'
 
 /** The ops that a kernel computes; their operands are of the kernel's shape, or single numbers. */
-export const kernelOps = ['add', 'sub', 'mul', 'div', 'maximum', 'minimum', 'neg', 'abs', 'sqrt', 'square'] as const
+const arithmetic = ['add', 'sub', 'mul', 'div', 'maximum', 'minimum', 'neg', 'abs', 'sqrt', 'square'] as const
+export const kernelOps = [...arithmetic, 'broadcastTo'] as const
 const inKernels: ReadonlySet<OpName> = new Set<OpName>(kernelOps)
 
 /** State that is updated element by element, in place: new values from the old ones and what the head computed. */
@@ -59,6 +60,7 @@ function tailMembers({ nodes, outputs, updates }: Graph): Set<RunNode> {
 
 function fits(node: RunNode): boolean {
   const operand = (x: RunNode): boolean => sizeOf(x.shape) === 1 || sameShape(x.shape, node.shape)
+  if (node.op === 'broadcastTo') return node.dtype === 'float32' && inputsOf(node).every(isNumber)
   // rows that are added up go onto the other summand, in the head
   if (inputsOf(node).some(({ op }) => op === 'scatterAdd')) return false
   return inKernels.has(node.op) && node.dtype === 'float32' && inputsOf(node).every(operand)

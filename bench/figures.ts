@@ -1,0 +1,82 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpus, hostname, totalmem } from 'node:os'
+import { join } from 'node:path'
+
+export type Reach = { readonly max: number } | { readonly min: number }
+
+/** One measured number beside its peer's. */
+export interface Figure {
+  readonly what: string
+  readonly unit: string
+  readonly ours: number
+  readonly peer: number | null
+  readonly peerName: string | null
+  /** ours ÷ peer. */
+  readonly ratio: number | null
+  /** What is to be reached, by the ratio, or by `ours` where there is no peer. */
+  readonly reach: Reach
+  readonly ok: boolean
+}
+
+export interface Bench {
+  readonly about: string
+  readonly run: () => Promise<readonly Figure[]>
+}
+
+type Measured = Pick<Figure, 'what' | 'unit' | 'ours' | 'reach'> & {
+  readonly peer?: number
+  readonly peerName?: string
+}
+
+export function figure({ what, unit, ours, reach, peer, peerName }: Measured): Figure {
+  const ratio = peer === undefined ? null : ours / peer
+  const value = ratio ?? ours
+  const ok = 'max' in reach ? value <= reach.max : value >= reach.min
+  return { what, unit, ours, peer: peer ?? null, peerName: peerName ?? null, ratio, reach, ok }
+}
+
+/** `2 × AMD EPYC 9B14, 23 GiB, linux x64, Node 20.20.2` */
+export function machine(): string {
+  const { model = 'unknown CPU' } = cpus()[0] ?? {}
+  const memory = Math.round(totalmem() / 2 ** 30)
+  return `${cpus().length} × ${model.trim()}, ${memory} GiB, ${process.platform} ${process.arch}, Node ${process.versions.node}`
+}
+
+/** Keeps the figures in `bench/results/<machine>.json`, those of other benches beside them. */
+export function keep(name: string, figures: readonly Figure[]): void {
+  const folder = join(import.meta.dirname, 'results')
+  const file = join(folder, `${slug(machine())}.json`)
+  mkdirSync(folder, { recursive: true })
+  const others = read(file)
+  const results = { ...others, [name]: { machine: machine(), date: new Date().toISOString(), figures } }
+  writeFileSync(file, `${JSON.stringify(results, null, 2)}\n`)
+}
+
+function read(file: string): Record<string, unknown> {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>
+  } catch {
+    return {} // the first result on this machine
+  }
+}
+
+const slug = (text: string): string =>
+  text
+    .toLowerCase()
+    .replace(hostname().toLowerCase(), '')
+    .replace(/[^a-z0-9]+/g, '-')
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  const middle = sorted.length >> 1
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
+}
+
+/** `train-step: 251 ms, PyTorch 298 ms, ratio 0.84 (at most 0.85): reached` */
+export function words({ what, unit, ours, peer, peerName, ratio, reach, ok }: Figure): string {
+  const beside = peer === null ? '' : `, ${peerName ?? 'peer'} ${round(peer)} ${unit}, ratio ${round(ratio ?? NaN)}`
+  const bound = 'max' in reach ? `at most ${reach.max}` : `at least ${reach.min}`
+  return `${what}: ${round(ours)} ${unit}${beside} (${bound}): ${ok ? 'reached' : 'not reached'}`
+}
+
+const round = (value: number): string => value.toPrecision(3)

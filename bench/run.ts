@@ -1,0 +1,19 @@
+import { keep, machine, words } from './figures.ts'
+import type { Bench } from './figures.ts'
+
+/** Each loads what it needs when it is asked for. */
+const benches: Readonly<Record<string, () => Promise<Bench>>> = {
+  'train-step': async () => (await import('./train-step.ts')).trainStep,
+}
+
+const [name = '', ...options] = process.argv.slice(2)
+const bench = Object.hasOwn(benches, name) ? await benches[name]!() : undefined
+if (!bench) {
+  console.error(`usage: npm run bench -- NAME [--json], NAME one of ${Object.keys(benches).join(', ')}`)
+  process.exitCode = 2
+} else {
+  const figures = await bench.run()
+  keep(name, figures)
+  if (!options.includes('--json')) for (const one of figures) console.log(words(one))
+  console.log(JSON.stringify({ bench: name, machine: machine(), figures }))
+}

@@ -1,0 +1,66 @@
+import { availableParallelism, loadavg } from 'node:os'
+import { join } from 'node:path'
+import { figure, median } from './figures.ts'
+import type { Bench, Figure } from './figures.ts'
+import { python } from './python.ts'
+import { startStepper } from './stepper.ts'
+import type { Stepper } from './stepper.ts'
+
+/** L4 d256 H4 V8192, 8 × 128, fp32, tied embeddings, tanh-GELU: forward, backward, AdamW. */
+const shape = [4, 256, 4, 8192, 8, 128].map(String)
+/** Both run in turns, a few steps each: what else the machine does falls on both. */
+const turns = 12
+const stepsATurn = 4
+
+export const trainStep: Bench = {
+  about: 'a training step of a small GPT beside PyTorch',
+  run: async () => {
+    const threads = String(Math.min(2, availableParallelism()))
+    warnOfLoad()
+    const peer = startStepper(await python(), [file('peers/train_step.py'), threads, ...shape], keepFreed)
+    const ours = startStepper(
+      process.execPath,
+      ['--import', 'tsx', file('train-step-ours.ts'), threads, ...shape],
+      keepFreed,
+    )
+    try {
+      return await measure(ours, peer)
+    } finally {
+      await Promise.all([ours.close(), peer.close()])
+    }
+  },
+}
+
+/** glibc gives large blocks back to the system at once, and faults them in anew: neither side is to pay for that. */
+const keepFreed = { MALLOC_MMAP_THRESHOLD_: String(2 ** 34), MALLOC_TRIM_THRESHOLD_: String(2 ** 34) }
+
+/** Threads that wait for each other lose far more to another process than its share: such a ratio says little. */
+function warnOfLoad(): void {
+  const [load = 0] = loadavg()
+  if (load > 0.5) console.error(`this machine is busy (load ${load.toFixed(1)}): the figures will say little`)
+}
+
+const file = (name: string): string => join(import.meta.dirname, name)
+
+async function measure(ours: Stepper, peer: Stepper): Promise<readonly Figure[]> {
+  await ours.run(5) // the first steps fault their memory in
+  const { version } = await peer.run(5)
+  const times = { ours: [] as number[], peer: [] as number[], oursCpu: [] as number[], peerCpu: [] as number[] }
+  for (let turn = 0; turn < turns; turn++) {
+    const [mine, theirs] = [await ours.run(stepsATurn), await peer.run(stepsATurn)]
+    // the first step of a turn pays for waking up
+    times.ours.push(...mine.wall.slice(1))
+    times.peer.push(...theirs.wall.slice(1))
+    times.oursCpu.push(...mine.cpu.slice(1))
+    times.peerCpu.push(...theirs.cpu.slice(1))
+  }
+  const peerName = `PyTorch ${version}`
+  const [mine, theirs] = [median(times.ours), median(times.peer)]
+  return [
+    figure({ what: 'time of a step', unit: 'ms', ours: mine, peer: theirs, peerName, reach: { max: 0.85 } }),
+    figure({
+      ...{ what: 'CPU time of a step', unit: 'ms', ours: median(times.oursCpu), peer: median(times.peerCpu) },
+      ...{ peerName, reach: { max: 0.95 } },
+    }),
+  ]
+}

@@ -2,7 +2,7 @@ import { apply } from './apply.ts'
 import { rewrite } from './rewrite.ts'
 import { describe, sameShape } from './tensor.ts'
 import type { OpName, Tensor } from './tensor.ts'
-import { topological } from './topological.ts'
+import { memoryOrder, topological } from './topological.ts'
 
 /** The ops that a finished graph holds: what only concerns derivatives is gone. */
 export type RunOp = Exclude<OpName, 'stopGradient' | 'withGradient'>
@@ -19,11 +19,6 @@ export interface Graph {
   readonly outputs: ReadonlyMap<string, RunNode>
   /** The values that state has after the run. A name that is not in `state` is written only. */
   readonly updates: ReadonlyMap<string, RunNode>
-  /**
-   * Nodes that belong together (a chunk's loss and its gradients): an engine that orders by itself must finish one
-   * group before it begins the next, or the intermediates of all chunks are alive at once.
-   */
-  readonly groups: readonly (readonly RunNode[])[]
 }
 
 export interface GraphParts {
@@ -37,19 +32,16 @@ export function graph({ outputs, updates = {} }: GraphParts): Graph {
   const originals = topological(roots, valueInputs)
   const simpler = simplify(originals)
   const final = (node: Tensor): Tensor => simpler.get(node)!
-  const groups = groupsOf(originals, simpler)
   const newRoots = byHeight(roots.map(final), [...new Set(simpler.values())])
-  const nodes = topological(newRoots, undefined, (node) => groups.get(node) ?? []).map(asRun)
+  const nodes = memoryOrder(newRoots).map(asRun)
   const rename = (parts: Readonly<Record<string, Tensor>>): ReadonlyMap<string, RunNode> =>
     new Map(Object.entries(parts).map(([name, node]) => [name, asRun(final(node))]))
-  const present = new Set<Tensor>(nodes)
   const result = {
     nodes,
     inputs: named(nodes, 'input'),
     state: named(nodes, 'state'),
     outputs: rename(outputs),
     updates: rename(updates),
-    groups: [...new Set(groups.values())].map((group) => group.filter((node) => present.has(node)).map(asRun)),
   }
   checkUpdates(result)
   return result
@@ -98,17 +90,6 @@ function attributesKey(node: Tensor, idOf: (one: object) => number): string {
   const { data, shape, dtype } = node.attributes
   const content = data.length <= 64 ? [...data].map((x) => (Object.is(x, -0) ? '-0' : String(x))).join() : idOf(data)
   return `${dtype}[${shape.join()}]${content}`
-}
-
-/** By node: the other nodes that its chunk computes. */
-function groupsOf(originals: readonly Tensor[], simpler: ReadonlyMap<Tensor, Tensor>): Map<Tensor, readonly Tensor[]> {
-  const groups = new Map<Tensor, readonly Tensor[]>()
-  for (const node of originals) {
-    if (node.op !== 'withGradient') continue
-    const members = node.inputs.flatMap((x, i) => (i === 0 || i % 2 === 0 ? (simpler.get(x) ?? []) : []))
-    for (const member of members) groups.set(member, members)
-  }
-  return groups
 }
 
 /** What is ready first comes first: the last layer's gradients before those of the first. */

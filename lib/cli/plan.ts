@@ -1,6 +1,6 @@
 import type { Plan, StagePlan, State } from '../pipeline/plan.ts'
 import { table } from './format.ts'
-import { style } from './output.ts'
+import { style } from './style.ts'
 import { placeName } from './words.ts'
 
 export const planJson = ({ experiment, stages }: Plan): Readonly<Record<string, unknown>> => ({

@@ -1,7 +1,8 @@
 import type { Event, Outcome } from '../pipeline/event.ts'
 import { Failure } from '../util/failure.ts'
 import { duration, metricLines } from './format.ts'
-import { failureJson, style, write, writeError, writeJson } from './output.ts'
+import { failureJson, write, writeError, writeJson } from './output.ts'
+import { style } from './style.ts'
 import { wordFailure } from './words.ts'
 
 export type Printer = (event: Event) => void
@@ -105,7 +106,8 @@ function printStage(event: Extract<Event, { type: 'stage-finished' }>, state: St
 
 function printFailure(event: Extract<Event, { type: 'failure' }>, { lines }: State): void {
   const { stage, failure, log } = event
-  writeError(wordFailure(failure))
+  const isNamed = stage === null || failure.message.includes(`"${stage}"`)
+  writeError(wordFailure(failure, 'error', isNamed ? '' : `Stage "${stage}": `))
   const last = stage === null ? [] : (lines.get(stage) ?? [])
   for (const line of last) writeError(`  ${style('dim', '│', process.stderr)} ${line}`)
   if (log !== null) writeError(`  its log: ${log}`)

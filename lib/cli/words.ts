@@ -1,5 +1,5 @@
 import type { Failure, Place } from '../util/failure.ts'
-import { style } from './output.ts'
+import { style } from './style.ts'
 
 const WIDTH = 110
 
@@ -10,12 +10,12 @@ const WIDTH = 110
  *       14 |     timout: 3
  *          |     ^
  */
-export function wordFailure(failure: Failure, label: 'error' | 'warning' = 'error'): string {
+export function wordFailure(failure: Failure, label: 'error' | 'warning' = 'error', subject = ''): string {
   const { place, code, message } = failure
   const head = style(label === 'error' ? 'red' : 'yellow', `${label}:`, process.stderr)
   const at = place ? `${style('bold', placeName(place), process.stderr)}: ` : ''
   const lines = place?.text === undefined ? [] : wordLine(place, place.text)
-  return [`${head} ${at}${message} [${code}]`, ...lines].join('\n')
+  return [`${head} ${at}${subject}${message} [${code}]`, ...lines].join('\n')
 }
 
 /** `pipeline.yaml:14:9`; what stands in an argument has no line. */

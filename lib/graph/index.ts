@@ -1,6 +1,6 @@
 export * from './elementwise.ts'
 export * from './structure.ts'
-export { grad, vjp } from './grad.ts'
+export { grad } from './grad.ts'
 export { graph } from './graph.ts'
 export type { Graph, RunNode, RunOp } from './graph.ts'
 export { describe, sameShape, sizeOf } from './tensor.ts'

@@ -23,29 +23,32 @@ export function memoryOrder(roots: readonly Tensor[]): Tensor[] {
   return walk(
     roots,
     (node) => node.inputs,
-    (node, done) =>
-      isLarge(node) ? (users.get(node) ?? []).filter((user) => !waitsForLarge(user, done, isLarge)) : [],
+    (node, state) => (isLarge(node) ? (users.get(node) ?? []).filter((user) => !mustWait(user, state, isLarge)) : []),
   )
 }
 
-type Done = ReadonlySet<Tensor>
+/** What was computed, and what was begun: the nodes of the second that are not in the first wait for their inputs. */
+interface State {
+  readonly done: ReadonlySet<Tensor>
+  readonly seen: ReadonlySet<Tensor>
+}
 
-/** Whether something large, or a good deal that is small, has to be computed before `node`. */
-function waitsForLarge(node: Tensor, done: Done, isLarge: (node: Tensor) => boolean): boolean {
+/** Whether something that waits itself, something large, or a good deal that is small has to come before `node`. */
+function mustWait(node: Tensor, { done, seen }: State, isLarge: (node: Tensor) => boolean): boolean {
   const open = new Set<Tensor>()
   const stack = [node]
   for (let top = stack.pop(); top; top = stack.pop()) {
     for (const from of top.inputs) {
       if (done.has(from) || open.has(from)) continue
       open.add(from)
-      if (isLarge(from) || open.size > 32) return true
+      if (seen.has(from) || isLarge(from) || open.size > 32) return true
       stack.push(from)
     }
   }
   return false
 }
 
-type After = (node: Tensor, done: Done) => readonly Tensor[]
+type After = (node: Tensor, state: State) => readonly Tensor[]
 
 /** `after` names the nodes to go on with as soon as a node is done. */
 function walk(roots: readonly Tensor[], inputsOf: Neighbours, after: After): Tensor[] {
@@ -68,7 +71,7 @@ function walk(roots: readonly Tensor[], inputsOf: Neighbours, after: After): Ten
       }
       if (!done.has(top.node)) order.push(top.node)
       done.add(top.node)
-      const next = after(top.node, done).find((node) => !seen.has(node))
+      const next = after(top.node, { done, seen }).find((node) => !seen.has(node))
       if (next) enter(next)
       else stack.pop()
     }

@@ -6,13 +6,10 @@ import { writeSafetensors } from '../data/safetensors-write.ts'
 import type { TensorValue } from '../engine/engine.ts'
 import { Failure } from '../util/failure.ts'
 
-/** Where a training stands, but for its tensors. */
-export interface Progress<Point> {
-  /** Steps done. */
-  readonly step: number
-  readonly points: readonly Point[]
+/** Where a training stands, but for its tensors, as JSON. */
+interface Progress {
   /** The best step on the validation split so far; its weights lie beside. */
-  readonly best: { readonly step: number; readonly loss: number }
+  readonly best: { readonly step: number }
 }
 
 type Tensors = ReadonlyMap<string, TensorValue>
@@ -21,7 +18,7 @@ type Tensors = ReadonlyMap<string, TensorValue>
  * A training's checkpoints in one folder. The state and the best weights are files of their own, each written whole or
  * not at all, the best ones first: a kill between the two leaves the last state with the best weights that it names.
  */
-export class Checkpoints<Point> {
+export class Checkpoints<P extends Progress> {
   readonly #folder: string
   readonly #identity: string
 
@@ -36,7 +33,7 @@ export class Checkpoints<Point> {
     writeSafetensors(this.#best(step), weights, { dtype: 'F32' })
   }
 
-  save(progress: Progress<Point>, state: Tensors): void {
+  save(progress: P, state: Tensors): void {
     const metadata = { identity: this.#identity, progress: JSON.stringify(progress) }
     writeSafetensors(this.#state, state, { dtype: 'F32', metadata })
     for (const name of readdirSync(this.#folder)) {
@@ -46,14 +43,14 @@ export class Checkpoints<Point> {
   }
 
   /** The last checkpoint, or undefined. Throws Failure CHECKPOINT_FOREIGN, SAFETENSORS_…. */
-  load(): { progress: Progress<Point>; state: Map<string, TensorValue>; best: Map<string, TensorValue> } | undefined {
+  load(): { progress: P; state: Map<string, TensorValue>; best: Map<string, TensorValue> } | undefined {
     if (!existsSync(this.#state)) return undefined
     const metadata = open(this.#state).metadata
     if (metadata.get('identity') !== this.#identity) {
       const message = `The checkpoint "${this.#state}" belongs to another training. Remove its folder to start anew.`
       throw new Failure('CHECKPOINT_FOREIGN', message)
     }
-    const progress = JSON.parse(metadata.get('progress')!) as Progress<Point>
+    const progress = JSON.parse(metadata.get('progress')!) as P
     return { progress, state: tensorsOf(this.#state), best: tensorsOf(this.#best(progress.best.step)) }
   }
 

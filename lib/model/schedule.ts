@@ -21,3 +21,15 @@ export function rateAt({ peak, warmup, decay, last, steps }: RateSchedule, step:
   const left = decay === 'linear' ? 1 - done : (1 + Math.cos(Math.PI * done)) / 2
   return peak * (last + (1 - last) * left)
 }
+
+/** The teacher's share of the loss goes in a straight line from the first step to the last, which has exactly `last`. */
+export interface AlphaSchedule {
+  readonly first: number
+  readonly last: number
+}
+
+/** The share of a step, counted from 0. */
+export function alphaAt({ first, last }: AlphaSchedule, steps: number, step: number): number {
+  const done = steps <= 1 ? 1 : step / (steps - 1)
+  return done >= 1 ? last : first + (last - first) * done
+}

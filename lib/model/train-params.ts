@@ -38,17 +38,18 @@ export interface TrainParams {
   readonly chunk: number
 }
 
-/** `rows` is the number of rows of the training split. */
+/** `rows` is the number of rows of the training split; `alphaLast` is the alpha of the last step where it changes. */
 export function trainOptions(
   params: TrainParams,
   rows: number,
-  distillation: { readonly temperature: number; readonly alpha: number },
+  distillation: { readonly temperature: number; readonly alpha: number; readonly alphaLast?: number | undefined },
 ): TrainOptions {
   const { context, batch, accumulate, clip, seed, validateEvery, validationRows, chunk } = params
   const steps = params.steps || Math.ceil((params.epochs * rows) / batch)
+  const { temperature, alpha, alphaLast = alpha } = distillation
   return {
-    ...{ context, batch, accumulate, clip, seed, validateEvery, validationRows, chunk },
-    ...distillation,
+    ...{ context, batch, accumulate, clip, seed, validateEvery, validationRows, chunk, temperature },
+    alpha: { first: alpha, last: alphaLast },
     rate: {
       peak: params.rate,
       warmup: Math.round(params.warmup * steps),

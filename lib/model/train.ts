@@ -4,7 +4,7 @@ import type { Engine, TensorValue } from '../engine/engine.ts'
 import { checkContext } from './config.ts'
 import type { GptConfig } from './config.ts'
 import type { AdamW } from './optimizer.ts'
-import type { RateSchedule } from './schedule.ts'
+import type { AlphaSchedule, RateSchedule } from './schedule.ts'
 import { Trainer } from './trainer.ts'
 
 export interface TrainOptions {
@@ -26,8 +26,8 @@ export interface TrainOptions {
   /** Tokens whose logits exist at once. */
   readonly chunk: number
   readonly temperature: number
-  /** Share of the teacher in the loss; 0 without one. */
-  readonly alpha: number
+  /** Share of the teacher in the loss; of no effect without one. */
+  readonly alpha: AlphaSchedule
 }
 
 export interface TrainInputs {

@@ -5,7 +5,7 @@ import { Order, Rows } from './batches.ts'
 import type { RowFeeds } from './batches.ts'
 import { Checkpoints } from './checkpoint.ts'
 import { corrections } from './optimizer.ts'
-import { rateAt } from './schedule.ts'
+import { alphaAt, rateAt } from './schedule.ts'
 import {
   compileAccumulate,
   compileApply,
@@ -33,7 +33,17 @@ interface Losses {
   readonly gradNorm: number
 }
 
-/** At most this old is the checkpoint that a kill leaves, as long as writing one takes less than a tenth of it. */
+/** Where a training stands, but for its tensors. */
+interface Progress {
+  /** Steps done. */
+  readonly step: number
+  /** The losses of the last step, where it was stopped before it was validated and recorded. */
+  readonly unrecorded: Losses | undefined
+  readonly points: readonly CurvePoint[]
+  readonly best: Trained['best']
+}
+
+/** Seconds from one checkpoint to the next, unless writing one takes more than a tenth of that. */
 const checkpointSeconds = 4
 /** About so many points stand on a curve. */
 const curveResolution = 500
@@ -48,12 +58,14 @@ export class Trainer {
   readonly #rows: Rows
   readonly #validation: Rows
   readonly #order: Order
-  readonly #checkpoints: Checkpoints<CurvePoint>
+  readonly #checkpoints: Checkpoints<Progress>
   #done = 0
+  #unrecorded: Losses | undefined
   #points: CurvePoint[] = []
   #best: { step: number; loss: number } = { step: 0, loss: Infinity }
   #bestWeights: ReadonlyMap<string, TensorValue>
   #nextCheckpoint = performance.now() + checkpointSeconds * 1000
+  #lastBreath = performance.now()
 
   static async create(inputs: TrainInputs, options: TrainOptions, hooks: TrainHooks, memory: Memory): Promise<Trainer> {
     return new Trainer(inputs, options, hooks, memory, await compilePrograms(inputs, options))
@@ -79,7 +91,7 @@ export class Trainer {
   }
 
   get done(): boolean {
-    return this.#done >= this.#options.rate.steps
+    return this.#done >= this.#options.rate.steps && !this.#unrecorded
   }
 
   /** Loads the last checkpoint, or the start; validates the start, so that a training can never leave worse. */
@@ -90,6 +102,7 @@ export class Trainer {
     loadInto(this.#memory, last ? last.state : new Map([...weights, ...emptyState(config, this.#options.accumulate)]))
     if (!last) return this.#judge(await this.#validate())
     this.#done = last.progress.step
+    this.#unrecorded = last.progress.unrecorded
     this.#points = [...last.progress.points]
     this.#best = last.progress.best
     this.#bestWeights = last.best
@@ -99,18 +112,13 @@ export class Trainer {
   /** One step of the optimizer; then, when their time has come: validation, a point of the curves, a checkpoint. */
   async step(): Promise<void> {
     const { rate, validateEvery } = this.#options
-    const losses = await this.#learn()
-    this.#done += 1
-    checkFinite(losses, this.#done)
-    const validated = this.#done % validateEvery === 0 || this.done ? await this.#validate() : undefined
+    const losses = (this.#unrecorded ??= await this.#learn())
+    const isDue = this.#done % validateEvery === 0 || this.#done >= rate.steps
+    const validated = isDue ? await this.#validate() : undefined
     this.#record(losses, validated)
+    this.#unrecorded = undefined
     if (validated !== undefined) await this.#judge(validated)
-    if (performance.now() >= this.#nextCheckpoint) await this.#checkpoint()
-    await new Promise(setImmediate) // an engine holds the event loop while it computes: signals are heard here
-    if (!this.#hooks.signal.aborted) return
-    await this.#checkpoint()
-    this.#hooks.log(`stopped after step ${this.#done} of ${rate.steps}; the checkpoint is written`)
-    this.#hooks.signal.throwIfAborted()
+    await this.#breathe()
   }
 
   result(): Trained {
@@ -123,6 +131,13 @@ export class Trainer {
   }
 
   async #learn(): Promise<Losses> {
+    const losses = await this.#update()
+    this.#done += 1
+    checkFinite(this.#done, { loss: losses.loss, "gradient's norm": losses.gradNorm })
+    return losses
+  }
+
+  async #update(): Promise<Losses> {
     const { accumulate, batch, rate, optimizer } = this.#options
     const indices = this.#order.rowsOf(this.#done)
     const size = batch / accumulate
@@ -148,9 +163,10 @@ export class Trainer {
     const common = { tokens, labels, weight: scalar(valid) }
     const { teacher } = this.#inputs
     if (!teacher) return common
-    const { temperature, alpha } = this.#options
+    const { temperature, alpha, rate } = this.#options
     const teacherHidden = this.#rows.hidden(indices, teacher.targets)
-    return { ...common, teacherHidden, temperature: scalar(temperature), alpha: scalar(alpha) }
+    const share = scalar(alphaAt(alpha, rate.steps, this.#done))
+    return { ...common, teacherHidden, temperature: scalar(temperature), alpha: share }
   }
 
   /** Cross-entropy on the validation split, nats per token. */
@@ -166,7 +182,9 @@ export class Trainer {
       const { ce } = await this.#programs.validate.run({ tokens, labels, weight: scalar(1) }, this.#memory)
       sum += ce!.data[0]!
       count += valid
+      await this.#breathe()
     }
+    checkFinite(this.#done, { 'validation loss': sum / count })
     return sum / count
   }
 
@@ -194,13 +212,30 @@ export class Trainer {
     if (validationLoss !== undefined || this.#done % every === 0) this.#points.push(point)
   }
 
+  /**
+   * An engine holds the event loop while it computes: signals are heard here. A checkpoint is written before it is due
+   * where waiting as long as the last time would be too late.
+   */
+  async #breathe(): Promise<void> {
+    await new Promise(setImmediate)
+    const { aborted } = this.#hooks.signal
+    const now = performance.now()
+    if (aborted || now + (now - this.#lastBreath) >= this.#nextCheckpoint) await this.#checkpoint()
+    this.#lastBreath = performance.now()
+    if (!aborted) return
+    this.#hooks.log(`stopped after step ${this.#done} of ${this.#options.rate.steps}; the checkpoint is written`)
+    this.#hooks.signal.throwIfAborted()
+  }
+
   async #checkpoint(): Promise<void> {
+    if (this.#best.loss === Infinity) return // the start is not judged yet: there is nothing to lose
     const start = performance.now()
     const { config } = this.#inputs
     const names = [...emptyState(config, this.#options.accumulate).keys()]
     const state = await readFrom(this.#memory, config)
     for (const name of names) state.set(name, await this.#memory.read(name))
-    this.#checkpoints.save({ step: this.#done, points: this.#points, best: this.#best }, state)
+    const { points, best } = { points: this.#points, best: this.#best }
+    this.#checkpoints.save({ step: this.#done, unrecorded: this.#unrecorded, points, best }, state)
     const end = performance.now()
     this.#nextCheckpoint = end + Math.max(checkpointSeconds * 1000, 10 * (end - start))
   }
@@ -237,8 +272,10 @@ function plus(losses: Losses, outputs: Readonly<Record<string, TensorValue>>): L
   return { loss: of('loss'), ce: of('ce'), kl: of('kl'), gradNorm: of('gradNorm') }
 }
 
-function checkFinite({ loss, gradNorm }: Losses, step: number): void {
-  if (Number.isFinite(loss) && Number.isFinite(gradNorm)) return
-  const message = `At step ${step} the loss is ${loss} and the gradient's norm ${gradNorm}. Lower \`rate\` or \`clip\`; the last good checkpoint is kept.`
-  throw new Failure('LOSS_NOT_FINITE', message, { exitCode: 1 })
+function checkFinite(step: number, values: Readonly<Record<string, number>>): void {
+  for (const [what, value] of Object.entries(values)) {
+    if (Number.isFinite(value)) continue
+    const message = `After step ${step} the ${what} is ${value}. Lower \`rate\` or \`clip\`; the last good checkpoint is kept.`
+    throw new Failure('LOSS_NOT_FINITE', message, { exitCode: 1 })
+  }
 }

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Failure } from '../util/failure.ts'
 import { err, ok } from '../util/result.ts'
@@ -45,7 +44,10 @@ export async function bundle(
   const built = await build(entry, project.folder, dynamicImports)
   if (!built.ok) return built
   const { code, workers, sources, imports } = built.value
-  for (const { digest, bytes } of [...workers, code]) writeBundle(project, digest, bytes)
+  for (const { digest, bytes } of [...workers, code]) {
+    const file = bundleFile(project, digest)
+    if (stats.file(file) !== digest) writeAtomic(file, bytes, false)
+  }
   const packages = packageClosure(project.folder, imports)
   if (!packages.ok) return err(packages.error)
   const lock = lockDigest(project, stats)
@@ -78,8 +80,3 @@ function remembered(memo: string, project: Project, stats: StatCache): Bundle | 
 
 const lockDigest = (project: Project, stats: StatCache): Digest | null =>
   stats.file(join(project.folder, 'package-lock.json')) ?? null
-
-function writeBundle(project: Project, digest: Digest, bytes: Uint8Array): void {
-  const file = bundleFile(project, digest)
-  if (!existsSync(file)) writeAtomic(file, bytes, false)
-}

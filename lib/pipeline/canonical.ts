@@ -6,8 +6,6 @@ export type Digest = string & { readonly brand: 'sha256' }
 
 export const sha256 = (data: string | Uint8Array): Digest => createHash('sha256').update(data).digest('hex') as Digest
 
-export const isDigest = (text: string): text is Digest => /^[0-9a-f]{64}$/.test(text)
-
 /** The digest of a JSON value: equal for equal values, whatever the order of their keys. */
 export const digestOf = (value: Json): Digest => sha256(canonical(value))
 

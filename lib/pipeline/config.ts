@@ -11,7 +11,7 @@ import { Problems } from './problems.ts'
 import { References, RESERVED_PARAMS } from './references.ts'
 import { makeSource } from './source.ts'
 import { makeStages, readDefinitions, resolveStages } from './stages.ts'
-import { child, entriesOf, textOf, toJsonObject } from './tree.ts'
+import { child, entriesOf, refused, textOf, toJsonObject } from './tree.ts'
 import type { Entry, MapTree, Tree } from './tree.ts'
 import { checkSchema } from './validate.ts'
 import { parseYaml } from './yaml.ts'
@@ -91,7 +91,7 @@ function missing(file: string, problems: Problems): void {
 function makePipeline(document: MapTree, root: string, problems: Problems): Omit<LoadedPipeline, 'files'> | undefined {
   const resolved = resolveDocument(document, problems)
   const valid = checkSchema(resolved.document, problems)
-  const definitions = readDefinitions(document, resolved.document, valid, root, problems)
+  const definitions = readDefinitions(resolved.document, valid, root, problems)
   const inputs = new Inputs(definitions, new Paths(root, problems), problems)
   const stages = makeStages(definitions, inputs, problems)
   const output = (name: string): OutputRef | undefined => {
@@ -120,7 +120,7 @@ function resolveDocument(document: MapTree, problems: Problems): { document: Map
   const entries = new Map<string, Entry>()
   for (const [name, { keyAt, value }] of document.entries) {
     const resolved = name === 'stages' ? resolveStages(value, references) : references.resolve(value, new Set())
-    if (resolved) entries.set(name, { keyAt, value: resolved })
+    entries.set(name, { keyAt, value: resolved ?? refused(value.at) })
   }
   return { document: { ...document, entries }, notices: unusedParams(references) }
 }

@@ -232,7 +232,9 @@ export async function pinExperiment(
   if (existsSync(own)) {
     writeAtomic(join(own, PINNED), '')
     mkdirSync(join(folder, 'bundles'), { recursive: true })
-    const bundles = readdirSync(join(own, 'bundles')).map((name) => join('bundles', basename(name)))
+    // where every stage is a program of its own there is no bundle
+    const names = existsSync(join(own, 'bundles')) ? readdirSync(join(own, 'bundles')) : []
+    const bundles = names.map((name) => join('bundles', basename(name)))
     for (const file of [...bundles, RECORD]) copyFileSync(join(own, file), join(folder, file))
   }
   try {

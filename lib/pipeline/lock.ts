@@ -39,9 +39,10 @@ export async function acquire(
   key: string,
   signal: AbortSignal,
   onWait: (holder: string) => void,
+  foreignSilenceMs = FOREIGN_SILENCE_MS,
 ): Promise<Lock> {
   mkdirSync(folder, { recursive: true })
-  const seen: Seen = new Map()
+  const seen: Seen = { files: new Map(), silenceMs: foreignSilenceMs }
   for (let told = false; ;) {
     const lock = attempt(folder, key, seen)
     if (typeof lock !== 'string') return lock
@@ -53,7 +54,7 @@ export async function acquire(
 
 /** The lock if nobody else has it. */
 export function tryAcquire(folder: string, key: string): Lock | undefined {
-  const lock = attempt(folder, key, new Map())
+  const lock = attempt(folder, key, { files: new Map(), silenceMs: FOREIGN_SILENCE_MS })
   return typeof lock === 'string' ? undefined : lock
 }
 
@@ -96,7 +97,11 @@ function touch(file: string): void {
 const lockFiles = (folder: string, key: string): string[] =>
   readdirSync(folder).filter((name) => name.startsWith(`.lock-${key}-`))
 
-type Seen = Map<string, { mtime: number; since: number }>
+/** Since when the lock files of other hosts have not been touched. */
+interface Seen {
+  readonly files: Map<string, { readonly mtime: number; readonly since: number }>
+  readonly silenceMs: number
+}
 
 /** Another living holder of the key; dead ones are cleared away. */
 function otherHolder(folder: string, key: string, mine: string, seen: Seen): string | undefined {
@@ -133,9 +138,9 @@ function isAlive(folder: string, name: string, seen: Seen): boolean {
 function isSilent(file: string, seen: Seen): boolean {
   const mtime = statSync(file, { throwIfNoEntry: false })?.mtimeMs
   if (mtime === undefined) return true
-  const known = seen.get(file)
-  if (known?.mtime === mtime) return performance.now() - known.since > FOREIGN_SILENCE_MS
-  seen.set(file, { mtime, since: performance.now() })
+  const known = seen.files.get(file)
+  if (known?.mtime === mtime) return performance.now() - known.since > seen.silenceMs
+  seen.files.set(file, { mtime, since: performance.now() })
   return false
 }
 

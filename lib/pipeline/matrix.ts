@@ -7,7 +7,7 @@ import { spotOf, standsInText, withTemplate } from './references.ts'
 import type { Spot } from './source.ts'
 import { joinTexts } from './template.ts'
 import type { Reference, Template } from './template.ts'
-import { describe, entriesOf, itemsOf } from './tree.ts'
+import { describe, entriesOf, itemsOf, refused } from './tree.ts'
 import type { Entry, ScalarTree, Tree } from './tree.ts'
 
 const MOST_CELLS = 100_000
@@ -112,8 +112,7 @@ export function bindCell(tree: Tree, cell: Cell, problems: Problems): Tree | und
   }
   const entries = new Map<string, Entry>()
   for (const [name, { keyAt, value }] of tree.entries) {
-    const bound = bindCell(value, cell, problems)
-    if (bound) entries.set(name, { keyAt, value: bound })
+    entries.set(name, { keyAt, value: bindCell(value, cell, problems) ?? refused(value.at) })
   }
   return { ...tree, entries }
 }

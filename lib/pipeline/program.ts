@@ -4,7 +4,7 @@ import { didYouMean, someOf } from './problems.ts'
 import type { Problems } from './problems.ts'
 import { spotOf } from './references.ts'
 import type { Reference } from './template.ts'
-import { child, itemsOf, toJson } from './tree.ts'
+import { child, isRefused, itemsOf, toJson } from './tree.ts'
 import type { ScalarTree, Tree } from './tree.ts'
 
 /** The names that may stand in the arguments of one stage's program. */
@@ -53,6 +53,7 @@ function readWith(
       unknown(reference, from, name, tree?.kind === 'map' ? [...tree.entries.keys()] : [], problems)
       return undefined
     }
+    if (isRefused(next)) return undefined
     tree = next
   }
   return { kind: 'with', value: tree ? toJson(tree) : null }

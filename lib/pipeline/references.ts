@@ -4,7 +4,7 @@ import type { Problems } from './problems.ts'
 import type { Spot } from './source.ts'
 import { joinTexts, parseTemplate } from './template.ts'
 import type { Reference, Template, TemplatePart } from './template.ts'
-import { describe, entriesOf, sizeOf } from './tree.ts'
+import { describe, entriesOf, refused, sizeOf } from './tree.ts'
 import type { Entry, ScalarTree, Tree } from './tree.ts'
 
 /** First names of references that are no parameters: they wait for a cell or for a command's values. */
@@ -39,8 +39,8 @@ export class References {
     if (tree.kind === 'list') return this.#list(tree, scope)
     const entries = new Map<string, Entry>()
     for (const [name, entry] of tree.entries) {
-      const value = this.resolve(entry.value, scope)
-      if (value) entries.set(name, value === entry.value ? entry : { keyAt: entry.keyAt, value })
+      const value = this.resolve(entry.value, scope) ?? refused(entry.value.at)
+      entries.set(name, value === entry.value ? entry : { keyAt: entry.keyAt, value })
     }
     return { kind: 'map', at: tree.at, entries }
   }
@@ -188,10 +188,12 @@ export function standsInText(
   return undefined
 }
 
-/** Where in the text a reference stands; the text's own place where escapes or line breaks hide it. */
+/** Where a reference stands; the text's own place where escapes or line breaks hide it. */
 export function spotOf(reference: Reference, { at }: ScalarTree): Spot {
-  const offset = at.source.text.indexOf(reference.text, at.offset)
-  return offset === -1 || offset > at.offset + 4000 ? at : { source: at.source, offset }
+  const { text } = at.source
+  const quote = /["']/.test(text.charAt(at.offset)) ? 1 : 0
+  const offset = at.offset + quote + reference.index
+  return text.startsWith(reference.text, offset) ? { source: at.source, offset } : at
 }
 
 function outOfScope({ path }: Reference): string {

@@ -22,7 +22,7 @@ import { readSettings } from './settings.ts'
 import type { Settings } from './settings.ts'
 import { placeName, placeOf } from './source.ts'
 import type { Spot } from './source.ts'
-import { child, entriesOf, textOf, toJsonObject } from './tree.ts'
+import { child, entriesOf, isRefused, refused, textOf, toJsonObject } from './tree.ts'
 import type { Entry, Tree } from './tree.ts'
 
 /** Which references of a stage wait for its cells or its command's values. */
@@ -47,8 +47,7 @@ function mapEntries(
 ): Tree {
   const entries = new Map<string, Entry>()
   for (const [key, { keyAt, value }] of map.entries) {
-    const changed = change(value, key)
-    if (changed) entries.set(key, { keyAt, value: changed })
+    entries.set(key, { keyAt, value: change(value, key) ?? refused(value.at) })
   }
   return { ...map, entries }
 }
@@ -58,14 +57,13 @@ interface Definition extends Producer {
   readonly at: Spot
   readonly tree: Tree
   readonly outputs: ReadonlyMap<string, Output> | undefined
-  /** Names under `in:` as written, also those whose source is wrong. */
+  /** Names under `in:`, also those whose source is wrong. */
   readonly inputs: ReadonlySet<string>
   readonly settings: Settings
 }
 
-/** What each stage is called and offers; `written` is the document before references were resolved. */
+/** What each stage is called and offers. */
 export function readDefinitions(
-  written: Tree,
   document: Tree,
   valid: Document | undefined,
   root: string,
@@ -74,10 +72,9 @@ export function readDefinitions(
   const definitions = new Map<string, Definition>()
   const folded = new Map<string, Definition>()
   for (const [name, { keyAt, value }] of entriesOf(child(document, 'stages'))) {
-    const raw = child(child(written, 'stages'), name) ?? value
     if (value.kind !== 'map' || !isStageName(name, keyAt, problems)) continue
-    const definition = readDefinition(name, keyAt, value, raw, valid, problems)
-    checkProgram(definition, raw, root, problems)
+    const definition = readDefinition(name, keyAt, value, valid, problems)
+    checkProgram(definition, root, problems)
     const other = folded.get(name.toLowerCase())
     if (other) reportCollision(definition, other, problems)
     folded.set(name.toLowerCase(), definition)
@@ -90,13 +87,11 @@ function readDefinition(
   name: string,
   at: Spot,
   tree: Tree,
-  raw: Tree,
   valid: Document | undefined,
   problems: Problems,
 ): Definition {
-  // a key whose reference could not be resolved is gone: what it would have said is not known, and not missed
-  const isKnown = (key: string): boolean => child(tree, key) !== undefined || child(raw, key) === undefined
-  const inputs = new Set([...entriesOf(child(raw, 'in')).keys(), ...entriesOf(child(tree, 'in')).keys()])
+  const isKnown = (key: string): boolean => !isRefused(child(tree, key))
+  const inputs = new Set(entriesOf(child(tree, 'in')).keys())
   for (const [input, { keyAt }] of entriesOf(child(tree, 'in'))) isName(input, 'input', keyAt, problems)
   return {
     name,
@@ -115,8 +110,8 @@ function reportCollision(definition: Definition, other: Definition, problems: Pr
   problems.add('NAME_COLLISION', definition.at, message)
 }
 
-function checkProgram({ name, at, tree }: Definition, raw: Tree, root: string, problems: Problems): void {
-  const [run, cmd] = [child(raw, 'run'), child(raw, 'cmd')]
+function checkProgram({ name, at, tree }: Definition, root: string, problems: Problems): void {
+  const [run, cmd] = [child(tree, 'run'), child(tree, 'cmd')]
   if (!run === !cmd) {
     const found = run ? 'has both `run` and `cmd`' : 'has neither `run` nor `cmd`'
     const advice = 'Write `run: stages/NAME.ts` for a stage in TypeScript, or `cmd: [program, argument]` for a program.'
@@ -161,10 +156,10 @@ interface Bound {
 function bind({ tree, outputs }: Definition, cell: Cell, problems: Problems): Bound {
   const part = (key: string): Tree | undefined => {
     const value = child(tree, key)
-    return value && bindCell(value, cell, problems)
+    return value && (bindCell(value, cell, problems) ?? refused(value.at))
   }
   const bound = { in: part('in'), with: part('with') }
-  if (bound.with && bound.with.kind !== 'map' && hasPending(child(tree, 'with'))) {
+  if (bound.with && bound.with.kind !== 'map' && !isRefused(bound.with) && hasPending(child(tree, 'with'))) {
     problems.add('VALUE_INVALID', bound.with.at, '`with:` of this cell must be a map of parameters.')
   }
   return { ...bound, parameters: toJsonObject(bound.with), places: placesOf(tree, bound, outputs) }
@@ -197,7 +192,7 @@ function readInputs(
     const source = textOf(value)
     const input = source === undefined ? undefined : inputs.read(source, value.at, cell)
     if (input) found.push([name, input])
-    else if (source === undefined)
+    else if (source === undefined && !isRefused(value))
       problems.add('INPUT_INVALID', value.at, `"in.${name}" must be a text that names a source.`)
   }
   return toRecord(found)

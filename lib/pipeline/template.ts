@@ -6,6 +6,8 @@ export interface Reference {
   /** As written, with its braces. */
   readonly text: string
   readonly path: readonly string[]
+  /** Where in the text it begins. */
+  readonly index: number
 }
 
 /**
@@ -17,17 +19,17 @@ export function parseTemplate(text: string): Template | undefined {
   const parts: TemplatePart[] = []
   let end = 0
   for (const match of text.matchAll(/\$\$\{|\$\{[^}]*\}?/g)) {
-    parts.push(text.slice(end, match.index), match[0] === '$${' ? '${' : reference(match[0]))
+    parts.push(text.slice(end, match.index), match[0] === '$${' ? '${' : reference(match[0], match.index))
     end = match.index + match[0].length
   }
   parts.push(text.slice(end))
   return joinTexts(parts)
 }
 
-function reference(text: string): Reference {
+function reference(text: string, index: number): Reference {
   const inner = text.endsWith('}') ? text.slice(2, -1).trim() : ''
   const path = inner.split('.')
-  return { text, path: path.includes('') ? [] : path }
+  return { text, path: path.includes('') ? [] : path, index }
 }
 
 /** Neighbouring texts become one and empty ones vanish, so that a lone reference is seen to stand alone. */

@@ -31,6 +31,11 @@ export interface Entry {
   readonly value: Tree
 }
 
+/** What stands in the place of a value that was refused. */
+export const refused = (at: Spot): ScalarTree => ({ kind: 'scalar', at, value: null, refused: true })
+
+export const isRefused = (tree: Tree | undefined): boolean => tree?.kind === 'scalar' && tree.refused === true
+
 const NO_ENTRIES: ReadonlyMap<string, Entry> = new Map()
 
 /** The entries of a map; none for anything else, whose wrong type the schema reports. */
@@ -44,7 +49,7 @@ export const itemsOf = (tree: Tree | undefined): readonly Tree[] => (tree?.kind 
 export const textOf = (tree: Tree | undefined): string | undefined =>
   tree?.kind === 'scalar' && typeof tree.value === 'string' ? tree.value : undefined
 
-/** As JSON, its objects without a prototype. */
+/** As JSON, its objects without a prototype; what was refused is left out. */
 export function toJson(tree: Tree): Json {
   if (tree.kind === 'scalar') return tree.value
   if (tree.kind === 'list') return tree.items.map(toJson)
@@ -52,7 +57,8 @@ export function toJson(tree: Tree): Json {
 }
 
 export function toJsonObject(tree: Tree | undefined): JsonObject {
-  return toRecord([...entriesOf(tree)].map(([name, entry]) => [name, toJson(entry.value)] as const))
+  const known = [...entriesOf(tree)].filter(([, { value }]) => !isRefused(value))
+  return toRecord(known.map(([name, { value }]) => [name, toJson(value)] as const))
 }
 
 /** How many values stand in a tree, itself counted; shared parts count each time. */

@@ -3,6 +3,7 @@ import type { Alias, Pair, ParsedNode, Scalar, YAMLMap, YAMLSeq } from 'yaml'
 import type { Problems } from './problems.ts'
 import { placeName } from './source.ts'
 import type { Source, Spot } from './source.ts'
+import { refused } from './tree.ts'
 import type { Entry, MapTree, Tree } from './tree.ts'
 
 /** Values that a file may stand for once its aliases are followed: an alias bomb stands for billions. */
@@ -124,7 +125,7 @@ class Reader {
     const items: Tree[] = []
     for (const item of node.items) {
       const tree = this.#read(item as Node, at.offset, depth + 1)
-      items.push(tree ?? this.#refused(at))
+      items.push(tree ?? refused(at))
     }
     return { kind: 'list', at, items }
   }
@@ -138,7 +139,7 @@ class Reader {
       const name = this.#key(pair.key, offset)
       const value = this.#read(pair.value, pair.key?.range[1] ?? offset, depth + 1)
       if (name === undefined) continue
-      const entry = { keyAt: this.#spot(offset), value: value ?? this.#refused(at) }
+      const entry = { keyAt: this.#spot(offset), value: value ?? refused(at) }
       if (isMergeKey(pair.key)) merged.push(entry)
       else if (entries.has(name)) this.#duplicate(name, entry, entries.get(name)!)
       else entries.set(name, entry)
@@ -171,10 +172,6 @@ class Reader {
     }
     for (const [name, entry] of own) entries.set(name, entry)
     return entries
-  }
-
-  #refused(at: Spot): Tree {
-    return { kind: 'scalar', at, value: null, refused: true }
   }
 
   #spot(offset: number): Spot {

@@ -128,6 +128,13 @@ describe('grad', () => {
 })
 
 describe('order', () => {
+  it('has inputs before users, where a user of something large waits for what is being computed', () => {
+    const large = g.exp(g.input('x', [1, 64]))
+    const waiting = g.takeAlong(large, g.argMax(g.input('y', [1, 3])))
+    const { nodes } = g.graph({ outputs: { out: g.add(g.tanh(waiting), g.mul(large, waiting)) } })
+    nodes.forEach((node, i) => assert.ok(node.inputs.every((from) => nodes.indexOf(from as g.RunNode) < i)))
+  })
+
   it('finishes a chunk, loss and gradients, before it begins the next', () => {
     const hidden = g.input('hidden', [8, 4])
     const head = g.state('head', [16, 4])

@@ -53,7 +53,7 @@ for (const name of ['gpt2', 'gpt-neo']) {
     it('packed in one row get what four rows apart get, in whatever batch, with contexts cut to fit', async () => {
       const drawn = drawItems(25)
       const plain = new Plain(model)
-      const apart = []
+      const apart: number[][] = []
       for (const one of drawn) apart.push(await sumsApart(plain, one, model.config.context))
       for (const batch of [1, 3, 8]) {
         const { scores, cut } = await scoreItems(model, tokenizer, drawn.map(itemOf), batch, quiet)

@@ -28,7 +28,7 @@ export class Plain {
 
   /** Log-probability of each token of the row but the first. */
   async logProbs(row: readonly number[]): Promise<number[]> {
-    const logits = await this.logits(row)
+    const logits = await this.logits(row.slice(0, -1))
     return row.slice(1).map((token, t) => {
       const largest = Math.max(...logits[t]!)
       const total = logits[t]!.reduce((sum, logit) => sum + Math.exp(logit - largest), 0)

@@ -95,7 +95,12 @@ for (const name of ['gpt2', 'gpt-neo']) {
       assertClose(t, 'losses', losses, value('losses'), tolerance.losses)
       assertClose(t, 'norms', norms, value('norms'), tolerance.norms)
       for (const one of names) {
-        assertClose(t, `final ${one}`, (await memory.read(one)).data, value(`final/${one}`), tolerance.final)
+        const { data: found } = await memory.read(one)
+        // softmax takes no notice of a bias of all keys: its gradient is 0 but for rounding, which AdamW blows up
+        const keys = one.endsWith('c_attn.bias') ? [found.length / 3, (found.length / 3) * 2] : [0, 0]
+        const rest = (data: ArrayLike<number>): number[] =>
+          Array.from(data).filter((_, i) => i < keys[0]! || i >= keys[1]!)
+        assertClose(t, `final ${one}`, rest(found), rest(value(`final/${one}`)), tolerance.final)
       }
       memory.dispose()
     })

@@ -7,7 +7,8 @@ import type { Tokenizer } from '../../lib/data/tokenizer.ts'
 /** Writes a tokenizer of `count` words, "w0" with the id 0 and so on, and an end-of-text token after them. */
 export function writeWords(folder: string, count: number): Promise<Tokenizer> {
   mkdirSync(folder, { recursive: true })
-  const vocab = Object.fromEntries([...Array.from({ length: count }, (_, id) => [textOf([id]), id]), [eosText, count]])
+  const words = Array.from({ length: count }, (_, id) => textOf([id]))
+  const vocab = Object.fromEntries([...words, eosText].map((word, id) => [word, id]))
   const spec = {
     version: '1.0',
     added_tokens: [{ id: count, content: eosText, special: true, ...plain }],

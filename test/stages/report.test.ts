@@ -49,7 +49,7 @@ describe('stages/report.ts', () => {
     const { page, metrics } = await runStage({ scores, curves })
     assert.match(page, /^<!doctype html>/i)
     assert.match(page, /Distance to the teacher/)
-    assert.deepEqual(Object.keys(metrics), ['perplexity', 'acc', 'accNorm', 'standardError', 'comparisons'])
+    assert.deepEqual(Object.keys(metrics), ['models', 'perplexity', 'acc', 'accNorm', 'standardError', 'comparisons'])
   })
 
   it('fails by name where a score is missing', async () => {

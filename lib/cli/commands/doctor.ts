@@ -6,7 +6,8 @@ import { StatCache } from '../../pipeline/stat-cache.ts'
 import { Failure } from '../../util/failure.ts'
 import { packageRoot } from '../../util/package-root.ts'
 import { table } from '../format.ts'
-import { style, write, writeFailures, writeJson } from '../output.ts'
+import { write, writeFailures, writeJson } from '../output.ts'
+import { style } from '../style.ts'
 
 interface Diagnosis {
   readonly engines: readonly {

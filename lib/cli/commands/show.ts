@@ -1,7 +1,8 @@
 import { readExperiment } from '../../pipeline/experiment.ts'
 import type { ListedExperiment } from '../../pipeline/experiment.ts'
 import { duration, flatten, metricLines, table } from '../format.ts'
-import { style, write, writeFailures, writeJson } from '../output.ts'
+import { write, writeFailures, writeJson } from '../output.ts'
+import { style } from '../style.ts'
 
 /** `pipeline show HASH`: all that is recorded of one experiment. */
 export function show(hash: string, options: { json?: boolean }): number {

@@ -1,6 +1,6 @@
 import { Failure } from '../../util/failure.ts'
 import type { Random } from '../../util/random.ts'
-import { drawStatement, tellStory, wordStatement } from './story.ts'
+import { drawStatement, isTold, tellStory, wordStatement } from './story.ts'
 import type { Statement, StoryOptions } from './story.ts'
 
 /** An item in HellaSwag's format. */
@@ -24,7 +24,8 @@ export function makeItems(random: Random, count: number, options: StoryOptions):
   while (items.length < count) {
     const { text, scene } = tellStory(random, options, 0)
     const statement = drawStatement(random, scene)
-    if (statement) items.push(makeItem(random, items.length, text, statement))
+    if (statement && !(isTold(scene, statement) && random.uniform() < 2 / 3))
+      items.push(makeItem(random, items.length, text, statement))
   }
   return items
 }

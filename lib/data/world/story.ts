@@ -52,20 +52,22 @@ export function tellStory(random: Random, options: StoryOptions, noise: number):
   return { text: sentences.join(' '), scene }
 }
 
-/**
- * A true statement on a topic drawn by weight, or nothing where that topic has no subject yet. What the latest
- * statement about the same already says is kept one time in three.
- */
+/** A true statement on a topic drawn by weight, or nothing where that topic has no subject yet. */
 export function drawStatement(random: Random, scene: Scene): Statement | undefined {
-  const statement = drawTopic(random, scene)
-  return statement && isTold(scene, statement) && random.uniform() > 1 / 3 ? undefined : statement
+  const draw = random.uniform()
+  if (draw < 0.25) return statementOn(scene, 'place of a person', random.pick(scene.people))
+  if (draw < 0.75) return statementOn(scene, 'place of an object', random.pick(foundIn(scene)))
+  return statementOn(scene, 'holder of an object', random.pick([...scene.holderOf.keys()]))
+}
+
+/** Whether the latest statement about the same already says so. */
+export function isTold(scene: Scene, { topic, subject, answer }: Statement): boolean {
+  return scene.told.get(`${topic} ${subject}`) === answer
 }
 
 export function wordStatement({ topic, subject }: Statement, answer: string): string {
-  if (topic === 'place of a person') return `${subject} was in the ${answer} .`
-  return topic === 'place of an object'
-    ? `the ${subject} was in the ${answer} .`
-    : `the ${subject} was with ${answer} .`
+  if (topic === 'place of a person') return `${subject} was in ${answer} .`
+  return topic === 'place of an object' ? `the ${subject} was in ${answer} .` : `the ${subject} was with ${answer} .`
 }
 
 function openScene(random: Random, options: StoryOptions): Scene {
@@ -80,17 +82,6 @@ function openScene(random: Random, options: StoryOptions): Scene {
     hidden: random.shuffle(objects).slice(0, options.objects),
     told: new Map(),
   }
-}
-
-function drawTopic(random: Random, scene: Scene): Statement | undefined {
-  const draw = random.uniform()
-  if (draw < 0.25) return statementOn(scene, 'place of a person', random.pick(scene.people))
-  if (draw < 0.75) return statementOn(scene, 'place of an object', random.pick(foundIn(scene)))
-  return statementOn(scene, 'holder of an object', random.pick([...scene.holderOf.keys()]))
-}
-
-function isTold(scene: Scene, { topic, subject, answer }: Statement): boolean {
-  return scene.told.get(`${topic} ${subject}`) === answer
 }
 
 function statementOn(scene: Scene, topic: Topic, subject: string | undefined): Statement | undefined {
@@ -124,7 +115,7 @@ function happen(random: Random, scene: Scene): string {
 function go(random: Random, scene: Scene, person: string, from: string): string {
   const to = random.pick(scene.places.filter((place) => place !== from))
   scene.placeOf.set(person, to)
-  return `${person} went to the ${to} .`
+  return `${person} went to ${to} .`
 }
 
 function* deedsOf(scene: Scene, person: string, place: string): Generator<() => string> {

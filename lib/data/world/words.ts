@@ -1,7 +1,7 @@
 /** The words that the world's stories are made of: all of its vocabulary. */
-export const names = 'Anna Ben Clara David Emma Felix Grace Hugo Iris Jack'.split(' ')
-export const places = 'garden kitchen cellar attic barn library tower harbour'.split(' ')
-export const objects = 'apple lamp book key coin rope map ring'.split(' ')
+export const names = 'Anna Ben Clara David Emma Felix'.split(' ')
+export const places = 'Athens Cairo Lima Oslo Paris Rome'.split(' ')
+export const objects = 'apple book key lamp'.split(' ')
 const grammar = 'was in the with went to found took dropped gave .'.split(' ')
 
 export const endOfText = '<|endoftext|>'

@@ -1,0 +1,84 @@
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { TestContext } from 'node:test'
+
+const BIN = join(import.meta.dirname, '..', '..', 'lib', 'cli', 'bin.mjs')
+
+export interface Ended {
+  readonly code: number | null
+  readonly out: string
+  readonly errors: string
+}
+
+export type Line = Readonly<Record<string, unknown>> & { readonly type: string }
+
+/** A temporary folder in which the real command runs. */
+export class Place {
+  readonly root: string
+
+  constructor(context: TestContext) {
+    this.root = mkdtempSync(join(tmpdir(), 'command-'))
+    context.after(() => rmSync(this.root, { recursive: true, force: true }))
+  }
+
+  write(file: string, text: string): void {
+    mkdirSync(dirname(join(this.root, file)), { recursive: true })
+    writeFileSync(join(this.root, file), text)
+  }
+
+  read(file: string): string {
+    return readFileSync(join(this.root, file), 'utf8')
+  }
+
+  has(file: string): boolean {
+    return existsSync(join(this.root, file))
+  }
+
+  /** Starts the command; `ended` gives its exit code and all that it wrote. */
+  start(args: readonly string[]): { readonly child: ChildProcess; readonly ended: Promise<Ended> } {
+    const child = spawn(process.execPath, [BIN, ...args], {
+      cwd: this.root,
+      env: { ...process.env, NO_COLOR: '1' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    const [out, errors]: [string[], string[]] = [[], []]
+    child.stdout.setEncoding('utf8').on('data', (text: string) => out.push(text))
+    child.stderr.setEncoding('utf8').on('data', (text: string) => errors.push(text))
+    const ended = new Promise<Ended>((resolve) =>
+      child.on('close', (code) => {
+        resolve({ code, out: out.join(''), errors: errors.join('') })
+      }),
+    )
+    return { child, ended }
+  }
+
+  run(...args: string[]): Promise<Ended> {
+    return this.start(args).ended
+  }
+
+  /** The lines of `run --json`, each of which must be JSON. */
+  async lines(
+    ...args: string[]
+  ): Promise<{ readonly code: number | null; readonly lines: readonly Line[]; readonly last: Line }> {
+    const { code, out } = await this.run('run', '--json', ...args)
+    const lines = out
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Line)
+    return { code, lines, last: lines.at(-1)! }
+  }
+
+  async until(file: string): Promise<void> {
+    while (!this.has(file)) await delay(20)
+  }
+}
+
+/** `name: outcome` of the last line of a run. */
+export const outcomes = (last: Line): string[] =>
+  (last.stages as { readonly name: string; readonly outcome: string }[]).map(
+    ({ name, outcome }) => `${name}: ${outcome}`,
+  )

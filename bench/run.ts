@@ -3,6 +3,8 @@ import type { Bench } from './figures.ts'
 
 /** Each loads what it needs when it is asked for. */
 const benches: Readonly<Record<string, () => Promise<Bench>>> = {
+  default: async () => (await import('./default.ts')).embeddedDefault,
+  startup: async () => (await import('./startup.ts')).startup,
   'train-step': async () => (await import('./train-step.ts')).trainStep,
 }
 

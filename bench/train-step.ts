@@ -1,7 +1,8 @@
-import { availableParallelism, loadavg } from 'node:os'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { figure, median } from './figures.ts'
 import type { Bench, Figure } from './figures.ts'
+import { warnOfLoad } from './load.ts'
 import { python } from './python.ts'
 import { startStepper } from './stepper.ts'
 import type { Stepper } from './stepper.ts'
@@ -33,12 +34,6 @@ export const trainStep: Bench = {
 
 /** glibc gives large blocks back to the system at once, and faults them in anew: neither side is to pay for that. */
 const keepFreed = { MALLOC_MMAP_THRESHOLD_: String(2 ** 34), MALLOC_TRIM_THRESHOLD_: String(2 ** 34) }
-
-/** Threads that wait for each other lose far more to another process than its share: such a ratio says little. */
-function warnOfLoad(): void {
-  const [load = 0] = loadavg()
-  if (load > 0.5) console.error(`this machine is busy (load ${load.toFixed(1)}): the figures will say little`)
-}
 
 const file = (name: string): string => join(import.meta.dirname, name)
 

@@ -70,7 +70,8 @@ function read(folder: string): Corpus {
 function readSplitText(file: string, name: SplitName): string {
   const text = readText(file)
   if (text.trim() !== '') return text
-  throw new Failure('CORPUS_EMPTY', `The ${name} split of the corpus is empty: "${file}" holds no text.`)
+  const advice = `Give a corpus with text in each of ${splitNames.join(', ')}.`
+  throw new Failure('CORPUS_EMPTY', `The ${name} split of the corpus is empty: "${file}" holds no text. ${advice}`)
 }
 
 /**

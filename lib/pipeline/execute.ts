@@ -122,7 +122,7 @@ async function make(run: Execution, task: StageTask, key: Digest, lock: Lock): P
     return publish(run, task, key, work, manifestOf(run, task, key, sealed, device, seconds))
   } catch (error) {
     const failure = storeFailure(error, `stage "${stage.id}" ran`)
-    const kept = keepFailed(run, work, stage, key)
+    const kept = keepFailed(run, work, stage, key, failure)
     return {
       outcome: 'failed',
       key,
@@ -132,8 +132,10 @@ async function make(run: Execution, task: StageTask, key: Digest, lock: Lock): P
   }
 }
 
-function keepFailed(run: Execution, work: Work, stage: Stage, key: Digest): string | undefined {
+function keepFailed(run: Execution, work: Work, stage: Stage, key: Digest, { code }: Failure): string | undefined {
   try {
+    // half an output would keep the disk as full as it is
+    if (code === 'DISK_FULL') run.prepared.store.dropOutputs(work, stage.out)
     return run.prepared.store.setAside(work, stage.name, key)
   } catch {
     return undefined // the disk that failed the stage may fail this too; the failure itself is what is said

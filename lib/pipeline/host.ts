@@ -7,13 +7,13 @@ import type { Json, JsonObject } from '../util/json.ts'
 import { errorCode, messageOf } from './files.ts'
 import { MESSAGE_FD } from './host-protocol.ts'
 import type { Job, Message } from './host-protocol.ts'
-import { hold } from './lock.ts'
+import { holdBeside } from './lock.ts'
 import type { Progress } from './stage.ts'
 
 async function runJob(job: Job): Promise<void> {
   const watchdog = new Worker(new URL('./watchdog.ts', import.meta.url))
   watchdog.unref()
-  hold(job.lock.folder, job.lock.key, job.lock.token)
+  if (!holdBeside(job.lock.folder, job.lock.key, job.lock.token)) process.exit(1)
   const abort = new AbortController()
   for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(name, () => abort.abort())
   try {
@@ -113,8 +113,10 @@ function failure(error: unknown): Message {
     const exitCode = (error as { exitCode?: unknown }).exitCode === 2 ? 2 : 1
     return { type: 'failure', code: known, message: messageOf(error), exitCode, stack: '' }
   }
-  if (errorCode(error) === 'ENOSPC')
-    return { type: 'failure', code: 'DISK_FULL', message: messageOf(error), exitCode: 1, stack }
+  if (errorCode(error) === 'ENOSPC' || errorCode(error) === 'EDQUOT') {
+    const message = `The disk is full: make room and run again. (${messageOf(error)})`
+    return { type: 'failure', code: 'DISK_FULL', message, exitCode: 1, stack }
+  }
   return { type: 'failure', code: 'STAGE_FAILED', message: messageOf(error), exitCode: 1, stack }
 }
 

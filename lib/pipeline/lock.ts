@@ -68,7 +68,15 @@ function attempt(folder: string, key: string, seen: Seen): Lock | string {
   return other
 }
 
-/** Makes this process a holder; the driver does so for itself, and a host for itself under its driver's token. */
+/** A host joins its driver as a holder. False where the driver died and was cleared away: another may have the lock. */
+export function holdBeside(folder: string, key: string, driver: string): boolean {
+  const file = hold(folder, key, driver)
+  if (lockFiles(folder, key).filter((name) => name.endsWith(`-${driver}`)).length > 1) return true
+  rmSync(file, { force: true })
+  return false
+}
+
+/** Makes this process a holder. */
 export function hold(folder: string, key: string, mine: string): string {
   const file = join(folder, `.lock-${key}-${thisHost()}-${process.pid}-${startOf(process.pid) ?? '0'}-${mine}`)
   closeSync(openSync(file, 'wx'))
@@ -105,12 +113,13 @@ interface Seen {
 
 /** Another living holder of the key; dead ones are cleared away. */
 function otherHolder(folder: string, key: string, mine: string, seen: Seen): string | undefined {
-  for (const name of lockFiles(folder, key)) {
-    if (name.endsWith(`-${mine}`)) continue
+  const others = lockFiles(folder, key).filter((name) => !name.endsWith(`-${mine}`))
+  for (const name of others) {
     if (isAlive(folder, name, seen)) return name
     rmSync(join(folder, name), { force: true })
   }
-  return undefined
+  // the host of a dead driver may have joined it before its file went
+  return others.length === 0 ? undefined : otherHolder(folder, key, mine, seen)
 }
 
 interface Holder {

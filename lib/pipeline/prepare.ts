@@ -12,7 +12,7 @@ import type { Input, OutputRef, Pipeline, Stage } from './pipeline.ts'
 import { projectAt } from './project.ts'
 import type { Project } from './project.ts'
 import { StatCache } from './stat-cache.ts'
-import { Store } from './store.ts'
+import { Store, storeFailure } from './store.ts'
 
 /** Everything about a run that is known before it: what a plan is made from. */
 export interface Prepared {
@@ -31,6 +31,17 @@ export interface Prepared {
 
 /** Bundles, describes, validates, hashes sources. Writes to the cache folder alone. */
 export async function prepare(pipeline: Pipeline, targets?: readonly string[]): Promise<Result<Prepared, Failure[]>> {
+  try {
+    return await prepareAll(pipeline, targets)
+  } catch (error) {
+    return err([storeFailure(error, 'the stages were prepared')])
+  }
+}
+
+async function prepareAll(
+  pipeline: Pipeline,
+  targets: readonly string[] | undefined,
+): Promise<Result<Prepared, Failure[]>> {
   const project = projectAt(pipeline.root)
   const stats = new StatCache(project.cache)
   const selected = select(pipeline.stages, targets)

@@ -195,13 +195,15 @@ class Run {
   async #summary(): Promise<RunSummary> {
     const stages = this.#prepared.stages.map((stage) => this.#results.get(stage.id)!)
     const complete = stages.every(({ outcome }) => outcome !== 'failed' && outcome !== 'skipped')
-    const metrics = complete ? await this.#record(stages) : {}
-    const finished = { type: 'finished', experiment: complete ? this.#experiment : null, stages, metrics } as const
+    const metrics = complete ? await this.#record(stages) : undefined
+    const experiment = metrics === undefined ? null : this.#experiment
+    const finished = { type: 'finished', experiment, stages, metrics: metrics ?? {} } as const
     this.#emit(finished)
     return { finished, failures: this.#failures }
   }
 
-  async #record(stages: readonly StageResult[]): Promise<JsonObject> {
+  /** The metrics of the experiment, or undefined where it could not be recorded. */
+  async #record(stages: readonly StageResult[]): Promise<JsonObject | undefined> {
     try {
       const metrics = readMetrics(this.#prepared, this.#settled)
       await writeExperiment({
@@ -219,7 +221,7 @@ class Run {
       const failure = storeFailure(error, 'the experiment was recorded')
       this.#failures.push(failure)
       this.#emit({ type: 'failure', stage: null, failure, log: null })
-      return {}
+      return undefined
     }
   }
 

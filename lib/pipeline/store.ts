@@ -83,6 +83,8 @@ export class Store {
     const parent = this.stageFolder(stage)
     mkdirSync(parent, { recursive: true })
     this.#clear(parent, `.tmp-${key}-`)
+    // what is made anew may need its room
+    this.#clear(parent, `.failed-${key}`)
     const folder = join(parent, `.tmp-${key}-${token()}`)
     const work = { folder, result: join(folder, 'result'), scratch: join(folder, 'scratch') }
     mkdirSync(work.result, { recursive: true })
@@ -116,6 +118,11 @@ export class Store {
 
   discard(work: Work): void {
     remove(work.folder)
+  }
+
+  /** Frees the room that the outputs of a failed stage take; its log stays. */
+  dropOutputs(work: Work, out: Readonly<Record<string, string>>): void {
+    for (const file of Object.values(out)) remove(join(work.result, file))
   }
 
   /** Keeps what a failed stage had made, for a look; the last failure of a key replaces the one before. */
@@ -209,9 +216,9 @@ export function storeFailure(error: unknown, doing: string): Failure {
   const advice: Readonly<Record<string, string>> = {
     ENOSPC: 'The disk is full: make room and run again',
     EDQUOT: 'The disk quota is used up: make room and run again',
-    EACCES: 'Permission denied: make `artifacts` writable',
-    EPERM: 'Not permitted: make `artifacts` writable',
-    EROFS: 'The file system is read-only: run where `artifacts` can be written',
+    EACCES: 'Permission denied: make `artifacts` and `node_modules/.cache` writable',
+    EPERM: 'Not permitted: make `artifacts` and `node_modules/.cache` writable',
+    EROFS: 'The file system is read-only: run where `artifacts` and `node_modules/.cache` can be written',
     EMFILE: 'Too many open files: raise the limit (`ulimit -n`)',
     ENFILE: 'Too many open files on this machine',
   }

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess, SpawnOptions } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
@@ -17,6 +18,7 @@ export interface Told {
   readonly outcome?: string
   readonly stage?: string
   readonly message?: string
+  readonly experiment?: string | null
 }
 
 /** A run in a process of its own. */
@@ -86,11 +88,13 @@ export async function drive(rig: Rig, stages: readonly Stage[], options: DriveOp
   return { child, told, ended, hears }
 }
 
+/** Not a process that has ended but whose end nobody has asked for yet. */
 export const isAlive = (pid: number): boolean => {
   try {
     process.kill(pid, 0)
-    return true
-  } catch {
-    return false
+    return !readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z ')
+  } catch (error) {
+    // no such process, or no such file where there is no /proc
+    return process.platform !== 'linux' && (error as NodeJS.ErrnoException).code === 'ENOENT'
   }
 }

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { listenForStop } from '../../lib/cli/signals.ts'
 import type { Pipeline } from '../../lib/pipeline/pipeline.ts'
 import { runPipeline } from '../../lib/pipeline/run.ts'
 
@@ -7,17 +8,14 @@ const { pipeline, graceSeconds } = JSON.parse(readFileSync(process.argv[2]!, 'ut
   pipeline: Pipeline
   graceSeconds?: number
 }
-const signal = new AbortController()
-const kill = new AbortController()
-process.on('SIGINT', () => (signal.signal.aborted ? kill.abort() : signal.abort()))
-
 const say = (value: unknown): void => void process.stdout.write(`${JSON.stringify(value)}\n`)
+const stop = listenForStop(() => undefined)
 const result = await runPipeline(pipeline, {
   engine: 'auto',
-  signal: signal.signal,
-  kill: kill.signal,
+  signal: stop.signal,
+  kill: stop.kill,
   graceSeconds,
   onEvent: (event) => say(event.type === 'failure' ? { ...event, code: event.failure.code } : event),
 })
 if (!result.ok) say({ type: 'error', code: result.error[0]!.code, message: result.error[0]!.message })
-process.exitCode = signal.signal.aborted ? 130 : !result.ok ? 2 : result.value.failures.length > 0 ? 1 : 0
+process.exitCode = stop.exitCode() ?? (!result.ok ? 2 : result.value.failures.length > 0 ? 1 : 0)

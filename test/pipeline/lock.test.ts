@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { test } from 'node:test'
-import { acquire, hold } from '../../lib/pipeline/lock.ts'
+import { acquire, hold, holdBeside } from '../../lib/pipeline/lock.ts'
 import { drive } from './drive.ts'
 import { Rig, shell, stage } from './rig.ts'
 
@@ -63,6 +63,19 @@ test('the lock of a process that is gone is taken over, and so is one whose pid 
     assert.equal(await lockOnce(folder), false)
     assert.deepEqual(readdirSync(folder), [])
   }
+})
+
+test('a host holds the lock of its driver with it, and not where that was cleared away', async (t) => {
+  const folder = folderOf(new Rig(t))
+  const lock = await acquire(folder, KEY, never, () => undefined)
+  // a host is another process
+  renameSync(join(folder, readdirSync(folder)[0]!), join(folder, `.lock-${KEY}-0-${lock.token}`))
+  assert.equal(holdBeside(folder, KEY, lock.token), true)
+  assert.equal(readdirSync(folder).length, 2)
+  lock.release()
+  assert.deepEqual(readdirSync(folder), [])
+  assert.equal(holdBeside(folder, KEY, lock.token), false)
+  assert.deepEqual(readdirSync(folder), [])
 })
 
 test('a half-written lock holds nothing', async (t) => {

@@ -117,6 +117,6 @@ export const shell = (script: string): Program => ({
 export const module = (file: string): Program => ({ kind: 'module', file })
 
 /** Waits for something that another process does. Fails by the test's own time-out, never by a guess at a duration. */
-export async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await delay(10)
+export async function until(condition: () => boolean, { signal }: TestContext): Promise<void> {
+  while (!condition()) await delay(10, undefined, { signal })
 }

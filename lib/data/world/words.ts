@@ -1,8 +1,14 @@
 /** The words that the world's stories are made of: all of its vocabulary. */
-export const names = 'Anna Ben Clara David Emma Felix'.split(' ')
-export const places = 'Athens Cairo Lima Oslo Paris Rome'.split(' ')
-export const objects = 'apple book key lamp'.split(' ')
-const grammar = 'was in the with went to found took dropped gave .'.split(' ')
+export const names = words(`
+  Alma Anna Ben Boris Clara David Dora Emil Emma Felix Frida Grace Hanna Hugo Ida Iris Ivan Jack Jonas Karin
+  Klaus Lena Leo Lydia Marta Max Mia Nils Nora Oscar Otto Paul Petra Rosa Ruth Simon Tessa Tom Vera Willem`)
+export const places = words(`
+  Accra Athens Berlin Bern Boston Cairo Cork Dakar Delhi Dublin Geneva Genoa Hanoi Kyiv Lagos Lille Lima Lisbon
+  London Lyon Madrid Malmo Milan Nice Oslo Paris Porto Prague Quito Riga Rome Seoul Sofia Tokyo Vienna Warsaw`)
+export const objects = words(`
+  apple ball basket bell book bottle bowl box brush button candle coat coin comb cup drum fan flag flute glove
+  hammer hat jar key knife ladder lamp letter map mirror needle pen pillow plate purse ring rope shell spoon watch`)
+const grammar = words('was in the with went to found took dropped gave .')
 
 export const endOfText = '<|endoftext|>'
 const unknown = '<unk>'
@@ -36,4 +42,8 @@ export function worldTokenizer(): object {
       unk_token: unknown,
     },
   }
+}
+
+function words(text: string): string[] {
+  return text.trim().split(/\s+/)
 }

@@ -1,0 +1,39 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Figure } from '../figures.ts'
+import { markdownTable, NONE } from './markdown.ts'
+import { readJson } from './read.ts'
+
+/** What `keep` of bench/figures.ts writes for a machine, by the bench's name. */
+export type Benches = Readonly<Record<string, { readonly machine: string; readonly figures: readonly Figure[] }>>
+
+/** The files of all machines; what else lies in bench/results is for other sections. */
+export function readBenches(folder: string): readonly Benches[] {
+  const names = existsSync(folder) ? readdirSync(folder).sort() : []
+  return names
+    .filter((name) => name.endsWith('.json') && !name.endsWith('.metrics.json') && name !== 'seeds.json')
+    .map((name) => readJson(join(folder, name)) as Benches)
+}
+
+/** A table a machine. */
+export const speedSection = (machines: readonly Benches[]): string => machines.map(ofMachine).join('\n\n')
+
+function ofMachine(benches: Benches): string {
+  const sorted = Object.entries(benches).sort(([a], [b]) => (a < b ? -1 : 1))
+  const rows = sorted.flatMap(([bench, { figures }]) => figures.map((figure) => row(bench, figure)))
+  const names = [...new Set(sorted.map(([, { machine }]) => machine))]
+  const head = ['what', 'ours', 'peer', 'ratio', 'reach', 'reached?']
+  return `On ${names.join('; ')}:\n\n${markdownTable(head, rows)}`
+}
+
+const row = (bench: string, { what, unit, ours, peer, peerName, ratio, reach, ok }: Figure): string[] => [
+  `\`${bench}\`: ${what}`,
+  `${short(ours)} ${unit}`,
+  peer === null ? NONE : `${short(peer)} ${unit} (${peerName ?? 'peer'})`,
+  ratio === null ? NONE : short(ratio),
+  `${ratio === null ? '' : 'ratio '}${'max' in reach ? `≤ ${reach.max}` : `≥ ${reach.min}`}${ratio === null ? ` ${unit}` : ''}`,
+  ok ? 'yes' : 'no',
+]
+
+/** Three digits, without the exponent that toPrecision gives large numbers. */
+const short = (value: number): string => String(Number(value.toPrecision(3)))

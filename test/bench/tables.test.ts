@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { figure } from '../../bench/figures.ts'
+import { markdownTable } from '../../bench/readme/markdown.ts'
+import { resultsSection } from '../../bench/readme/results.ts'
+import { seedsSection } from '../../bench/readme/seeds.ts'
+import { speedSection } from '../../bench/readme/speed.ts'
+import { makeMetrics, recorded } from './recorded.ts'
+
+const plain = (text: string): string[] => text.replaceAll('\u00a0', ' ').split('\n')
+
+it('a table keeps a bar within its cell', () => {
+  assert.deepEqual(markdownTable(['a', 'b'], [['x|y', '1']]).split('\n'), [
+    '| a | b |',
+    '| --- | --: |',
+    '| x\\|y | 1 |',
+  ])
+})
+
+describe('results', () => {
+  it('tell the models in order, the verdict, the experiment and the machine', () => {
+    assert.deepEqual(plain(resultsSection({ default: recorded, wikitext: undefined }, 'missing')), [
+      ...['### The embedded default', '', '`npx pipeline run`', ''],
+      '| model | parameters | perplexity | acc | acc_norm |',
+      '| --- | --: | --: | --: | --: |',
+      '| Teacher (GPT-Neo, 4 layers) | 1.23 M | 5.00 | 0.5000 ± 0.0200 | 0.6000 ± 0.0190 |',
+      '| Control, no teacher (GPT-2, 2 layers) | 0.22 M | 12.50 | 0.4000 ± 0.0210 | 0.4500 |',
+      '| Student, distilled (GPT-2, 2 layers) | 0.22 M | 12.45 | 0.4500 ± 0.0220 | 0.4500 |',
+      '',
+      'The distilled student against the control: acc +5.0 points (p = 0.020): better; perplexity −0.05: not tested.',
+      '',
+      'Experiment `0123456789abcdef`, 1 min 23 s on 2 × CPU.',
+      ...['', '### Real text: WikiText-2 and HellaSwag', ''],
+      ...['`npx pipeline run -p recipes/wikitext2-small.yaml --set data=DATA`', '', 'missing'],
+    ])
+  })
+
+  it('of WikiText-2 end with what is published of GPT-2', () => {
+    const lines = plain(resultsSection({ default: undefined, wikitext: { ...recorded, seconds: null } }, 'missing'))
+    const rows = lines.filter((line) => line.startsWith('|'))
+    assert.equal(rows.at(-1), '| GPT-2 124M, published | 124.4 M | – | 0.2859 | 0.2955 |')
+    assert.equal(lines.at(-1), 'Experiment `0123456789abcdef`, on 2 × CPU.')
+  })
+})
+
+describe('seeds', () => {
+  const experiment = (seed: number, ...of: Parameters<typeof makeMetrics>) => ({
+    ...{ seed, hash: `${seed}`.repeat(64), metrics: makeMetrics(...of) },
+  })
+
+  it('stand a row each, then their mean', () => {
+    const two = [experiment(1, 0.05, 0.02, 'better'), experiment(2, -0.01, 0.7, 'no difference shown')]
+    assert.deepEqual(plain(seedsSection({ experiments: two })).slice(2), [
+      '| 1 | `1111111111111111` | 12.50 | 12.45 | 0.4000 | 0.4500 | +5.0 points, p = 0.020: better |',
+      '| 2 | `2222222222222222` | 12.50 | 12.51 | 0.4000 | 0.3900 | −1.0 points, p = 0.700: no difference shown |',
+      '| mean |  | 12.50 | 12.48 | 0.4000 | 0.4200 | +2.0 points |',
+      '',
+      "Of 2 seeds, the distilled student's acc is above the control's in 1 and below it in 1; its perplexity is lower in 1. By the paired test on acc (exact McNemar, level 0.05) the student is better in 1, worse in 0, and no difference is shown in 1. Mean difference of acc: +2.0 ± 3.0 points (± one standard error over the seeds, which share their items).",
+    ])
+  })
+
+  it('are told in the same words where the student falls behind', () => {
+    const text = plain(seedsSection({ experiments: [experiment(1, -0.08, 0.001, 'worse')] })).at(-1)
+    assert.match(text!, /above the control's in 0 and below it in 1; its perplexity is lower in 0\./)
+    assert.match(text!, /better in 0, worse in 1, .* in 0\. Mean difference of acc: −8\.0 points\.$/)
+  })
+})
+
+describe('speed', () => {
+  const machine = '2 × CPU'
+  const beside = { unit: 'ms', ours: 107_432, peer: 200_000, peerName: 'PyTorch', reach: { max: 0.85 } }
+  const benches = {
+    step: { machine, figures: [figure({ what: 'time', ...beside })] },
+    alone: { machine, figures: [figure({ what: 'start', unit: 's', ours: 0.2012, reach: { max: 0.15 } })] },
+    rate: { machine, figures: [figure({ ...beside, what: 'items', unit: 'items/s', reach: { min: 0.5 } })] },
+  }
+
+  it('has a row a figure, by the names of the benches, and the machine above', () => {
+    assert.deepEqual(plain(speedSection([benches])), [
+      ...['On 2 × CPU:', ''],
+      '| what | ours | peer | ratio | reach | reached? |',
+      '| --- | --: | --: | --: | --: | --: |',
+      '| `alone`: start | 0.201 s | – | – | ≤ 0.15 s | no |',
+      '| `rate`: items | 107000 items/s | 200000 items/s (PyTorch) | 0.537 | ratio ≥ 0.5 | yes |',
+      '| `step`: time | 107000 ms | 200000 ms (PyTorch) | 0.537 | ratio ≤ 0.85 | yes |',
+    ])
+  })
+
+  it('has a table a machine, and nothing where nothing was measured', () => {
+    assert.equal(speedSection([benches, benches]).match(/^On /gm)?.length, 2)
+    assert.equal(speedSection([]), '')
+  })
+})

@@ -234,6 +234,10 @@ export class Trainer {
     const names = [...emptyState(config, this.#options.accumulate).keys()]
     const state = await readFrom(this.#memory, config)
     for (const name of names) state.set(name, await this.#memory.read(name))
+    // a loss is that of the weights before its step: what the step made of them is seen here first
+    for (const [name, { data }] of state) {
+      checkFinite(this.#done, { [`tensor "${name}"`]: data.find((value) => !Number.isFinite(value)) ?? 0 })
+    }
     const { points, best } = { points: this.#points, best: this.#best }
     this.#checkpoints.save({ step: this.#done, unrecorded: this.#unrecorded, points, best }, state)
     const end = performance.now()

@@ -22,7 +22,7 @@ function filesOf(root: string): readonly string[] {
 }
 
 /** A link to each package, not to the folder of them all: the copy must have a `.cache` of its own. */
-function linkPackages(from: string, to: string): void {
+export function linkPackages(from: string, to: string): void {
   mkdirSync(to)
   for (const name of readdirSync(from)) if (name !== '.cache') symlinkSync(join(from, name), join(to, name), 'junction')
 }

@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
-import { mkdirSync, readdirSync, statSync, truncateSync } from 'node:fs'
+import { readdirSync, statSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import type { TestContext } from 'node:test'
 import { readSafetensors } from '../../lib/data/safetensors.ts'
 import { Place, outcomes } from './command.ts'
 import { writeLearner, writeModel } from './learner.ts'
@@ -190,87 +188,4 @@ function checkpointOf(place: Place): number {
   assert.ok(read.ok)
   for (const name of read.value.names) assert.ok(read.value.tensor(name).data().every(Number.isFinite), name)
   return (JSON.parse(read.value.metadata.get('progress')!) as { step: number }).step
-}
-
-describe('a full disk', () => {
-  const PIPELINE = `version: 1
-params: { megabytes: 3 }
-stages:
-  fill: { run: fill.ts, with: { megabytes: '\${megabytes}' }, out: [text] }
-`
-  /** Writes what there is room for and is content with that: nothing is left for the pipeline's own files. */
-  const GREEDY = `version: 1
-stages:
-  fill: { cmd: [sh, -c, 'if [ -e room ]; then echo x > "$1"; else cat /dev/zero > "$1"; fi; true', sh, '\${out.text}'], out: [text] }
-`
-
-  it('while a stage writes: said, exit code 1, nothing published, room made', async (t) => {
-    const place = smallDisk(t, 'artifacts')
-    if (place === undefined) return
-    place.write('fill.ts', FILL)
-    place.write('pipeline.yaml', PIPELINE)
-    const { code, errors } = await place.run('run')
-    assert.match(
-      errors,
-      /^error: pipeline\.yaml:4:3: Stage "fill": The disk is full: make room and run again\. .*\[DISK_FULL\]/,
-    )
-    assert.equal(code, 1)
-    assert.ok(!place.has('artifacts/fill'))
-    assert.deepEqual(results(place, 'fill'), [])
-    const { last } = await place.lines('--set', 'megabytes=0.5')
-    assert.deepEqual(outcomes(last), ['fill: ran'])
-  })
-
-  it('while the store writes: said, exit code 1, nothing published, and a later run makes it', async (t) => {
-    const place = smallDisk(t, 'artifacts')
-    if (place === undefined) return
-    place.write('pipeline.yaml', GREEDY)
-    const { code, errors } = await place.run('run')
-    assert.match(
-      errors,
-      /^error: The disk is full: make room and run again\. It happened while stage "fill" ran: .*\[DISK_FULL\]/,
-    )
-    assert.equal(code, 1)
-    assert.ok(!place.has('artifacts/fill'))
-    assert.deepEqual(results(place, 'fill'), [])
-    place.write('room', '')
-    const { last } = await place.lines()
-    assert.deepEqual(outcomes(last), ['fill: ran'])
-    assert.equal(place.read('artifacts/fill/text'), 'x\n')
-  })
-
-  it('before anything ran: said, exit code 1, also where a program reads', async (t) => {
-    const place = smallDisk(t, '.')
-    if (place === undefined) return
-    place.write('fill.ts', FILL)
-    place.write('pipeline.yaml', PIPELINE)
-    assert.throws(() => place.write('rest', 'x'.repeat(2e6)), { code: 'ENOSPC' })
-    const { code, errors } = await place.run('run')
-    assert.match(
-      errors,
-      /^error: The disk is full: make room and run again\. It happened while the stages were prepared: /,
-    )
-    assert.equal(code, 1)
-    const { last, lines } = await place.lines()
-    assert.deepEqual(last, { type: 'finished', experiment: null, stages: [], metrics: {} })
-    assert.equal((lines[0]?.failure as { code: string }).code, 'DISK_FULL')
-  })
-})
-
-/** A place of which a folder has 1 MB, or undefined where this process must not mount one. */
-function smallDisk(t: TestContext, folder: string): Place | undefined {
-  let mounted: string | undefined
-  // before the folder goes
-  t.after(() => mounted !== undefined && execFileSync('umount', [mounted]))
-  const place = new Place(t)
-  const disk = join(place.root, folder)
-  mkdirSync(disk, { recursive: true })
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', disk], { stdio: 'ignore' })
-    mounted = disk
-    return place
-  } catch {
-    t.skip('no file system can be mounted here; test/pipeline/full-disk.test.ts needs none')
-    return undefined
-  }
 }

@@ -1,5 +1,6 @@
-import { cpSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs'
+import { cpSync } from 'node:fs'
 import { join } from 'node:path'
+import { linkPackages } from '../../bench/copy.ts'
 import type { GptConfig } from '../../lib/model/config.ts'
 import { initialise, saveModel } from '../../lib/model/weights.ts'
 import { textOf, writeWords } from '../model/words.ts'
@@ -33,12 +34,6 @@ export async function writeModel(place: Place, folder: string, shape = config, w
   const model = { ...shape, vocabSize: words + 1 }
   saveModel(join(place.root, folder), { config: model, weights: initialise(model, 1) }, { eos: words })
   await writeWords(join(place.root, folder), words)
-}
-
-/** A link to each package: the caches of tests and of the project stay apart. */
-function linkPackages(from: string, to: string): void {
-  mkdirSync(to)
-  for (const name of readdirSync(from)) if (name !== '.cache') symlinkSync(join(from, name), join(to, name), 'junction')
 }
 
 const text = (): string =>

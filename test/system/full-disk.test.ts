@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, it } from 'node:test'
+import type { TestContext } from 'node:test'
+import { Place, outcomes } from '../e2e/command.ts'
+
+/** Results of a stage that are there to be restored. */
+const results = (place: Place, stage: string): string[] =>
+  readdirSync(join(place.root, 'artifacts', 'store', stage)).filter((name) => /^[0-9a-f]{64}$/.test(name))
+
+const FILL = `import { writeFileSync } from 'node:fs'
+export default {
+  params: { type: 'object', properties: { megabytes: { type: 'number', minimum: 0, default: 0 } } },
+  in: [], out: ['text'],
+  async run({ with: { megabytes }, out }) { writeFileSync(out.text, 'x'.repeat(megabytes * 1e6)) },
+}
+`
+
+describe('a full disk', () => {
+  const PIPELINE = `version: 1
+params: { megabytes: 3 }
+stages:
+  fill: { run: fill.ts, with: { megabytes: '\${megabytes}' }, out: [text] }
+`
+  /** Writes what there is room for and is content with that: nothing is left for the pipeline's own files. */
+  const GREEDY = `version: 1
+stages:
+  fill: { cmd: [sh, -c, 'if [ -e room ]; then echo x > "$1"; else cat /dev/zero > "$1"; fi; true', sh, '\${out.text}'], out: [text] }
+`
+
+  it('while a stage writes: said, exit code 1, nothing published, room made', async (t) => {
+    const place = smallDisk(t, 'artifacts')
+    place.write('fill.ts', FILL)
+    place.write('pipeline.yaml', PIPELINE)
+    const { code, errors } = await place.run('run')
+    assert.match(
+      errors,
+      /^error: pipeline\.yaml:4:3: Stage "fill": The disk is full: make room and run again\. .*\[DISK_FULL\]/,
+    )
+    assert.equal(code, 1)
+    assert.ok(!place.has('artifacts/fill'))
+    assert.deepEqual(results(place, 'fill'), [])
+    const { last } = await place.lines('--set', 'megabytes=0.5')
+    assert.deepEqual(outcomes(last), ['fill: ran'])
+  })
+
+  it('while the store writes: said, exit code 1, nothing published, and a later run makes it', async (t) => {
+    const place = smallDisk(t, 'artifacts')
+    place.write('pipeline.yaml', GREEDY)
+    const { code, errors } = await place.run('run')
+    assert.match(
+      errors,
+      /^error: The disk is full: make room and run again\. It happened while stage "fill" ran: .*\[DISK_FULL\]/,
+    )
+    assert.equal(code, 1)
+    assert.ok(!place.has('artifacts/fill'))
+    assert.deepEqual(results(place, 'fill'), [])
+    place.write('room', '')
+    const { last } = await place.lines()
+    assert.deepEqual(outcomes(last), ['fill: ran'])
+    assert.equal(place.read('artifacts/fill/text'), 'x\n')
+  })
+
+  it('before anything ran: said, exit code 1, also where a program reads', async (t) => {
+    const place = smallDisk(t, '.')
+    place.write('fill.ts', FILL)
+    place.write('pipeline.yaml', PIPELINE)
+    assert.throws(() => place.write('rest', 'x'.repeat(2e6)), { code: 'ENOSPC' })
+    const { code, errors } = await place.run('run')
+    assert.match(
+      errors,
+      /^error: The disk is full: make room and run again\. It happened while the stages were prepared: /,
+    )
+    assert.equal(code, 1)
+    const { last, lines } = await place.lines()
+    assert.deepEqual(last, { type: 'finished', experiment: null, stages: [], metrics: {} })
+    assert.equal((lines[0]?.failure as { code: string }).code, 'DISK_FULL')
+  })
+})
+
+/** A place of which a folder has 1 MB. */
+function smallDisk(t: TestContext, folder: string): Place {
+  const mounted: string[] = []
+  // before the folder goes
+  t.after(() => mounted.forEach((disk) => execFileSync('umount', [disk])))
+  const place = new Place(t)
+  const disk = join(place.root, folder)
+  mkdirSync(disk, { recursive: true })
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', disk])
+  mounted.push(disk)
+  return place
+}

@@ -21,6 +21,12 @@ export default defineStage({
       loss: { enum: ['forward-kl'], default: 'forward-kl', description: 'KL(teacher ‖ student)' },
       temperature: { type: 'number', exclusiveMinimum: 0, default: 2, description: 'divides the logits of both' },
       alpha: { type: 'number', minimum: 0, maximum: 1, default: 0.9, description: "the teacher's share of the loss" },
+      alphaLast: {
+        type: 'number',
+        minimum: 0,
+        maximum: 1,
+        description: 'alpha of the last step; alpha where not given',
+      },
     },
   },
   in: ['student', 'tokens', 'targets?'],

@@ -2,7 +2,8 @@ import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { documentKinds, writeCorpus } from '../lib/data/corpus.ts'
 import { readText } from '../lib/data/read.ts'
-import { copyModel, copyTokenizer, localSource } from '../lib/data/sources.ts'
+import { copyModel, copyTokenizer } from '../lib/data/model-files.ts'
+import { fetchSource, pickModel, pickNamed, pickTokenizer } from '../lib/data/sources.ts'
 import { defineStage } from '../lib/pipeline/stage.ts'
 import { Failure } from '../lib/util/failure.ts'
 
@@ -21,28 +22,33 @@ export default defineStage({
   },
   in: ['corpus', 'tasks', 'teacher?', 'student?', 'tokenizer?'],
   out: ['corpus', 'tasks', 'teacher?', 'student?', 'tokenizer?'],
-  run({ with: files, in: from, out: to, log }) {
-    const corpus = local(from.corpus)
+  async run({ with: files, in: from, out: to, signal, progress, log }) {
+    const hooks = {
+      signal,
+      log,
+      onBytes: (done: number, total: number) => progress({ done, total, unit: 'bytes' }),
+    }
+    const corpus = await fetchSource(from.corpus, pickNamed(files.train, files.validation, files.test), hooks)
     const read = (name: string): string => readText(join(corpus, name))
     const splits = { train: read(files.train), validation: read(files.validation), test: read(files.test) }
     writeCorpus(to.corpus, { documents: files.documents, splits })
-    copyFileSync(local(join(local(from.tasks), files.tasks)), to.tasks)
-    for (const name of ['teacher', 'student', 'tokenizer'] as const) {
-      if ((from[name] === undefined) !== (to[name] === undefined)) throw unpaired(name, from[name] !== undefined)
+    const tasks = await fetchSource(from.tasks, pickNamed(files.tasks), hooks)
+    copyFileSync(await fetchSource(join(tasks, files.tasks), pickNamed(), hooks), to.tasks)
+    for (const [name, { pick, copy }] of Object.entries(kinds)) {
+      const [source, target] = [from[name as Kind], to[name as Kind]]
+      if ((source === undefined) !== (target === undefined)) throw unpaired(name, source !== undefined)
+      if (source !== undefined && target !== undefined) copy(await fetchSource(source, pick, hooks), target)
     }
-    if (from.teacher !== undefined && to.teacher !== undefined) copyModel(local(from.teacher), to.teacher)
-    if (from.student !== undefined && to.student !== undefined) copyModel(local(from.student), to.student)
-    if (from.tokenizer !== undefined && to.tokenizer !== undefined) copyTokenizer(local(from.tokenizer), to.tokenizer)
     log('all sources are in place')
-    return Promise.resolve()
   },
 })
 
-function local(source: string): string {
-  const found = localSource(source)
-  if (!found.ok) throw found.error
-  return found.value
+const kinds = {
+  teacher: { pick: pickModel, copy: copyModel },
+  student: { pick: pickModel, copy: copyModel },
+  tokenizer: { pick: pickTokenizer, copy: copyTokenizer },
 }
+type Kind = keyof typeof kinds
 
 function unpaired(name: string, isInput: boolean): Failure {
   const [has, lacks] = isInput ? ['in', 'out'] : ['out', 'in']

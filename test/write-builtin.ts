@@ -12,7 +12,6 @@ interface Recorded {
   readonly files: readonly string[]
   readonly at: string
   readonly stages: Readonly<Record<string, { readonly outputs: Readonly<Record<string, string>> }>>
-  readonly metrics: object
 }
 
 const record = latest()
@@ -27,7 +26,7 @@ writeWorld(join(builtin, 'world'))
 const models = Object.fromEntries(
   ['teacher', 'student'].map((model) => [model, record.stages[`pretrain-${model}`]!.outputs['model']!]),
 )
-const origin = { recipe, experiment: record.hash, models, metrics: record.metrics }
+const origin = { recipe, experiment: record.hash, models }
 writeFileSync(join(builtin, 'origin.json'), `${JSON.stringify(origin, null, 2)}\n`)
 
 /** The newest experiment of the recipe. */

@@ -13,6 +13,7 @@ const published = ['GPT-2 124M, published', '124.4 M', NONE, '0.2859', '0.2955']
 export interface Jobs {
   readonly default: RecordedExperiment | undefined
   readonly wikitext: RecordedExperiment | undefined
+  readonly builtin: RecordedExperiment | undefined
 }
 
 /** A heading and a table for each job; `missing` stands where one has not been run. */
@@ -23,6 +24,11 @@ export const resultsSection = (jobs: Jobs, missing: string): string =>
       '### Real text: WikiText-2 and HellaSwag',
       '`npx pipeline run -p recipes/wikitext2-small.yaml --set data=DATA`',
       job(jobs.wikitext, [published]) ?? missing,
+    ],
+    [
+      '### How the built-in models were made',
+      '`npx pipeline run -p recipes/builtin-models.yaml`',
+      job(jobs.builtin) ?? missing,
     ],
   ]
     .flat()

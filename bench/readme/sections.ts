@@ -14,7 +14,14 @@ export function sections(folder: string): Readonly<Record<string, string>> {
   const seeds = (readJson(join(folder, 'seeds.json')) ?? { experiments: [] }) as RecordedSeeds
   const transcript = readText(join(folder, 'temperature.txt'))
   const made = {
-    results: resultsSection({ default: experiment('default'), wikitext: experiment('wikitext2-small') }, NOT_RUN),
+    results: resultsSection(
+      {
+        default: experiment('default'),
+        wikitext: experiment('wikitext2-small'),
+        builtin: experiment('builtin-models'),
+      },
+      NOT_RUN,
+    ),
     seeds: seeds.experiments.length === 0 ? NOT_RUN : seedsSection(seeds),
     temperature: transcript === undefined ? NOT_RUN : fenced(transcript),
     speed: speedSection(readBenches(folder)) || NOT_RUN,

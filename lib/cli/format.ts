@@ -38,25 +38,29 @@ export const short = (value: Json): string =>
   typeof value === 'number' ? String(Number(value.toPrecision(5))) : JSON.stringify(value)
 
 /**
- * Metrics for people. A group whose members are the same as its neighbours' becomes a row of one table:
+ * Metrics for people: groups of numbers as rows of one table, single values below it. What is nested deeper, lists and
+ * groups of texts stand in the record and on the page.
  *
  *                 teacher  student
  *     perplexity  5.1      9.7
  */
 export function metricLines(metrics: JsonObject): string {
-  const groups = Object.entries(metrics).filter((entry): entry is [string, JsonObject] => isObject(entry[1]))
-  const rows = groups.filter(([, group]) => Object.values(group).every((value) => typeof value === 'number'))
+  const rows = Object.entries(metrics).filter(
+    (entry): entry is [string, JsonObject] =>
+      isObject(entry[1]) && Object.values(entry[1]).every((value) => typeof value === 'number'),
+  )
   const columns = [...new Set(rows.flatMap(([, group]) => Object.keys(group)))]
   const cells = rows.map(([name, group]) => [
     name,
     ...columns.map((column) => short(group[column] ?? null).replace('null', '')),
   ])
-  const single = Object.entries(metrics).filter(([, value]) => !isObject(value))
-  const parts = [
-    table([
-      ...(rows.length > 0 ? [['', ...columns], ...cells] : []),
-      ...single.map(([name, value]) => [name, short(value)]),
-    ]),
+  const single = Object.entries(metrics).filter(([, value]) => typeof value !== 'object')
+  const tables = [
+    cells.length > 0 ? [['', ...columns], ...cells] : [],
+    single.map(([name, value]) => [name, short(value)]),
   ]
-  return parts.filter((part) => part !== '').join('\n')
+  return tables
+    .filter((rows) => rows.length > 0)
+    .map(table)
+    .join('\n')
 }

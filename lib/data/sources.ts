@@ -1,66 +1,50 @@
-import { basename, join } from 'node:path'
-import { copyFileSync, constants, mkdirSync } from 'node:fs'
 import { Failure } from '../util/failure.ts'
-import type { Result } from '../util/result.ts'
-import { err, ok } from '../util/result.ts'
+import { nearest } from '../util/nearest.ts'
+import { fetchHub } from './hub/index.ts'
+import type { FetchHooks, Pick } from './hub/index.ts'
+import { hubSettings } from './hub/settings.ts'
+import { modelFiles, tokenizerFiles } from './model-files.ts'
 import { isFile, isFolder } from './read.ts'
-import { readSafetensors, weightFiles } from './safetensors.ts'
 
 /**
- * The path that a stage was handed as a model, a corpus or items. A source that is not on this machine
- * (`hub:`, `https:`) is SOURCE_UNSUPPORTED, a path to nothing FILE_MISSING.
+ * The folder or file on this machine that a stage was handed as a model, a corpus or items; what `hub:` names is fetched
+ * first, as much of it as is picked. Throws Failure FILE_MISSING, HUB_…, SOURCE_UNSUPPORTED.
  */
-export function localSource(source: string): Result<string, Failure> {
-  const scheme = /^(hub|https?):/.exec(source)?.[1]
-  if (scheme !== undefined) {
-    const message = `"${source}" cannot be fetched: "${scheme}:" sources are not supported yet. Download it and give its folder as "file:PATH".`
-    return err(new Failure('SOURCE_UNSUPPORTED', message))
+export async function fetchSource(source: string, pick: Pick, hooks: FetchHooks): Promise<string> {
+  if (source.startsWith('hub:')) return fetchHub(source, pick, hubSettings(), hooks)
+  if (/^https?:/.test(source)) {
+    const message = `"${source}" cannot be fetched: only "hub:" sources are. Download it and give its folder as "file:PATH".`
+    throw new Failure('SOURCE_UNSUPPORTED', message)
   }
-  if (isFolder(source) || isFile(source)) return ok(source)
-  return err(new Failure('FILE_MISSING', `There is no file or folder "${source}".`))
+  if (isFolder(source) || isFile(source)) return source
+  throw new Failure('FILE_MISSING', `There is no file or folder "${source}".`)
 }
 
-/** Besides the weights; those marked true must be there. */
-const modelFiles = {
-  'config.json': true,
-  'generation_config.json': false,
-  'tokenizer.json': false,
-  'tokenizer_config.json': false,
-  'special_tokens_map.json': false,
-  'vocab.json': false,
-  'merges.txt': false,
-}
-
-/**
- * Copies what belongs to a model (configuration, weights, tokenizer) from one folder to another, and nothing else that
- * lies there. Its weight files are checked first. Throws `Failure` FILE_MISSING, SAFETENSORS_….
- */
-export function copyModel(from: string, to: string): void {
-  const checked = readSafetensors(from)
-  if (!checked.ok) throw checked.error
-  mkdirSync(to, { recursive: true })
-  for (const [name, needed] of Object.entries(modelFiles)) {
-    if (isFile(join(from, name))) copyInto(join(from, name), to)
-    else if (needed) throw new Failure('FILE_MISSING', `There is no "${name}" in the model folder "${from}".`)
+/** Of a repository these files. Throws Failure HUB_FILE_MISSING. */
+export const pickNamed =
+  (...names: readonly string[]): Pick =>
+  (paths) => {
+    for (const name of names) if (!paths.includes(name)) throw lacks(name, paths)
+    return names
   }
-  for (const file of weightFiles(from)) copyInto(file, to)
+
+/** Of a repository what `copyModel` copies. Throws Failure HUB_FILE_MISSING. */
+export const pickModel: Pick = (paths) => {
+  const index = paths.find((path) => path === 'model.safetensors.index.json')
+  const shards = paths.filter((path) => /^model-\d+-of-\d+\.safetensors$/.test(path))
+  const weights = index === undefined ? ['model.safetensors'] : [index, ...shards]
+  return [...pickNamed('config.json', ...weights)(paths), ...among(modelFiles, paths)]
 }
 
-/** Copies the tokenizer files of a folder, a model's or a tokenizer's own. */
-export function copyTokenizer(from: string, to: string): void {
-  mkdirSync(to, { recursive: true })
-  for (const name of [
-    'tokenizer.json',
-    'tokenizer_config.json',
-    'special_tokens_map.json',
-    'vocab.json',
-    'merges.txt',
-  ]) {
-    if (isFile(join(from, name))) copyInto(join(from, name), to)
-  }
-}
+/** Of a repository what `copyTokenizer` copies. */
+export const pickTokenizer: Pick = (paths) => among(tokenizerFiles, paths)
 
-function copyInto(file: string, folder: string): void {
-  // where the file system can, the copy shares its blocks with the original
-  copyFileSync(file, join(folder, basename(file)), constants.COPYFILE_FICLONE)
+const among = (names: readonly string[], paths: readonly string[]): string[] =>
+  names.filter((name) => paths.includes(name))
+
+function lacks(name: string, paths: readonly string[]): Failure {
+  const near = nearest(name, paths)
+  const there = paths.length > 8 ? `${paths.slice(0, 8).join(', ')}, …` : paths.join(', ')
+  const advice = near === undefined ? `It has ${there}.` : `Did you mean "${near}"?`
+  return new Failure('HUB_FILE_MISSING', `The repository has no file "${name}". ${advice}`)
 }

@@ -84,7 +84,19 @@ function inputText(input: InputIdentity | undefined): Json | undefined {
 }
 
 const changed = (field: string, from: Json | undefined, to: Json | undefined, place?: Place): Change[] =>
-  same(from, to) ? [] : [{ field, from: show(from), to: show(to), ...(place === undefined ? {} : { place }) }]
+  same(from, to) ? [] : [{ field, ...abridged(show(from), show(to)), ...(place === undefined ? {} : { place }) }]
+
+/** Of long texts the part around their first difference. */
+function abridged(from: string, to: string): Pick<Change, 'from' | 'to'> {
+  const most = 60
+  if (Math.max(from.length, to.length) <= most) return { from, to }
+  let same = 0
+  while (from[same] === to[same]) same++
+  const start = Math.max(0, same - most / 2)
+  const part = (text: string): string =>
+    (start > 0 ? '…' : '') + text.slice(start, start + most) + (text.length > start + most ? '…' : '')
+  return { from: part(from), to: part(to) }
+}
 
 const same = (a: Json | undefined, b: Json | undefined): boolean =>
   a === undefined || b === undefined ? a === b : canonical(a) === canonical(b)

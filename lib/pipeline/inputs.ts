@@ -133,7 +133,7 @@ export class Inputs {
 
   #remote(source: string, scheme: string, at: Spot): Input | undefined {
     if (scheme === 'https' && /^https:\/\/[^/\s]+\/\S+$/.test(source)) return { kind: 'string', value: source }
-    if (/^hub:[\w.-]+\/[\w.-]+@[\w./-]+$/.test(source)) return { kind: 'string', value: source }
+    if (/^hub:(datasets\/)?[\w.-]+\/[\w.-]+@[\w./-]+$/.test(source)) return { kind: 'string', value: source }
     const expected = scheme === 'hub' ? 'hub:OWNER/REPO@REVISION' : 'https://HOST/PATH'
     this.#problems.add('INPUT_INVALID', at, `"${source}" is not a source. Write ${expected}.`)
     return undefined

@@ -22,7 +22,7 @@ describe('the sections of README.md', () => {
   it('say what has not been run', () => {
     const { results, ...others } = sections(join(folder, 'none'))
     assert.deepEqual(others, { seeds: 'not run yet', temperature: 'not run yet', speed: 'not run yet' })
-    assert.equal(results?.match(/^not run yet$/gm)?.length, 2)
+    assert.equal(results?.match(/^not run yet$/gm)?.length, 3)
   })
 
   it('come each from its own file', () => {

@@ -16,29 +16,28 @@ import { after, describe, it } from 'node:test'
 import { digestModel, digestParts } from '../../lib/data/digest.ts'
 import { guard, publishFile } from '../../lib/data/publish.ts'
 import { writeSafetensors } from '../../lib/data/safetensors-write.ts'
-import { copyModel, localSource } from '../../lib/data/sources.ts'
+import { copyModel } from '../../lib/data/model-files.ts'
+import { fetchSource, pickNamed } from '../../lib/data/sources.ts'
 
 const temporary = mkdtempSync(join(tmpdir(), 'sources-'))
 after(() => rmSync(temporary, { recursive: true }))
 
 describe('a source', () => {
-  it('is a file or folder on this machine', () => {
-    assert.deepEqual(localSource(temporary), { ok: true, value: temporary })
+  const hooks = { signal: new AbortController().signal, onBytes: () => undefined, log: () => undefined }
+  const fetched = (source: string): Promise<string> => fetchSource(source, pickNamed(), hooks)
+
+  it('is a file or folder on this machine', async () => {
+    assert.equal(await fetched(temporary), temporary)
   })
 
-  for (const source of ['hub:openai-community/gpt2@main', 'https://example.com/model', 'http://example.com']) {
-    it(`is refused with what to do when it has to be fetched: ${source}`, () => {
-      const result = localSource(source)
-      assert.ok(!result.ok)
-      assert.equal(result.error.code, 'SOURCE_UNSUPPORTED')
-      assert.match(result.error.message, /file:PATH/)
+  for (const source of ['https://example.com/model', 'http://example.com']) {
+    it(`is refused with what to do when it is no repository: ${source}`, async () => {
+      await assert.rejects(fetched(source), { code: 'SOURCE_UNSUPPORTED', message: /file:PATH/ })
     })
   }
 
-  it('is refused when it is not there', () => {
-    const result = localSource(join(temporary, 'nothing'))
-    assert.ok(!result.ok)
-    assert.equal(result.error.code, 'FILE_MISSING')
+  it('is refused when it is not there', async () => {
+    await assert.rejects(fetched(join(temporary, 'nothing')), { code: 'FILE_MISSING' })
   })
 })
 

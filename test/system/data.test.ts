@@ -7,7 +7,7 @@ import { after, describe, it } from 'node:test'
 import { splitDocuments } from '../../lib/data/corpus.ts'
 import { digestModel } from '../../lib/data/digest.ts'
 import { readSafetensors } from '../../lib/data/safetensors.ts'
-import { copyModel } from '../../lib/data/sources.ts'
+import { copyModel } from '../../lib/data/model-files.ts'
 import { readItems } from '../../lib/data/tasks.ts'
 import { loadTokenizer } from '../../lib/data/tokenizer.ts'
 

@@ -1,0 +1,95 @@
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { dirname, join, relative, sep } from 'node:path'
+import { Failure } from '../../util/failure.ts'
+import { isRecord } from '../../util/json.ts'
+import { isFolder } from '../read.ts'
+import { describeAddress, isCommit } from './address.ts'
+import type { HubAddress } from './address.ts'
+import { hubGet } from './http.ts'
+import type { HubSettings } from './settings.ts'
+
+export interface RemoteFile {
+  /** Inside the repository, with slashes. */
+  readonly path: string
+  readonly size: number
+  /** The name of its content: the sha256 of a large file, the git blob id (sha1) of a small one. */
+  readonly digest: string
+}
+
+/** A repository at one commit. */
+export interface Repository {
+  readonly commit: string
+  readonly files: readonly RemoteFile[]
+}
+
+/** Where a repository lies in the cache: `models--OWNER--REPO`. */
+export const repositoryFolder = ({ cache }: HubSettings, { kind, repository }: HubAddress): string =>
+  join(cache, `${kind}--${repository.replace('/', '--')}`)
+
+/**
+ * Asks the hub which commit a revision is, and what files that has; remembers the answer for who is offline.
+ * Throws Failure HUB_…
+ */
+export async function resolveRepository(
+  settings: HubSettings,
+  address: HubAddress,
+  signal: AbortSignal,
+): Promise<Repository> {
+  const { kind, repository, revision } = address
+  const url = `${settings.endpoint}/api/${kind}/${repository}/revision/${encodeURIComponent(revision)}?blobs=true`
+  const what = describeAddress(address)
+  const response = await hubGet(url, { token: settings.token, signal, what })
+  const found = parseRepository(await response.json().catch(() => undefined))
+  if (!found) {
+    const message = `What "${settings.endpoint}" says of "${what}" is not what a hub says. Check HF_ENDPOINT.`
+    throw new Failure('HUB_BROKEN', message, { exitCode: 1 })
+  }
+  if (!isCommit(revision)) writeRef(join(repositoryFolder(settings, address), 'refs', revision), found.commit)
+  return found
+}
+
+/** What earlier downloads left of a revision. Throws Failure HUB_OFFLINE. */
+export function cachedRepository(settings: HubSettings, address: HubAddress): { commit: string; paths: string[] } {
+  const folder = repositoryFolder(settings, address)
+  const commit = isCommit(address.revision) ? address.revision : readRef(join(folder, 'refs', address.revision))
+  const snapshot = join(folder, 'snapshots', commit ?? '')
+  if (commit === undefined || !isFolder(snapshot)) {
+    const message = `"${describeAddress(address)}" is not in "${settings.cache}", and HF_HUB_OFFLINE forbids to fetch it. Fetch it once with the network.`
+    throw new Failure('HUB_OFFLINE', message)
+  }
+  const files = readdirSync(snapshot, { withFileTypes: true, recursive: true }).filter((entry) => !entry.isDirectory())
+  const paths = files.map(({ parentPath, name }) => relative(snapshot, join(parentPath, name)).split(sep).join('/'))
+  return { commit, paths }
+}
+
+function parseRepository(json: unknown): Repository | undefined {
+  if (!isRecord(json) || typeof json['sha'] !== 'string' || !isCommit(json['sha'])) return undefined
+  const { siblings } = json
+  if (!Array.isArray(siblings)) return undefined
+  const files = siblings.map(parseFile)
+  return files.every((file) => file !== undefined) ? { commit: json['sha'], files } : undefined
+}
+
+function parseFile(entry: unknown): RemoteFile | undefined {
+  if (!isRecord(entry)) return undefined
+  const { rfilename: path, size, blobId, lfs } = entry
+  const digest = isRecord(lfs) ? lfs['sha256'] : blobId
+  if (typeof path !== 'string' || typeof size !== 'number' || typeof digest !== 'string') return undefined
+  // what a server says becomes a path on this machine
+  const isInside = !/(^|[\\/])\.{1,2}([\\/]|$)|^[\\/]|\\|:/.test(path) && /^([0-9a-f]{40}|[0-9a-f]{64})$/.test(digest)
+  return isInside ? { path, size, digest } : undefined
+}
+
+function writeRef(file: string, commit: string): void {
+  mkdirSync(dirname(file), { recursive: true })
+  writeFileSync(file, commit)
+}
+
+function readRef(file: string): string | undefined {
+  try {
+    const text = readFileSync(file, 'utf8').trim()
+    return isCommit(text) ? text : undefined
+  } catch {
+    return undefined
+  }
+}

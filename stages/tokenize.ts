@@ -15,17 +15,22 @@ export default defineStage({
         default: 'eos',
         description: 'what ends a document: the end-of-text token, or nothing, as published perplexities have it',
       },
+      rows: {
+        enum: ['anywhere', 'documents'],
+        default: 'anywhere',
+        description: 'where rows of the stream may end: anywhere, or where a document ends, if it fits into one',
+      },
     },
   },
   in: ['corpus', 'tokenizer'],
   out: ['tokens'],
-  async run({ with: { separator }, in: from, out, log, progress }) {
+  async run({ with: { separator, rows }, in: from, out, log, progress }) {
     const corpus = readCorpus(from.corpus)
     if (!corpus.ok) throw corpus.error
     const tokenizer = await loadTokenizer(from.tokenizer)
     const encode = (name: SplitName): Split => {
       const documents = splitDocuments(corpus.value.splits[name], corpus.value.documents)
-      const split = encodeSplit(tokenizer, documents, { name, separator })
+      const split = encodeSplit(tokenizer, documents, { name, separator, rows })
       log(`${name}: ${documents.length} documents, ${split.ids.length} tokens`)
       progress({ done: splitNames.indexOf(name) + 1, total: splitNames.length, unit: 'splits' })
       return split

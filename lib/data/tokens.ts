@@ -17,9 +17,13 @@ export interface Split {
   readonly ids: Uint16Array | Uint32Array
   /** Where each document begins in `ids`; the first at 0. */
   readonly documents: Uint32Array
-  /** sha256 of both. */
+  readonly rows: RowCut
+  /** sha256 of all three. */
   readonly digest: string
 }
+
+/** Where rows of the stream may end: anywhere, or where a document ends, unless it alone is longer than a row. */
+export type RowCut = 'anywhere' | 'documents'
 
 /** A corpus as one tokenizer sees it. */
 export interface Tokens {
@@ -37,7 +41,7 @@ export interface Tokens {
 export function encodeSplit(
   tokenizer: Tokenizer,
   documents: Iterable<string>,
-  { name, separator }: { name: SplitName; separator: 'eos' | 'none' },
+  { name, separator, rows = 'anywhere' }: { name: SplitName; separator: 'eos' | 'none'; rows?: RowCut },
 ): Split {
   const parts: number[][] = []
   const starts: number[] = []
@@ -53,7 +57,7 @@ export function encodeSplit(
   if (length < 2) throw empty(name, length)
   const ids = tokenizer.vocabSize <= 65536 ? new Uint16Array(length) : new Uint32Array(length)
   parts.forEach((part, index) => ids.set(part, starts[index]))
-  return makeSplit(ids, Uint32Array.from(starts))
+  return makeSplit(ids, Uint32Array.from(starts), rows)
 }
 
 /** Writes a tokens folder: `<split>.bin` (ids), `<split>.documents.bin` (uint32 starts), and `meta.json` last. */
@@ -84,11 +88,12 @@ interface SplitMeta {
   readonly tokens: number
   readonly documents: number
   readonly dtype: 'uint16' | 'uint32'
+  readonly rows: RowCut
   readonly digest: string
 }
 
-function describe({ ids, documents, digest }: Split): SplitMeta {
-  return { tokens: ids.length, documents: documents.length, dtype: dtypeOf(ids), digest }
+function describe({ ids, documents, rows, digest }: Split): SplitMeta {
+  return { tokens: ids.length, documents: documents.length, dtype: dtypeOf(ids), rows, digest }
 }
 
 function read(folder: string): Tokens {
@@ -120,7 +125,7 @@ function readSplit(folder: string, name: SplitName, meta: SplitMeta): Split {
   const raw = readSized(join(folder, `${name}.bin`), meta.tokens * width)
   const ids = width === 2 ? new Uint16Array(raw) : new Uint32Array(raw)
   const documents = new Uint32Array(readSized(join(folder, `${name}.documents.bin`), meta.documents * 4))
-  const split = makeSplit(ids, documents)
+  const split = makeSplit(ids, documents, meta.rows)
   if (split.digest !== meta.digest) {
     const message = `"${join(folder, `${name}.bin`)}" is damaged: its digest is ${split.digest}, expected ${meta.digest}. Tokenize again.`
     throw new Failure('TOKENS_DAMAGED', message, { exitCode: 1 })
@@ -138,8 +143,8 @@ function readSized(file: string, size: number): ArrayBuffer {
   return new Uint8Array(readFileSync(file)).buffer
 }
 
-function makeSplit(ids: Uint16Array | Uint32Array, documents: Uint32Array): Split {
-  return { ids, documents, digest: digestParts([dtypeOf(ids), bytesOf(ids), bytesOf(documents)]) }
+export function makeSplit(ids: Uint16Array | Uint32Array, documents: Uint32Array, rows: RowCut): Split {
+  return { ids, documents, rows, digest: digestParts([dtypeOf(ids), rows, bytesOf(ids), bytesOf(documents)]) }
 }
 
 function empty(name: SplitName, length: number): Failure {
@@ -161,8 +166,7 @@ function isCount(value: unknown): value is number {
 
 function isSplitMeta(value: unknown): value is SplitMeta {
   if (!isRecord(value)) return false
-  const { tokens, documents, dtype, digest } = value
-  return (
-    isCount(tokens) && isCount(documents) && (dtype === 'uint16' || dtype === 'uint32') && typeof digest === 'string'
-  )
+  const { tokens, documents, dtype, rows, digest } = value
+  const isKnown = (dtype === 'uint16' || dtype === 'uint32') && (rows === 'anywhere' || rows === 'documents')
+  return isCount(tokens) && isCount(documents) && isKnown && typeof digest === 'string'
 }

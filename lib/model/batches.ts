@@ -1,7 +1,7 @@
 import type { Split } from '../data/tokens.ts'
 import type { Targets } from '../data/targets.ts'
 import { windows } from '../data/windows.ts'
-import type { Window } from '../data/windows.ts'
+import type { Packing, Window } from '../data/windows.ts'
 import type { TensorValue } from '../engine/engine.ts'
 import { Random } from '../util/random.ts'
 
@@ -14,6 +14,10 @@ export interface RowFeeds {
   readonly valid: number
 }
 
+/** The rows of a stream of `length` tokens, or of as many from its beginning, cut as the stream asks for. */
+export const rowsOf = ({ ids, documents, rows }: Split, packing: Packing, length = ids.length): Window[] =>
+  windows(length, packing, rows === 'documents' ? documents.filter((start) => start < length) : undefined)
+
 export class Rows {
   readonly #ids: Split['ids']
   readonly #context: number
@@ -22,7 +26,7 @@ export class Rows {
   constructor(split: Split, context: number, stride = context) {
     this.#ids = split.ids
     this.#context = context
-    this.windows = windows(split.ids.length, { context, stride })
+    this.windows = rowsOf(split, { context, stride })
   }
 
   /** The rows of these indices; an index past the end is a row of padding. */

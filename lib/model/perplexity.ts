@@ -1,6 +1,6 @@
 import type { Split } from '../data/tokens.ts'
-import { windows } from '../data/windows.ts'
 import type { Packing, Window } from '../data/windows.ts'
+import { rowsOf } from './batches.ts'
 import { checkContext } from './config.ts'
 import { compileLikelihood, likelihood } from './likelihood.ts'
 import type { LikelihoodShape, Running, Scored } from './likelihood.ts'
@@ -46,17 +46,18 @@ export async function perplexity(
 ): Promise<Perplexity> {
   checkContext(model.config, context)
   const ids = limit > 0 ? split.ids.subarray(0, Math.max(limit, 2)) : split.ids
-  const rows = windows(ids.length, { context, stride })
+  const rows = rowsOf(split, { context, stride }, ids.length)
   const size = Math.min(batch, rows.length)
-  const shape = { rows: size, length: context, scored: context + (size - 1) * stride, tree: false }
+  const scored = split.rows === 'documents' ? size * context : context + (size - 1) * stride
+  const shape = { rows: size, length: context, scored, tree: false }
   const program = await compileLikelihood(model, shape)
   const losses = new Float64Array(ids.length) // of the token at each place of the stream
   try {
     for (let start = 0; start < rows.length; start += size) {
       hooks.signal.throwIfAborted()
       const some = rows.slice(start, start + size)
-      const scored = some.flatMap((window, row) => scoredOf(ids, window, row * context))
-      const logProbs = await likelihood(program, model.memory, tokensOf(ids, some, shape), scored, shape)
+      const own = some.flatMap((window, row) => scoredOf(ids, window, row * context))
+      const logProbs = await likelihood(program, model.memory, tokensOf(ids, some, shape), own, shape)
       const places = some.flatMap(({ start: at, length, fresh }) => range(at + fresh + 1, at + length + 1))
       places.forEach((place, i) => (losses[place] = -logProbs[i]!))
       hooks.onProgress(Math.min(start + size, rows.length), rows.length)

@@ -8,6 +8,7 @@ import type { Tokenizer } from '../../lib/data/tokenizer.ts'
 import { encodeSplit, readTokens, splitNames, writeTokens } from '../../lib/data/tokens.ts'
 import type { Tokens } from '../../lib/data/tokens.ts'
 import { windows } from '../../lib/data/windows.ts'
+import { Random } from '../../lib/util/random.ts'
 
 const temporary = mkdtempSync(join(tmpdir(), 'tokens-'))
 after(() => rmSync(temporary, { recursive: true }))
@@ -155,6 +156,38 @@ describe('windows', () => {
           )
           assert.ok(rows.every((row) => row.length > 0 && row.length <= context && row.start + row.length < length))
         }
+      }
+    }
+  })
+
+  it('hold whole documents, as many as fit; one that is longer is cut, and begins a row of its own', () => {
+    const rows = windows(17, { context: 5, stride: 5 }, Uint32Array.of(0, 2, 4, 7, 14))
+    assert.deepEqual(rows, [
+      { start: 0, length: 4, fresh: 0 },
+      { start: 4, length: 3, fresh: 0 },
+      { start: 7, length: 5, fresh: 0 },
+      { start: 12, length: 4, fresh: 0 },
+    ])
+  })
+
+  it('of whole documents have every token but the first for a target exactly once, too', () => {
+    for (let seed = 0; seed < 200; seed++) {
+      const random = new Random(seed)
+      const lengths = Array.from({ length: 1 + random.below(8) }, () => 1 + random.below(9))
+      const starts = Uint32Array.from(lengths, (_, n) => lengths.slice(0, n).reduce((sum, one) => sum + one, 0))
+      const length = lengths.reduce((sum, one) => sum + one, 0)
+      const context = 1 + random.below(8)
+      const rows = windows(length, { context, stride: context }, starts)
+      const positions = rows.flatMap(({ start, length: size }) => Array.from({ length: size }, (_, at) => start + at))
+      assert.deepEqual(
+        positions,
+        Array.from({ length: length - 1 }, (_, at) => at),
+      )
+      assert.ok(rows.every((row) => row.length > 0 && row.length <= context))
+      const cut = rows.filter(({ start }) => !starts.includes(start))
+      for (const { start } of cut) {
+        const document = lengths[starts.findLastIndex((begin) => begin < start)]!
+        assert.ok(document > context || rows.some((row) => row.start < start && row.length === context))
       }
     }
   })

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after } from 'node:test'
 import type { TestContext } from 'node:test'
-import { digestParts } from '../../lib/data/digest.ts'
 import { readSafetensors } from '../../lib/data/safetensors.ts'
-import type { Split } from '../../lib/data/tokens.ts'
+import { makeSplit } from '../../lib/data/tokens.ts'
+import type { RowCut, Split } from '../../lib/data/tokens.ts'
 import { openEngine } from '../../lib/engine/index.ts'
 import type { Engine, TensorValue } from '../../lib/engine/index.ts'
 import { graph } from '../../lib/graph/index.ts'
@@ -109,8 +109,5 @@ export function stream(length: number, vocabSize: number, seed = 1): Split {
   return splitOf(tokens, [0])
 }
 
-export function splitOf(tokens: Uint16Array, starts: readonly number[]): Split {
-  const documents = Uint32Array.from(starts)
-  const bytes = (array: Uint16Array | Uint32Array): Uint8Array => new Uint8Array(array.slice().buffer)
-  return { ids: tokens, documents, digest: digestParts([bytes(tokens), bytes(documents)]) }
-}
+export const splitOf = (tokens: Uint16Array, starts: readonly number[], rows: RowCut = 'anywhere'): Split =>
+  makeSplit(tokens, Uint32Array.from(starts), rows)

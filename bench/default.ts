@@ -50,7 +50,8 @@ async function runAgain(copy: string): Promise<Figure> {
 async function runChanged(copy: string, cold: number): Promise<readonly Figure[]> {
   const ran = await startPipeline(copy, change).ended
   const names = ranIn(ran)
-  const off = [...names.filter((name) => !expected.includes(name)), ...expected.filter((name) => !names.includes(name))]
+  // fewer may run: a student that comes out as it went in is not scored again
+  const off = names.filter((name) => !expected.includes(name))
   const after = `after \`${change.join(' ')}\``
   return [
     figure({
@@ -58,7 +59,7 @@ async function runChanged(copy: string, cold: number): Promise<readonly Figure[]
       ...{ peer: cold, peerName: 'the cold run', reach: { max: 1 } },
     }),
     figure({
-      what: `stages ${after} that ran and need not have, or the other way round`,
+      what: `stages ${after} that ran and need not have`,
       ...{ unit: 'stages', ours: off.length, reach: { max: 0 } },
     }),
   ]

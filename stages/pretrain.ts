@@ -20,6 +20,7 @@ export default defineStage({
       heads: { type: 'integer', minimum: 1 },
       window: { type: 'integer', minimum: 1, default: 256, description: 'positions that a local layer sees' },
       deviation: { type: 'number', exclusiveMinimum: 0, default: 0.02, description: 'of new weights' },
+      positions: { enum: ['normal', 'waves'], default: 'normal', description: 'how the position table starts' },
       dtype: { enum: ['F32', 'F16'], default: 'F32', description: 'of the stored weights' },
     },
   },
@@ -34,7 +35,7 @@ export default defineStage({
     const engine = await openEngine(choice)
     ranOn(engine.device)
     try {
-      const weights = initialise(config, params.seed, params.deviation)
+      const weights = initialise(config, params.seed, params)
       const inputs = { engine, config, weights, train: splits.train, validation: splits.validation }
       const alone = { ...params, temperature: 1, alpha: 0 }
       const to = { ...out, dtype: params.dtype }

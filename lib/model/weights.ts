@@ -116,12 +116,19 @@ export function saveModel(
  * A new model, drawn as GPT-2's was: normal with a deviation of 0.02, the projections back into the residual stream
  * smaller by √(2·layers) (Radford et al. 2019, 2.3), biases 0, layer norms 1. Small widths need a larger deviation.
  * GPT-Neo does not divide its scores by √D: its queries and keys are smaller by ⁴√D instead.
+ * Positions may start as waves, so that a small model need not find out what comes later (Vaswani et al. 2017, 3.5,
+ * scaled to a tenth).
  */
-export function initialise(config: GptConfig, seed: number, deviation = 0.02): Map<string, TensorValue> {
+export function initialise(
+  config: GptConfig,
+  seed: number,
+  { deviation = 0.02, positions = 'normal' }: { deviation?: number; positions?: 'normal' | 'waves' } = {},
+): Map<string, TensorValue> {
   return new Map(
     [...weightShapes(config)].map(([name, shape]) => {
       const data = new Float32Array(sizeOf(shape))
       if (shape.length === 1) data.fill(name.endsWith('.weight') ? 1 : 0)
+      else if (positions === 'waves' && name === 'transformer.wpe.weight') fillWaves(data, config.width)
       else {
         const random = new Random(seed, name)
         const scale = deviation * shareOf(name, config)
@@ -130,6 +137,15 @@ export function initialise(config: GptConfig, seed: number, deviation = 0.02): M
       return [name, { shape, data }]
     }),
   )
+}
+
+/** Sines in even columns, cosines in odd ones, of wavelengths from 2π to 10,000 · 2π positions. */
+function fillWaves(data: Float32Array, width: number): void {
+  for (let i = 0; i < data.length; i++) {
+    const [position, column] = [Math.floor(i / width), i % width]
+    const angle = position / 10_000 ** ((column - (column % 2)) / width)
+    data[i] = 0.1 * (column % 2 === 0 ? Math.sin(angle) : Math.cos(angle))
+  }
 }
 
 function shareOf(name: string, { width, heads, layers }: GptConfig): number {

@@ -57,7 +57,10 @@ export class HubServer {
     const api = /^\/api\/((?:models|datasets)\/[^/]+\/[^/]+)\/revision\/([^?]+)\?blobs=true$/.exec(url)
     const fault = (api ? this.faults.api : this.faults.file).shift()
     if (fault && 'status' in fault) return void response.writeHead(fault.status, fault.headers).end()
-    if (api) return void this.#tell(api[1]!, decodeURIComponent(api[2]!), response)
+    if (api) {
+      this.#tell(api[1]!, decodeURIComponent(api[2]!), response)
+      return
+    }
     const file = /^\/(datasets\/)?([^/]+\/[^/]+)\/resolve\/[0-9a-f]{40}\/(.+)$/.exec(url)
     const cdn = /^\/cdn\/(.+?)\/\/(.+)$/.exec(url)
     const [repository, path] = cdn

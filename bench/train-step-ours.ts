@@ -20,7 +20,7 @@ const [threads, layers, width, heads, words, rows, context] = process.argv.slice
 const config: GptConfig = {
   architecture: 'gpt2',
   vocabSize: words,
-  ...{ context, width, layers, heads, inner: 4 * width, window: 256, epsilon: 1e-5 },
+  ...{ context, width, layers, heads, inner: 4 * width, window: 256, epsilon: 1e-5, tied: true },
   attention: Array.from({ length: layers }, () => 'global' as const),
 }
 
@@ -42,7 +42,10 @@ function stepGraph(): Graph {
   const weight = (name: string): Tensor => weights.get(name)!
   const count = rows * context
   const hidden = reshape(gpt(config, weight, { tokens: input('tokens', [rows, context], 'int32') }), [count, width])
-  const { loss } = distillLoss({ hidden, head: headOf(weight), labels: input('labels', [count], 'int32') }, count)
+  const { loss } = distillLoss(
+    { hidden, head: headOf(config, weight), labels: input('labels', [count], 'int32') },
+    count,
+  )
   const derivatives = grad(loss, [...weights.values()])
   const gradients = new Map([...weights.keys()].map((name, i) => [name, derivatives[i]!]))
   const [rate, correction1, correction2] = [input('rate', []), input('correction1', []), input('correction2', [])]

@@ -1,6 +1,6 @@
 import { readTokens } from '../lib/data/tokens.ts'
 import { openEngine } from '../lib/engine/index.ts'
-import type { GptConfig } from '../lib/model/config.ts'
+import type { Attention, GptConfig } from '../lib/model/config.ts'
 import { fit } from '../lib/model/fit.ts'
 import { trainProperties } from '../lib/model/train-params.ts'
 import { initialise, parameterCount } from '../lib/model/weights.ts'
@@ -14,13 +14,20 @@ export default defineStage({
     required: ['context', 'architecture', 'width', 'layers', 'heads'],
     properties: {
       ...trainProperties,
-      architecture: { enum: ['gpt2', 'gpt_neo'], description: "GPT-Neo's layers alternate between global and local" },
+      architecture: { enum: ['gpt2', 'gpt_neo'] },
       width: { type: 'integer', minimum: 1 },
       layers: { type: 'integer', minimum: 1 },
       heads: { type: 'integer', minimum: 1 },
+      inner: { type: 'integer', minimum: 0, default: 0, description: 'width inside the MLPs; 0: four times `width`' },
+      attention: {
+        type: 'array',
+        items: { enum: ['global', 'local'] },
+        default: [],
+        description: "of GPT-Neo's layers in turn; alternating from global where not given",
+      },
       window: { type: 'integer', minimum: 1, default: 256, description: 'positions that a local layer sees' },
       deviation: { type: 'number', exclusiveMinimum: 0, default: 0.02, description: 'of new weights' },
-      positions: { enum: ['normal', 'waves'], default: 'normal', description: 'how the position table starts' },
+      start: { enum: ['normal', 'mimetic'], default: 'normal', description: 'drawn, or made to look a little trained' },
       dtype: { enum: ['F32', 'F16'], default: 'F32', description: 'of the stored weights' },
     },
   },
@@ -52,15 +59,26 @@ interface Shape {
   readonly width: number
   readonly layers: number
   readonly heads: number
+  readonly inner: number
+  readonly attention: readonly Attention[]
   readonly window: number
 }
 
-function configOf({ architecture, context, width, layers, heads, window }: Shape, vocabSize: number): GptConfig {
-  const local = (layer: number): boolean => architecture === 'gpt_neo' && layer % 2 === 1
+function configOf({ attention, inner, ...shape }: Shape, vocabSize: number): GptConfig {
+  const turns: readonly Attention[] = attention.length > 0 ? attention : ['global', 'local']
+  const kind = (layer: number): Attention =>
+    shape.architecture === 'gpt_neo' ? turns[layer % turns.length]! : 'global'
   return {
-    ...{ architecture, vocabSize, context, width, layers, heads, window },
-    inner: 4 * width,
-    attention: Array.from({ length: layers }, (_, layer) => (local(layer) ? 'local' : 'global')),
+    architecture: shape.architecture,
+    vocabSize,
+    context: shape.context,
+    width: shape.width,
+    layers: shape.layers,
+    heads: shape.heads,
+    window: shape.window,
+    inner: inner || 4 * shape.width,
+    attention: Array.from({ length: shape.layers }, (_, layer) => kind(layer)),
     epsilon: 1e-5,
+    tied: true,
   }
 }

@@ -1,4 +1,5 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import type { LogitsArguments } from './commands/logits.ts'
 import type { RunArguments } from './commands/run.ts'
 import { Failure } from '../util/failure.ts'
 import { exit, ignoreClosedOutput, writeFailures } from './output.ts'
@@ -59,11 +60,28 @@ function makeProgram(version: string, end: (code: number) => void): Command {
   addRun(program, end)
   addPlanning(program, end)
   addExperiments(program, end)
+  addModels(program, end)
   withJson(
     program.command('doctor').description('say which engines work on this machine, and which one is chosen'),
   ).action(async (options: { json?: boolean }) => end(await (await import('./commands/doctor.ts')).doctor(options)))
   return program
 }
+
+function addModels(program: Command, end: (code: number) => void): void {
+  withJson(
+    program
+      .command('logits <model>')
+      .description("print a model's logits, a row a token; a model is a hash, builtin:, file: or hub:")
+      .requiredOption('--ids <numbers>', 'token ids, apart by commas'),
+  )
+    .addOption(engineOption())
+    .action(async (model: string, options: LogitsArguments) =>
+      end(await (await import('./commands/logits.ts')).logits(model, options)),
+    )
+}
+
+const engineOption = (): Option =>
+  new Option('--engine <name>', 'what runs the numbers').env('PIPELINE_ENGINE').default('auto')
 
 function addRun(program: Command, end: (code: number) => void): void {
   withConfig(
@@ -74,7 +92,7 @@ function addRun(program: Command, end: (code: number) => void): void {
     .option('--dry-run', 'say what would run and why, and touch nothing')
     .addOption(new Option('--jobs <number>', 'stages at once').argParser(positive))
     .option('--keep-going', 'after a failure, go on with what does not depend on it')
-    .addOption(new Option('--engine <name>', 'what runs the numbers').env('PIPELINE_ENGINE').default('auto'))
+    .addOption(engineOption())
     .option('--force', 'run the named stages, or all, although their results are there')
     .action(async (stages: string[], options: RunArguments) =>
       end(await (await import('./commands/run.ts')).run(stages, options)),

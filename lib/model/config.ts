@@ -23,6 +23,8 @@ export interface GptConfig {
   readonly window: number
   /** Of the layer norms. */
   readonly epsilon: number
+  /** The output head is the token embedding; else it is a matrix (V, C) of its own. */
+  readonly tied: boolean
 }
 
 type Fields = Readonly<Record<string, unknown>>
@@ -43,7 +45,12 @@ export function parseConfig(json: unknown, file = 'config.json'): Result<GptConf
 
 /** The `config.json` that transformers reads back into the same model. */
 export function writeConfig(config: GptConfig, eos: number): JsonObject {
-  const common = { vocab_size: config.vocabSize, bos_token_id: eos, eos_token_id: eos, tie_word_embeddings: true }
+  const common = {
+    vocab_size: config.vocabSize,
+    bos_token_id: eos,
+    eos_token_id: eos,
+    tie_word_embeddings: config.tied,
+  }
   const dropout = { resid_pdrop: 0, embd_pdrop: 0, attn_pdrop: 0 }
   if (config.architecture === 'gpt2') {
     return {
@@ -103,6 +110,7 @@ function readGpt2(json: Fields): GptConfig {
     attention: Array.from({ length: layers }, () => 'global'),
     window: context,
     epsilon: number(json, 'layer_norm_epsilon', 1e-5),
+    tied: json['tie_word_embeddings'] !== false,
   }
 }
 
@@ -120,6 +128,7 @@ function readGptNeo(json: Fields): GptConfig {
     attention: attentionOf(json, layers),
     window: number(json, 'window_size', 256),
     epsilon: number(json, 'layer_norm_epsilon', 1e-5),
+    tied: json['tie_word_embeddings'] !== false,
   }
 }
 

@@ -83,7 +83,7 @@ function compileNext({ engine, config }: Running, B: number, T: number): Promise
   const weight = weightState(config)
   const hidden = gpt(config, weight, { tokens: input('tokens', [B, T], 'int32') }) // (B, T, C)
   const last = gather(reshape(hidden, [B * T, config.width]), input('last', [B], 'int32')) // (B, C)
-  return engine.compile(graph({ outputs: { logits: matmul(last, headOf(weight), { transposeB: true }) } }))
+  return engine.compile(graph({ outputs: { logits: matmul(last, headOf(config, weight), { transposeB: true }) } }))
 }
 
 /** Causal attention makes what stands after `last` irrelevant. */

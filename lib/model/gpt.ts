@@ -51,8 +51,11 @@ export function gpt(config: GptConfig, weight: Weights, batch: Batch): Tensor {
   return norm(config, (name) => weight(`transformer.${name}`), 'ln_f', x)
 }
 
-/** The output head (V, C): logits are hidden · headᵀ. It is the token embedding unless the checkpoint has its own. */
-export const headOf = (weight: Weights): Tensor => weight('transformer.wte.weight')
+/** The output head (V, C): logits are hidden · headᵀ. */
+export const headOf = (config: GptConfig, weight: Weights): Tensor => weight(headWeight(config))
+
+/** The token embedding, unless the checkpoint has a head of its own. */
+export const headWeight = ({ tied }: GptConfig): string => (tied ? 'transformer.wte.weight' : 'lm_head.weight')
 
 function embed(weight: Weights, { tokens, positions }: Batch): Tensor {
   const [, T] = tokens.shape

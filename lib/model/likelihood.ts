@@ -51,7 +51,7 @@ export function compileLikelihood({ engine, config }: Running, shape: Likelihood
   const parts: Tensor[] = []
   for (let start = 0; start < shape.scored; start += chunk) {
     const part = (ids: Tensor): Tensor => slice(ids, [start], [Math.min(chunk, shape.scored - start)]) // (K)
-    const logits = matmul(gather(flat, part(sources)), headOf(weight), { transposeB: true }) // (K, V)
+    const logits = matmul(gather(flat, part(sources)), headOf(config, weight), { transposeB: true }) // (K, V)
     parts.push(takeAlong(logSoftmax(logits), part(labels)))
   }
   return engine.compile(graph({ outputs: { logProbs: concat(parts, 0) } }))

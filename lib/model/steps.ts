@@ -84,7 +84,7 @@ function trainingLoss({ config, rows, context, chunk, teacherHead }: StepShape, 
   const tokens = input('tokens', [rows, context], 'int32')
   const labels = input('labels', [rows * context], 'int32')
   const hidden = reshape(gpt(config, weight, { tokens }), [rows * context, config.width])
-  const inputs = { hidden, head: headOf(weight), labels }
+  const inputs = { hidden, head: headOf(config, weight), labels }
   if (!teacherHead) return distillLoss(inputs, chunk, input('weight', []))
   const teacher = {
     hidden: input('teacherHidden', [rows * context, teacherHead[1]]),

@@ -10,7 +10,7 @@ import { graph, input } from '../graph/index.ts'
 import { Rows } from './batches.ts'
 import { checkContext } from './config.ts'
 import type { GptConfig } from './config.ts'
-import { gpt } from './gpt.ts'
+import { gpt, headWeight } from './gpt.ts'
 import { loadInto, weightState } from './weights.ts'
 import type { Model } from './weights.ts'
 
@@ -63,7 +63,7 @@ export async function writeTargets(
     await program.dispose()
     memory.dispose()
   }
-  const head = model.weights.get('transformer.wte.weight')!
+  const head = model.weights.get(headWeight(model.config))!
   writeSafetensors(join(folder, headFile), new Map([[headName, head]]), { dtype: 'F32' })
 }
 

@@ -7,6 +7,7 @@ import { writeSafetensors } from '../data/safetensors-write.ts'
 import type { Memory, TensorValue } from '../engine/engine.ts'
 import { sizeOf, state } from '../graph/index.ts'
 import { Failure } from '../util/failure.ts'
+import { mimic } from './mimic.ts'
 import { Random } from '../util/random.ts'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -51,6 +52,7 @@ export function weightShapes(config: GptConfig): Map<string, Shape> {
     linear(`${block}.mlp.c_proj`, I, C)
   }
   norm('transformer.ln_f')
+  if (!config.tied) shapes.push(['lm_head.weight', [V, C]])
   return new Map(shapes)
 }
 
@@ -95,7 +97,7 @@ export async function loadModel(folder: string): Promise<Model> {
   for (const [name, shape] of weightShapes(config.value)) {
     weights.set(name, readWeight(checkpoint.value, folder, config.value, name, shape))
   }
-  checkHead(checkpoint.value, folder, weights.get('transformer.wte.weight')!)
+  if (config.value.tied) checkHead(checkpoint.value, folder, weights.get('transformer.wte.weight')!)
   return { config: config.value, weights, digest: await digestModel(folder) }
 }
 
@@ -112,23 +114,26 @@ export function saveModel(
   publishFile(join(folder, 'config.json'), (append) => append(Buffer.from(json)))
 }
 
+/** How new weights start: `deviation` is that of the matrices; `mimetic` is what `mimic` makes of them. */
+export interface Start {
+  readonly deviation?: number
+  readonly start?: 'normal' | 'mimetic'
+}
+
 /**
  * A new model, drawn as GPT-2's was: normal with a deviation of 0.02, the projections back into the residual stream
  * smaller by √(2·layers) (Radford et al. 2019, 2.3), biases 0, layer norms 1. Small widths need a larger deviation.
  * GPT-Neo does not divide its scores by √D: its queries and keys are smaller by ⁴√D instead.
- * Positions may start as waves, so that a small model need not find out what comes later (Vaswani et al. 2017, 3.5,
- * scaled to a tenth).
  */
 export function initialise(
   config: GptConfig,
   seed: number,
-  { deviation = 0.02, positions = 'normal' }: { deviation?: number; positions?: 'normal' | 'waves' } = {},
+  { deviation = 0.02, start = 'normal' }: Start = {},
 ): Map<string, TensorValue> {
-  return new Map(
+  const weights = new Map(
     [...weightShapes(config)].map(([name, shape]) => {
       const data = new Float32Array(sizeOf(shape))
       if (shape.length === 1) data.fill(name.endsWith('.weight') ? 1 : 0)
-      else if (positions === 'waves' && name === 'transformer.wpe.weight') fillWaves(data, config.width)
       else {
         const random = new Random(seed, name)
         const scale = deviation * shareOf(name, config)
@@ -137,15 +142,8 @@ export function initialise(
       return [name, { shape, data }]
     }),
   )
-}
-
-/** Sines in even columns, cosines in odd ones, of wavelengths from 2π to 10,000 · 2π positions. */
-function fillWaves(data: Float32Array, width: number): void {
-  for (let i = 0; i < data.length; i++) {
-    const [position, column] = [Math.floor(i / width), i % width]
-    const angle = position / 10_000 ** ((column - (column % 2)) / width)
-    data[i] = 0.1 * (column % 2 === 0 ? Math.sin(angle) : Math.cos(angle))
-  }
+  if (start === 'mimetic') mimic(config, weights)
+  return weights
 }
 
 function shareOf(name: string, { width, heads, layers }: GptConfig): number {
@@ -181,7 +179,7 @@ function checkHead(from: Checkpoint, folder: string, embedding: TensorValue): vo
   if (!from.has('lm_head.weight')) return
   const head = from.tensor('lm_head.weight').data()
   if (head.length === embedding.data.length && head.every((value, i) => value === embedding.data[i])) return
-  const message = `The model in "${folder}" has an output head of its own; supported are heads tied to the token embedding.`
+  const message = `The model in "${folder}" has an output head of its own, although its config.json ties it to the token embedding. Say tie_word_embeddings: false there, or take lm_head.weight out.`
   throw new Failure('WEIGHTS_UNTIED', message)
 }
 

@@ -3,20 +3,8 @@ import { readdirSync, statSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { readSafetensors } from '../../lib/data/safetensors.ts'
-import { Place, outcomes } from './command.ts'
+import { FILL, Place, outcomes } from './command.ts'
 import { writeLearner, writeModel } from './learner.ts'
-
-/** Results of a stage that are there to be restored. */
-const results = (place: Place, stage: string): string[] =>
-  readdirSync(join(place.root, 'artifacts', 'store', stage)).filter((name) => /^[0-9a-f]{64}$/.test(name))
-
-const FILL = `import { writeFileSync } from 'node:fs'
-export default {
-  params: { type: 'object', properties: { megabytes: { type: 'number', minimum: 0, default: 0 } } },
-  in: [], out: ['text'],
-  async run({ with: { megabytes }, out }) { writeFileSync(out.text, 'x'.repeat(megabytes * 1e6)) },
-}
-`
 
 describe('a wrong pipeline.yaml', () => {
   const cases: Readonly<Record<string, [string, string]>> = {
@@ -142,7 +130,7 @@ describe('what the learner cannot use', () => {
       assert.match(errors, message)
       assert.equal(code, 1)
       assert.ok(!place.has(`artifacts/${stage}`))
-      assert.deepEqual(results(place, stage), [])
+      assert.deepEqual(place.results(stage), [])
       const { last } = await place.lines(...args)
       assert.equal(last.experiment, null)
       const all = outcomes(last)
@@ -172,7 +160,7 @@ describe('what the learner cannot use', () => {
     assert.match(errors, new RegExp(`resumed after step ${stopped} of 4000`))
     const kept = checkpointOf(place)
     assert.ok(stopped <= kept && kept < Number(step), `${stopped}, ${kept}, ${step}`)
-    assert.deepEqual(results(place, 'distill'), [])
+    assert.deepEqual(place.results('distill'), [])
   })
 })
 

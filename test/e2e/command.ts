@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -72,6 +72,11 @@ export class Place {
     return { code, lines, last: lines.at(-1)! }
   }
 
+  /** Results of a stage that are there to be restored. */
+  results(stage: string): string[] {
+    return readdirSync(join(this.root, 'artifacts', 'store', stage)).filter((name) => /^[0-9a-f]{64}$/.test(name))
+  }
+
   async until(file: string): Promise<void> {
     while (!this.has(file)) await delay(20)
   }
@@ -82,3 +87,12 @@ export const outcomes = (last: Line): string[] =>
   (last.stages as { readonly name: string; readonly outcome: string }[]).map(
     ({ name, outcome }) => `${name}: ${outcome}`,
   )
+
+/** A stage that writes as many megabytes as its parameter says. */
+export const FILL = `import { writeFileSync } from 'node:fs'
+export default {
+  params: { type: 'object', properties: { megabytes: { type: 'number', minimum: 0, default: 0 } } },
+  in: [], out: ['text'],
+  async run({ with: { megabytes }, out }) { writeFileSync(out.text, 'x'.repeat(megabytes * 1e6)) },
+}
+`

@@ -14,6 +14,7 @@ const config: GptConfig = {
   attention: ['global', 'global'],
   window: 16,
   epsilon: 1e-5,
+  tied: true,
 }
 
 /** The learner's own stages, a corpus of twelve words, and a tiny teacher and student who know them. */

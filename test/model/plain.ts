@@ -40,7 +40,7 @@ export class Plain {
     const { engine, config } = this.#model
     const weight = weightState(config)
     const hidden = gpt(config, weight, { tokens: input('tokens', [1, this.#length], 'int32') })
-    return engine.compile(graph({ outputs: { logits: matmul(hidden, headOf(weight), { transposeB: true }) } }))
+    return engine.compile(graph({ outputs: { logits: matmul(hidden, headOf(config, weight), { transposeB: true }) } }))
   }
 }
 

@@ -45,14 +45,14 @@ for (const name of ['gpt2', 'gpt-neo']) {
       }
       const hidden = reshape(hiddenOf(weight), [B * T, config.width])
       return distillLoss(
-        { hidden, head: headOf(weight), labels: input('labels', [B * T], 'int32'), teacher: soft },
+        { hidden, head: headOf(config, weight), labels: input('labels', [B * T], 'int32'), teacher: soft },
         chunk,
       )
     }
 
     it('gives its logits on rows padded left and right', async (t) => {
       const weight = weightState(config)
-      const logits = matmul(hiddenOf(weight), headOf(weight), { transposeB: true })
+      const logits = matmul(hiddenOf(weight), headOf(config, weight), { transposeB: true })
       const found = await evaluate({ logits }, { tokens, ...padding }, held)
       const real = (data: ArrayLike<number>): number[] =>
         Array.from(data).filter((_, i) => padding.segments.data[Math.floor(i / config.vocabSize)] === 0)
@@ -116,7 +116,7 @@ describe('a local layer of 256 positions', async () => {
     it(`gives the reference's logits in a row of ${T} tokens`, async (t) => {
       const weight = weightState(config)
       const hidden = gpt(config, weight, { tokens: slice(input('tokens', [1, 1024], 'int32'), [0, 0], [1, T]) })
-      const logits = matmul(hidden, headOf(weight), { transposeB: true })
+      const logits = matmul(hidden, headOf(config, weight), { transposeB: true })
       const found = await evaluate({ logits }, { tokens: int32(expected.get('tokens')!) }, weights)
       const all = expected.get('logits')!.data.subarray(0, T * config.vocabSize)
       assertClose(t, 'logits', found['logits']!.data, all, tolerance.logits)

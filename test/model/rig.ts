@@ -93,6 +93,7 @@ export const tiny = (over: Partial<GptConfig> = {}): GptConfig => ({
   attention: ['global', 'global'],
   window: 12,
   epsilon: 1e-5,
+  tied: true,
   ...over,
 })
 

@@ -125,7 +125,7 @@ async function learn(indices: readonly number[], teacherHidden: TensorValue, tem
   const batch = { tokens: input('tokens', tokens.shape, 'int32') }
   const inputs = {
     hidden: reshape(gpt(student.config, weight, batch), [count, 8]),
-    head: headOf(weight),
+    head: headOf(config, weight),
     labels: input('labels', [count], 'int32'),
     teacher: {
       hidden: input('teacherHidden', [count, 12]),

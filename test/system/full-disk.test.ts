@@ -1,22 +1,10 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readdirSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import type { TestContext } from 'node:test'
-import { Place, outcomes } from '../e2e/command.ts'
-
-/** Results of a stage that are there to be restored. */
-const results = (place: Place, stage: string): string[] =>
-  readdirSync(join(place.root, 'artifacts', 'store', stage)).filter((name) => /^[0-9a-f]{64}$/.test(name))
-
-const FILL = `import { writeFileSync } from 'node:fs'
-export default {
-  params: { type: 'object', properties: { megabytes: { type: 'number', minimum: 0, default: 0 } } },
-  in: [], out: ['text'],
-  async run({ with: { megabytes }, out }) { writeFileSync(out.text, 'x'.repeat(megabytes * 1e6)) },
-}
-`
+import { FILL, Place, outcomes } from '../e2e/command.ts'
 
 describe('a full disk', () => {
   const PIPELINE = `version: 1
@@ -41,7 +29,7 @@ stages:
     )
     assert.equal(code, 1)
     assert.ok(!place.has('artifacts/fill'))
-    assert.deepEqual(results(place, 'fill'), [])
+    assert.deepEqual(place.results('fill'), [])
     const { last } = await place.lines('--set', 'megabytes=0.5')
     assert.deepEqual(outcomes(last), ['fill: ran'])
   })
@@ -56,7 +44,7 @@ stages:
     )
     assert.equal(code, 1)
     assert.ok(!place.has('artifacts/fill'))
-    assert.deepEqual(results(place, 'fill'), [])
+    assert.deepEqual(place.results('fill'), [])
     place.write('room', '')
     const { last } = await place.lines()
     assert.deepEqual(outcomes(last), ['fill: ran'])

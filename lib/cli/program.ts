@@ -1,6 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import type { LogitsArguments } from './commands/logits.ts'
 import type { RunArguments } from './commands/run.ts'
+import type { ScoreArguments } from './commands/score.ts'
 import { Failure } from '../util/failure.ts'
 import { exit, ignoreClosedOutput, writeFailures } from './output.ts'
 
@@ -60,14 +61,15 @@ function makeProgram(version: string, end: (code: number) => void): Command {
   addRun(program, end)
   addPlanning(program, end)
   addExperiments(program, end)
-  addModels(program, end)
+  addLogits(program, end)
+  addScore(program, end)
   withJson(
     program.command('doctor').description('say which engines work on this machine, and which one is chosen'),
   ).action(async (options: { json?: boolean }) => end(await (await import('./commands/doctor.ts')).doctor(options)))
   return program
 }
 
-function addModels(program: Command, end: (code: number) => void): void {
+function addLogits(program: Command, end: (code: number) => void): void {
   withJson(
     program
       .command('logits <model>')
@@ -77,6 +79,24 @@ function addModels(program: Command, end: (code: number) => void): void {
     .addOption(engineOption())
     .action(async (model: string, options: LogitsArguments) =>
       end(await (await import('./commands/logits.ts')).logits(model, options)),
+    )
+}
+
+function addScore(program: Command, end: (code: number) => void): void {
+  withJson(
+    program
+      .command('score <model>')
+      .description("measure a model's perplexity on a text; a model is a hash, builtin:, file: or hub:")
+      .requiredOption('--text <file>', 'a text file, read as one document'),
+  )
+    .addOption(
+      new Option('--stride <tokens>', 'from row to row; half the context unless given')
+        .argParser(positive)
+        .default(0, 'half the context'),
+    )
+    .addOption(engineOption())
+    .action(async (model: string, options: ScoreArguments) =>
+      end(await (await import('./commands/score.ts')).score(model, options)),
     )
 }
 

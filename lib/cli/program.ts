@@ -1,4 +1,5 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import type { GenerateArguments } from './commands/generate.ts'
 import type { LogitsArguments } from './commands/logits.ts'
 import type { RunArguments } from './commands/run.ts'
 import type { ScoreArguments } from './commands/score.ts'
@@ -61,6 +62,7 @@ function makeProgram(version: string, end: (code: number) => void): Command {
   addRun(program, end)
   addPlanning(program, end)
   addExperiments(program, end)
+  addGenerate(program, end)
   addLogits(program, end)
   addScore(program, end)
   withJson(
@@ -97,6 +99,23 @@ function addScore(program: Command, end: (code: number) => void): void {
     .addOption(engineOption())
     .action(async (model: string, options: ScoreArguments) =>
       end(await (await import('./commands/score.ts')).score(model, options)),
+    )
+}
+
+function addGenerate(program: Command, end: (code: number) => void): void {
+  withJson(
+    program
+      .command('generate <model> <prompt>')
+      .description('continue a text; a model is a hash, builtin:, file: or hub:'),
+  )
+    .addOption(new Option('--tokens <number>', 'at most so many new ones').argParser(positive).default(40))
+    .addOption(new Option('--temperature <number>', '0 takes the likeliest').argParser(fromZero).default(1))
+    .addOption(new Option('--top-k <number>', 'draw from the k likeliest; 0: all').argParser(whole).default(0))
+    .addOption(new Option('--top-p <share>', 'draw from the likeliest that make up this').argParser(share).default(1))
+    .addOption(new Option('--seed <number>', 'of the draws').argParser(whole).default(1))
+    .addOption(engineOption())
+    .action(async (model: string, prompt: string, options: GenerateArguments) =>
+      end(await (await import('./commands/generate.ts')).generate(model, prompt, options)),
     )
 }
 
@@ -146,8 +165,12 @@ function addExperiments(program: Command, end: (code: number) => void): void {
   )
 }
 
-function positive(text: string): number {
-  const value = Number(text)
-  if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError('Expected a whole number from 1.')
+const numberWhere = (holds: (value: number) => boolean, expected: string) => (text: string) => {
+  const value = text.trim() === '' ? Number.NaN : Number(text)
+  if (!holds(value)) throw new InvalidArgumentError(`Expected ${expected}.`)
   return value
 }
+const positive = numberWhere((value) => Number.isSafeInteger(value) && value >= 1, 'a whole number from 1')
+const whole = numberWhere((value) => Number.isSafeInteger(value) && value >= 0, 'a whole number from 0')
+const fromZero = numberWhere((value) => value >= 0 && value < Infinity, 'a number from 0')
+const share = numberWhere((value) => value > 0 && value <= 1, 'a number above 0 and at most 1')

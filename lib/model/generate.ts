@@ -13,6 +13,8 @@ export interface GenerateOptions {
   readonly temperature: number
   /** Only the k likeliest tokens are drawn from, their probabilities scaled up to 1; 0 for all. */
   readonly topK: number
+  /** Only the fewest likeliest tokens that make up this share are drawn from (Holtzman et al. 2020); 1 unless given. */
+  readonly topP?: number
   readonly seed: number
   /** Ends a continuation, of which it is no part. */
   readonly eos: number
@@ -54,21 +56,37 @@ export async function generate(
   return rows.map((row, n) => row.slice(prompts[n]!.length))
 }
 
-/** Draws a token from softmax(logits / temperature), of the k likeliest alone; of equal ones the first comes first. */
+/** Draws a token from softmax(logits / temperature), of the likeliest alone; of equal ones the first comes first. */
 export function draw(
   logits: ArrayLike<number>,
-  { temperature, topK }: Pick<GenerateOptions, 'temperature' | 'topK'>,
+  { temperature, topK, topP = 1 }: Pick<GenerateOptions, 'temperature' | 'topK' | 'topP'>,
   random: Random,
 ): number {
   let best = 0
   for (let id = 1; id < logits.length; id++) if (logits[id]! > logits[best]!) best = id
   if (temperature === 0) return best
   const ids = Array.from(logits, (_, id) => id)
-  const kept = topK > 0 ? ids.sort((a, b) => logits[b]! - logits[a]! || a - b).slice(0, topK) : ids
-  const shares = kept.map((id) => Math.exp((logits[id]! - logits[best]!) / temperature))
-  let left = random.uniform() * shares.reduce((sum, share) => sum + share, 0)
-  const drawn = shares.findIndex((share) => (left -= share) < 0)
-  return kept[drawn < 0 ? kept.length - 1 : drawn]!
+  if (topK > 0 || topP < 1) ids.sort((a, b) => logits[b]! - logits[a]! || a - b)
+  const likeliest = topK > 0 ? ids.slice(0, topK) : ids
+  const all = likeliest.map((id) => Math.exp((logits[id]! - logits[best]!) / temperature))
+  const shares = topP < 1 ? all.slice(0, enough(all, topP)) : all
+  const drawn = reaching(shares, random.uniform() * sum(shares))
+  return likeliest[drawn < 0 ? shares.length - 1 : drawn]!
+}
+
+const sum = (shares: readonly number[]): number => shares.reduce((total, share) => total + share, 0)
+
+/** Where the running sum passes a value; -1 where rounding keeps it below. */
+function reaching(shares: readonly number[], value: number): number {
+  let left = value
+  return shares.findIndex((share) => (left -= share) < 0)
+}
+
+/** How many of the shares, largest first, it takes to make up the share p of their sum; at least one. */
+function enough(shares: readonly number[], p: number): number {
+  let left = p * sum(shares)
+  const last = shares.findIndex((share) => (left -= share) <= 0)
+  return last < 0 ? shares.length : last + 1
 }
 
 function checkPrompt(prompt: readonly number[], n: number, tokens: number, context: number): void {

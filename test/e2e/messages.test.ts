@@ -116,7 +116,20 @@ describe('the other commands', () => {
     )
     const { out, code } = await place.run('help')
     assert.equal(code, 0)
-    const commands = ['run', 'status', 'list', 'show', 'graph', 'report', 'pin', 'logits', 'score', 'doctor', 'help']
+    const commands = [
+      'run',
+      'status',
+      'list',
+      'show',
+      'graph',
+      'report',
+      'pin',
+      'generate',
+      'logits',
+      'score',
+      'doctor',
+      'help',
+    ]
     for (const command of commands) assert.match(out, new RegExp(`^ +${command}\\b`, 'm'))
     assert.match(
       (await place.run('graph')).out,

@@ -72,7 +72,7 @@ for (const name of ['gpt2', 'gpt-neo']) {
 
 describe('draw', () => {
   const logits = Float32Array.of(0, 2, 1, -1e9, 2.5)
-  const shares = (options: { temperature: number; topK: number }): number[] => {
+  const shares = (options: { temperature: number; topK: number; topP?: number }): number[] => {
     const random = new Random(1, 'draw')
     const counts = [0, 0, 0, 0, 0]
     for (let n = 0; n < 20_000; n++) counts[draw(logits, options, random)]! += 1 / 20_000
@@ -88,6 +88,16 @@ describe('draw', () => {
     const found = shares({ temperature: 1, topK: 2 })
     assertShares(found, softmax([-1e9, 2, -1e9, -1e9, 2.5]))
     assert.deepEqual([found[0], found[2], found[3]], [0, 0, 0])
+  })
+
+  it('of the fewest that make up a share gives these the whole probability', () => {
+    const found = shares({ temperature: 1, topK: 0, topP: 0.8 }) // 0.52 + 0.32
+    assertShares(found, softmax([-1e9, 2, -1e9, -1e9, 2.5]))
+    assert.deepEqual([found[0], found[2], found[3]], [0, 0, 0])
+    assert.deepEqual(shares({ temperature: 1, topK: 0, topP: 0.5 }).map(Math.round), [0, 0, 0, 0, 1])
+    // of the three likeliest the first makes up 0.55, so 0.5 takes it alone, and 0.6 two of them
+    const both = shares({ temperature: 1, topK: 3, topP: 0.6 })
+    assert.deepEqual([both[0], both[2], both[3]], [0, 0, 0])
   })
 
   it('takes the first of equal ones, and is at ease with a temperature close to 0', () => {

@@ -1,0 +1,23 @@
+import { modelFolder } from '../model.ts'
+import { write, writeJson } from '../output.ts'
+import { askTool } from '../tool.ts'
+
+export interface GenerateArguments {
+  readonly tokens: number
+  readonly temperature: number
+  readonly topK: number
+  readonly topP: number
+  readonly seed: number
+  readonly engine: string
+  readonly json?: boolean
+}
+
+/** `pipeline generate MODEL PROMPT`: continues a text. */
+export async function generate(model: string, prompt: string, options: GenerateArguments): Promise<number> {
+  const { engine, json, ...wanted } = options
+  const folder = await modelFolder(model, new AbortController().signal)
+  const text = (await askTool('generate', [folder, prompt, JSON.stringify(wanted), engine])) as string
+  if (json === true) writeJson({ text })
+  else write(text)
+  return 0
+}

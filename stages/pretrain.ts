@@ -27,7 +27,7 @@ export default defineStage({
       },
       window: { type: 'integer', minimum: 1, default: 256, description: 'positions that a local layer sees' },
       deviation: { type: 'number', exclusiveMinimum: 0, default: 0.02, description: 'of new weights' },
-      start: { enum: ['normal', 'mimetic'], default: 'normal', description: 'drawn, or made to look a little trained' },
+      start: { enum: ['normal', 'induction'], default: 'normal', description: 'drawn, or an induction circuit' },
       dtype: { enum: ['F32', 'F16'], default: 'F32', description: 'of the stored weights' },
     },
   },

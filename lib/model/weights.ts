@@ -7,7 +7,7 @@ import { writeSafetensors } from '../data/safetensors-write.ts'
 import type { Memory, TensorValue } from '../engine/engine.ts'
 import { sizeOf, state } from '../graph/index.ts'
 import { Failure } from '../util/failure.ts'
-import { mimic } from './mimic.ts'
+import { startInduction } from './induction.ts'
 import { Random } from '../util/random.ts'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -114,10 +114,10 @@ export function saveModel(
   publishFile(join(folder, 'config.json'), (append) => append(Buffer.from(json)))
 }
 
-/** How new weights start: `deviation` is that of the matrices; `mimetic` is what `mimic` makes of them. */
+/** How new weights start: `deviation` is that of the matrices; `induction` is what `startInduction` makes of them. */
 export interface Start {
   readonly deviation?: number
-  readonly start?: 'normal' | 'mimetic'
+  readonly start?: 'normal' | 'induction'
 }
 
 /**
@@ -142,7 +142,7 @@ export function initialise(
       return [name, { shape, data }]
     }),
   )
-  if (start === 'mimetic') mimic(config, weights)
+  if (start === 'induction') startInduction(config, seed, weights)
   return weights
 }
 

@@ -1,0 +1,95 @@
+import type { TensorValue } from '../engine/engine.ts'
+import { Failure } from '../util/failure.ts'
+import { Random } from '../util/random.ts'
+import type { GptConfig } from './config.ts'
+
+// C width · D width of a head
+
+type Matrix = readonly Float64Array[]
+
+/** How much of what a layer reads is written back. */
+const PASSED_ON = 0.8
+/** Of queries and keys: what a wholly alike pair scores is D times its square. */
+const SHARPNESS = 0.75
+
+/**
+ * Makes new weights start as an induction circuit (Olsson et al. 2022, "In-context learning and induction heads"), which
+ * a model of this size does not find by itself within millions of tokens. A local layer writes the mean of its window
+ * into a rotated copy of the residual stream (x += mean · M, M orthogonal). A global layer's queries read that copy and
+ * its keys the tokens themselves (Wq = Mᵀ Wk), so that a place in the text looks for what its window named; its output
+ * turns back what stood in the window there (Wv Wo = Mᵀ), straight to the logits of a tied head. From the second global
+ * layer on, half of the heads look for what was found before (Wq = Wk). Positions start as faint waves (Vaswani et al.
+ * 2017, 3.5). Throws Failure START_INVALID where no global layer follows a local one.
+ */
+export function startInduction(config: GptConfig, seed: number, weights: ReadonlyMap<string, TensorValue>): void {
+  const first = config.attention.indexOf('global', config.attention.indexOf('local'))
+  if (config.attention.indexOf('local') < 0 || first < 0) {
+    const message = `An induction start needs a local layer and a global one after it; the layers are ${config.attention.join(', ')}. Give \`architecture: gpt_neo\` and \`attention: [local, global]\`.`
+    throw new Failure('START_INVALID', message)
+  }
+  const C = config.width
+  const data = (name: string): Float32Array => weights.get(`transformer.${name}.weight`)!.data as Float32Array
+  const random = new Random(seed, 'induction')
+  const turn = orthogonal(random, C)
+  const back = transposed(turn)
+  data('wte').forEach((value, i, all) => (all[i] = 2.5 * value)) // as loud as what the local layer adds
+  fillWaves(data('wpe'), C)
+  for (let layer = 0; layer < config.layers; layer++) {
+    const part = (name: string): Float32Array => data(`h.${layer}.attn.attention.${name}`)
+    const values = orthogonal(random, C)
+    const local = config.attention[layer] === 'local'
+    put(part('v_proj'), values, Math.sqrt(PASSED_ON))
+    put(part('out_proj'), product(transposed(values), local ? turn : back), Math.sqrt(PASSED_ON))
+    if (local) {
+      // nearly even attention over the window
+      for (const name of ['q_proj', 'k_proj']) part(name).forEach((value, i, all) => (all[i] = 0.15 * value))
+      continue
+    }
+    const keys = orthogonal(random, C)
+    const looking = product(back, keys)
+    const own = (column: number): boolean => layer > first && column >= C / 2
+    put(part('k_proj'), keys, SHARPNESS)
+    put(
+      part('q_proj'),
+      keys.map((row, i) => row.map((value, j) => (own(j) ? value : looking[i]![j]!))),
+      SHARPNESS,
+    )
+  }
+}
+
+/** Rows of a random orthogonal matrix: normal draws, made orthogonal one after the other (Gram and Schmidt). */
+function orthogonal(random: Random, size: number): Matrix {
+  const rows: Float64Array[] = []
+  while (rows.length < size) {
+    const row = Float64Array.from({ length: size }, () => random.normal())
+    for (const other of rows) {
+      const share = dot(row, other)
+      row.forEach((value, k) => (row[k] = value - share * other[k]!))
+    }
+    const length = Math.sqrt(dot(row, row))
+    rows.push(row.map((value) => value / length))
+  }
+  return rows
+}
+
+const dot = (a: Float64Array, b: Float64Array): number => a.reduce((sum, value, k) => sum + value * b[k]!, 0)
+
+const transposed = (matrix: Matrix): Matrix => matrix.map((_, j) => Float64Array.from(matrix, (row) => row[j]!))
+
+function product(a: Matrix, b: Matrix): Matrix {
+  const columns = transposed(b)
+  return a.map((row) => Float64Array.from(columns, (column) => dot(row, column)))
+}
+
+function put(into: Float32Array, matrix: Matrix, factor: number): void {
+  matrix.forEach((row, i) => row.forEach((value, j) => (into[i * matrix.length + j] = value * factor)))
+}
+
+/** Sines in even columns, cosines in odd ones, of wavelengths from 2π to 10,000 · 2π positions. */
+function fillWaves(data: Float32Array, width: number): void {
+  for (let i = 0; i < data.length; i++) {
+    const [position, column] = [Math.floor(i / width), i % width]
+    const angle = position / 10_000 ** ((column - (column % 2)) / width)
+    data[i] = 0.01 * (column % 2 === 0 ? Math.sin(angle) : Math.cos(angle))
+  }
+}

@@ -3,6 +3,7 @@
 import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { writeWorld } from '../lib/data/world.ts'
+import { builtinWorld } from './data/builtin-world.ts'
 
 const builtin = join('lib', 'data', 'builtin')
 const recipe = 'recipes/builtin-models.yaml'
@@ -22,7 +23,7 @@ for (const model of ['teacher', 'student']) {
   cpSync(made, join(builtin, model), { recursive: true, dereference: true })
   for (const name of readdirSync(made)) makeWritable(join(builtin, model, name))
 }
-writeWorld(join(builtin, 'world'))
+writeWorld(join(builtin, 'world'), builtinWorld)
 const models = Object.fromEntries(
   ['teacher', 'student'].map((model) => [model, record.stages[`pretrain-${model}`]!.outputs['model']!]),
 )

@@ -1,21 +1,18 @@
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { fetchSource, pickModel } from '../data/sources.ts'
 import { readExperiment } from '../pipeline/experiment.ts'
 import { Failure } from '../util/failure.ts'
 import { packageRoot } from '../util/package-root.ts'
 
 /**
- * The folder of what a command was given as a model: `builtin:NAME`, `file:DIR`, `hub:OWNER/REPO@REVISION`, or the hash
- * of an experiment, whose distilled student is meant. Throws Failure EXPERIMENT_…, MODEL_MISSING, FILE_MISSING, HUB_….
+ * What a tool can open of what a command was given as a model: a folder of `builtin:NAME`, of `file:DIR` or of the hash of
+ * an experiment, whose distilled student is meant; `hub:` as it is. Throws Failure EXPERIMENT_…, MODEL_MISSING.
  */
-export async function modelFolder(model: string, signal: AbortSignal): Promise<string> {
+export function modelSource(model: string): string {
   const [, scheme = '', rest = ''] = /^(builtin|file|hub):(.*)$/.exec(model) ?? []
-  if (scheme === '') return studentOf(model)
-  const hooks = { signal, onBytes: () => undefined, log: () => undefined }
-  if (scheme === 'hub') return fetchSource(model, pickModel, hooks)
-  const folder = scheme === 'file' ? resolve(rest) : join(packageRoot(), 'lib', 'data', 'builtin', rest)
-  return fetchSource(folder, pickModel, hooks)
+  if (scheme === 'hub') return model
+  if (scheme === 'file') return resolve(rest)
+  return scheme === 'builtin' ? join(packageRoot(), 'lib', 'data', 'builtin', rest) : studentOf(model)
 }
 
 function studentOf(hash: string): string {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { bundle } from '../pipeline/bundle.ts'
 import { projectAt } from '../pipeline/project.ts'
 import { StatCache } from '../pipeline/stat-cache.ts'
-import type { Answer } from '../tools/answer.ts'
+import type { Answer } from '../util/answer.ts'
 import { Failure } from '../util/failure.ts'
 import { packageRoot } from '../util/package-root.ts'
 

@@ -32,13 +32,13 @@ export const defaultWorld: WorldOptions = {
   people: 4,
   places: 4,
   objects: 2,
-  sentences: [1, 10],
-  statements: 0.5,
+  sentences: [1, 7],
+  statements: 0.7,
   train: 300,
   validation: 100,
   test: 200,
   items: 600,
-  itemSentences: [4, 10],
+  itemSentences: [3, 7],
   noise: 0.5,
 }
 

@@ -4,13 +4,13 @@ import { openEngine } from '../engine/index.ts'
 import { generate } from '../model/generate.ts'
 import type { GenerateOptions } from '../model/generate.ts'
 import { hold } from '../model/likelihood.ts'
-import { loadModel } from '../model/weights.ts'
-import { answer } from './answer.ts'
+import { answer } from '../util/answer.ts'
+import { openModel } from './open-model.ts'
 
-/** FOLDER PROMPT OPTIONS ENGINE: the continuation's text. */
-const [folder, prompt, options, name] = process.argv.slice(2) as [string, string, string, string]
+/** SOURCE PROMPT OPTIONS ENGINE: the continuation's text. */
+const [source, prompt, options, name] = process.argv.slice(2) as [string, string, string, string]
 await answer(async () => {
-  const model = await loadModel(folder)
+  const { model, folder } = await openModel(source)
   const tokenizer = await loadTokenizer(folder)
   const engine = await openEngine({ name, threads: availableParallelism() })
   try {

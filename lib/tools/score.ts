@@ -5,28 +5,15 @@ import { makeSplit } from '../data/tokens.ts'
 import { openEngine } from '../engine/index.ts'
 import { hold } from '../model/likelihood.ts'
 import { perplexity } from '../model/perplexity.ts'
-import { loadModel } from '../model/weights.ts'
 import { Failure } from '../util/failure.ts'
-import { answer } from './answer.ts'
+import { answer } from '../util/answer.ts'
+import { openModel } from './open-model.ts'
 
-/** Of a text under a model. */
-export interface TextScore {
-  /** exp(nll / tokens) and exp(nll / words); nll is in nats. */
-  readonly perplexity: number
-  readonly perplexityPerWord: number
-  readonly nll: number
-  /** Tokens predicted: all but the first. Words are what white space parts. */
-  readonly tokens: number
-  readonly words: number
-  readonly context: number
-  readonly stride: number
-}
-
-/** FOLDER FILE STRIDE ENGINE: how well the model predicts a text, read as one document. STRIDE 0 is half the context. */
-const [folder, file, stride, name] = process.argv.slice(2) as [string, string, string, string]
-await answer(async (): Promise<TextScore> => {
+/** SOURCE FILE STRIDE ENGINE: how well the model predicts a text, read as one document. STRIDE 0 is half the context. */
+const [source, file, stride, name] = process.argv.slice(2) as [string, string, string, string]
+await answer(async () => {
   const text = readFileSync(file, 'utf8')
-  const model = await loadModel(folder)
+  const { model, folder } = await openModel(source)
   const ids = Uint32Array.from((await loadTokenizer(folder)).encode(text))
   if (ids.length < 2) {
     throw new Failure(

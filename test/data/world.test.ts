@@ -45,7 +45,7 @@ describe('makeWorld', () => {
     for (const story of lines('test.txt')) assert.deepEqual(untrue(story), [], story)
     const noisy = lines('train.txt', makeWorld({ ...small, noise: 1 }))
     const wrong = noisy.flatMap((story) => untrue(story)).length
-    const said = noisy.flatMap((story) => statementsOf(story)).length - 4 * noisy.length // the openings are true
+    const said = noisy.flatMap((story) => statementsOf(story)).length
     assert.ok(wrong / said > 0.6 && wrong / said < 0.9, `${wrong} of ${said} untrue, expected about 3 in 4`)
   })
 
@@ -135,8 +135,7 @@ const statementsOf = (story: string): string[] =>
   story.split(' .').filter((sentence) => / was (in|with) /.test(sentence))
 
 /**
- * An independent reading of a story, sentence by sentence: its untrue statements. The first statement on a person is
- * the opening, which is true.
+ * An independent reading of a story, sentence by sentence: its untrue statements.
  */
 function untrue(story: string): string[] {
   const place = new Map<string, string>()
@@ -147,8 +146,8 @@ function untrue(story: string): string[] {
     const [first, second, third] = [words[0]!, words[1]!, words[2]!]
     const last = words.at(-1)!
     if (first === 'the') return third === 'was' && (words[3] === 'with' ? holder.get(second) : whereIs(second)) !== last
-    if (second === 'was' && place.has(first)) return place.get(first) !== last
-    if (second === 'was' || second === 'went') place.set(first, last)
+    if (second === 'was') return place.get(first) !== last
+    if (third === 'lived' || third === 'came') place.set(last, second)
     if (second === 'found' || second === 'took') holder.set(last, first)
     if (second === 'dropped') {
       holder.delete(last)

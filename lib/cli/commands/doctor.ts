@@ -1,8 +1,18 @@
-import type { Diagnosis } from '../../engine/probe.ts'
 import { table } from '../format.ts'
 import { write, writeJson } from '../output.ts'
 import { style } from '../style.ts'
 import { askTool } from '../tool.ts'
+
+interface Diagnosis {
+  /** Best first. */
+  readonly engines: readonly {
+    readonly name: string
+    readonly works: boolean
+    readonly device: string | null
+    readonly why: string
+  }[]
+  readonly auto: string | null
+}
 
 /** `pipeline doctor`: which engines work here. */
 export async function doctor(options: { json?: boolean }): Promise<number> {

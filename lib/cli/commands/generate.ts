@@ -1,4 +1,4 @@
-import { modelFolder } from '../model.ts'
+import { modelSource } from '../model.ts'
 import { write, writeJson } from '../output.ts'
 import { askTool } from '../tool.ts'
 
@@ -15,8 +15,7 @@ export interface GenerateArguments {
 /** `pipeline generate MODEL PROMPT`: continues a text. */
 export async function generate(model: string, prompt: string, options: GenerateArguments): Promise<number> {
   const { engine, json, ...wanted } = options
-  const folder = await modelFolder(model, new AbortController().signal)
-  const text = (await askTool('generate', [folder, prompt, JSON.stringify(wanted), engine])) as string
+  const text = (await askTool('generate', [modelSource(model), prompt, JSON.stringify(wanted), engine])) as string
   if (json === true) writeJson({ text })
   else write(text)
   return 0

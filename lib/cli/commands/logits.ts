@@ -1,5 +1,5 @@
 import { Failure } from '../../util/failure.ts'
-import { modelFolder } from '../model.ts'
+import { modelSource } from '../model.ts'
 import { write, writeJson } from '../output.ts'
 import { askTool } from '../tool.ts'
 
@@ -12,8 +12,7 @@ export interface LogitsArguments {
 /** `pipeline logits MODEL --ids 1,2,3`: what the model says may follow each token, a row of logits a token. */
 export async function logits(model: string, { ids, engine, json }: LogitsArguments): Promise<number> {
   const numbers = parseIds(ids)
-  const folder = await modelFolder(model, new AbortController().signal)
-  const rows = (await askTool('logits', [folder, JSON.stringify(numbers), engine])) as number[][]
+  const rows = (await askTool('logits', [modelSource(model), JSON.stringify(numbers), engine])) as number[][]
   if (json === true) writeJson({ logits: rows })
   else for (const row of rows) write(row.map((logit) => String(logit)).join('\t'))
   return 0

@@ -1,11 +1,23 @@
 import { existsSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
-import type { TextScore } from '../../tools/score.ts'
 import { Failure } from '../../util/failure.ts'
 import { table } from '../format.ts'
-import { modelFolder } from '../model.ts'
+import { modelSource } from '../model.ts'
 import { write, writeJson } from '../output.ts'
 import { askTool } from '../tool.ts'
+
+/** Of a text under a model. */
+export interface TextScore {
+  /** exp(nll / tokens) and exp(nll / words); nll is in nats. */
+  readonly perplexity: number
+  readonly perplexityPerWord: number
+  readonly nll: number
+  /** Tokens predicted: all but the first. Words are what white space parts. */
+  readonly tokens: number
+  readonly words: number
+  readonly context: number
+  readonly stride: number
+}
 
 export interface ScoreArguments {
   readonly text: string
@@ -20,8 +32,7 @@ export async function score(model: string, { text, stride, engine, json }: Score
   if (!existsSync(file) || !statSync(file).isFile()) {
     throw new Failure('FILE_MISSING', `--text: there is no file "${text}". Give a text file.`)
   }
-  const folder = await modelFolder(model, new AbortController().signal)
-  const found = (await askTool('score', [folder, file, String(stride), engine])) as TextScore
+  const found = (await askTool('score', [modelSource(model), file, String(stride), engine])) as TextScore
   if (json === true) writeJson(found)
   else write(words(found))
   return 0

@@ -9,7 +9,7 @@ export interface StoryOptions {
   readonly objects: number
   /** Sentences after the opening, between these two, evenly. */
   readonly sentences: readonly [least: number, most: number]
-  /** Share of sentences that say how things stand; the rest are events. */
+  /** Share of sentences that say how things stand, where there is something to tell; the rest are events. */
   readonly statements: number
 }
 
@@ -43,7 +43,7 @@ export interface Scene {
  */
 export function tellStory(random: Random, options: StoryOptions, noise: number): { text: string; scene: Scene } {
   const scene = openScene(random, options)
-  const sentences = scene.people.map((person) => say(scene, statementOn(scene, 'place of a person', person)!))
+  const sentences = scene.people.map((person) => introduce(scene, person))
   const [least, most] = options.sentences
   for (let left = least + random.below(most - least + 1); left > 0; left--) {
     const statement = random.uniform() < options.statements ? drawStatement(random, scene) : undefined
@@ -55,7 +55,7 @@ export function tellStory(random: Random, options: StoryOptions, noise: number):
 /** A true statement on a topic drawn by weight, or nothing where that topic has no subject yet. */
 export function drawStatement(random: Random, scene: Scene): Statement | undefined {
   const draw = random.uniform()
-  if (draw < 0.25) return statementOn(scene, 'place of a person', random.pick(scene.people))
+  if (draw < 0.4) return statementOn(scene, 'place of a person', random.pick(scene.people))
   if (draw < 0.75) return statementOn(scene, 'place of an object', random.pick(foundIn(scene)))
   return statementOn(scene, 'holder of an object', random.pick([...scene.holderOf.keys()]))
 }
@@ -93,6 +93,12 @@ function statementOn(scene: Scene, topic: Topic, subject: string | undefined): S
   return { topic, subject, answer: answer!, candidates }
 }
 
+function introduce(scene: Scene, person: string): string {
+  const statement = statementOn(scene, 'place of a person', person)!
+  say(scene, statement)
+  return `in ${statement.answer} lived ${person} .`
+}
+
 function say(scene: Scene, statement: Statement): string {
   scene.told.set(`${statement.topic} ${statement.subject}`, statement.answer)
   return wordStatement(statement, statement.answer)
@@ -115,7 +121,7 @@ function happen(random: Random, scene: Scene): string {
 function go(random: Random, scene: Scene, person: string, from: string): string {
   const to = random.pick(scene.places.filter((place) => place !== from))
   scene.placeOf.set(person, to)
-  return `${person} went to ${to} .`
+  return `to ${to} came ${person} .`
 }
 
 function* deedsOf(scene: Scene, person: string, place: string): Generator<() => string> {

@@ -8,7 +8,7 @@ export const places = words(`
 export const objects = words(`
   apple ball basket bell book bottle bowl box brush button candle coat coin comb cup drum fan flag flute glove
   hammer hat jar key knife ladder lamp letter map mirror needle pen pillow plate purse ring rope shell spoon watch`)
-const grammar = words('was in the with went to found took dropped gave .')
+const grammar = words('was in the with lived to came found took dropped gave .')
 
 export const endOfText = '<|endoftext|>'
 const unknown = '<unk>'

@@ -1,6 +1,6 @@
-import { Failure } from '../util/failure.ts'
+import { Failure } from './failure.ts'
 
-/** What a tool prints as its last line; engines may write to standard output before it. */
+/** What a tool of lib/tools prints as its last line; engines may write to standard output before it. */
 export type Answer =
   | { readonly value: unknown }
   | { readonly failure: { readonly code: string; readonly message: string; readonly exitCode: 1 | 2 } }

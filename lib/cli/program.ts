@@ -62,60 +62,37 @@ function makeProgram(version: string, end: (code: number) => void): Command {
   addRun(program, end)
   addPlanning(program, end)
   addExperiments(program, end)
-  addGenerate(program, end)
-  addLogits(program, end)
-  addScore(program, end)
+  addModels(program, end)
   withJson(
     program.command('doctor').description('say which engines work on this machine, and which one is chosen'),
   ).action(async (options: { json?: boolean }) => end(await (await import('./commands/doctor.ts')).doctor(options)))
   return program
 }
 
-function addLogits(program: Command, end: (code: number) => void): void {
-  withJson(
-    program
-      .command('logits <model>')
-      .description("print a model's logits, a row a token; a model is a hash, builtin:, file: or hub:")
-      .requiredOption('--ids <numbers>', 'token ids, apart by commas'),
-  )
-    .addOption(engineOption())
-    .action(async (model: string, options: LogitsArguments) =>
-      end(await (await import('./commands/logits.ts')).logits(model, options)),
-    )
-}
+/** What every command on one model takes. */
+const withModel = (command: Command, description: string): Command =>
+  withJson(command.description(`${description}; a model is a hash, builtin:, file: or hub:`)).addOption(engineOption())
 
-function addScore(program: Command, end: (code: number) => void): void {
-  withJson(
-    program
-      .command('score <model>')
-      .description("measure a model's perplexity on a text; a model is a hash, builtin:, file: or hub:")
-      .requiredOption('--text <file>', 'a text file, read as one document'),
-  )
-    .addOption(
-      new Option('--stride <tokens>', 'from row to row; half the context unless given')
-        .argParser(positive)
-        .default(0, 'half the context'),
-    )
-    .addOption(engineOption())
-    .action(async (model: string, options: ScoreArguments) =>
-      end(await (await import('./commands/score.ts')).score(model, options)),
-    )
-}
-
-function addGenerate(program: Command, end: (code: number) => void): void {
-  withJson(
-    program
-      .command('generate <model> <prompt>')
-      .description('continue a text; a model is a hash, builtin:, file: or hub:'),
-  )
+function addModels(program: Command, end: (code: number) => void): void {
+  withModel(program.command('generate <model> <prompt>'), 'continue a text')
     .addOption(new Option('--tokens <number>', 'at most so many new ones').argParser(positive).default(40))
     .addOption(new Option('--temperature <number>', '0 takes the likeliest').argParser(fromZero).default(1))
     .addOption(new Option('--top-k <number>', 'draw from the k likeliest; 0: all').argParser(whole).default(0))
     .addOption(new Option('--top-p <share>', 'draw from the likeliest that make up this').argParser(share).default(1))
     .addOption(new Option('--seed <number>', 'of the draws').argParser(whole).default(1))
-    .addOption(engineOption())
     .action(async (model: string, prompt: string, options: GenerateArguments) =>
       end(await (await import('./commands/generate.ts')).generate(model, prompt, options)),
+    )
+  withModel(program.command('logits <model>'), "print a model's logits, a row a token")
+    .requiredOption('--ids <numbers>', 'token ids, apart by commas')
+    .action(async (model: string, options: LogitsArguments) =>
+      end(await (await import('./commands/logits.ts')).logits(model, options)),
+    )
+  withModel(program.command('score <model>'), "measure a model's perplexity on a text")
+    .requiredOption('--text <file>', 'a text file, read as one document')
+    .addOption(new Option('--stride <tokens>', 'from row to row').argParser(positive).default(0, 'half the context'))
+    .action(async (model: string, options: ScoreArguments) =>
+      end(await (await import('./commands/score.ts')).score(model, options)),
     )
 }
 

@@ -16,7 +16,13 @@ export interface Figure {
   /** What is to be reached, by the ratio, or by `ours` where there is no peer. */
   readonly reach: Reach
   readonly ok: boolean
+  /** Where `ours` and `peer` go, by operation, in their unit. */
+  readonly parts?: { readonly ours: Account; readonly peer: Account }
 }
+
+/** Parts of a time by the name of an operation, the largest first; the small ones are the last, `REST`. */
+export type Account = Readonly<Record<string, number>>
+export const REST = 'the rest'
 
 export interface Bench {
   readonly about: string

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
+import type { Account } from './figures.ts'
 
 /** The wall and CPU milliseconds of each step, and the last loss. */
 export interface Steps {
@@ -8,6 +9,8 @@ export interface Steps {
   readonly cpu: readonly number[]
   readonly loss: number
   readonly version: string
+  /** Milliseconds of a step, of a process that was started with the argument "profile"; it answers once. */
+  readonly account?: Account
 }
 
 /** A process that runs N steps for each line "N", and answers with one line of JSON. */

@@ -10,13 +10,15 @@ import { adamW, corrections, updateAdamW } from '../lib/model/optimizer.ts'
 import { emptyState, scalar } from '../lib/model/steps.ts'
 import { initialise, loadInto, weightShapes } from '../lib/model/weights.ts'
 import { Random } from '../lib/util/random.ts'
+import { profileSessions } from './profile.ts'
 import type { Steps } from './stepper.ts'
 
 /** Our side of the bench "train-step": speaks as bench/peers/train_step.py does, and takes the same arguments. */
-const [threads, layers, width, heads, words, rows, context] = process.argv.slice(2).map(Number) as [
+const [threads, layers, width, heads, words, rows, context] = process.argv.slice(2, 9).map(Number) as [
   ...[number, number, number, number],
   ...[number, number, number],
 ]
+const endProfile = process.argv[9] === 'profile' ? profileSessions() : undefined
 const config: GptConfig = {
   architecture: 'gpt2',
   vocabSize: words,
@@ -33,7 +35,8 @@ const batch = makeBatch(new Random(0))
 let done = 0
 
 for await (const line of createInterface({ input: process.stdin })) {
-  process.stdout.write(`${JSON.stringify(await steps(program, Number(line)))}\n`)
+  const taken = await steps(program, Number(line))
+  process.stdout.write(`${JSON.stringify({ ...taken, account: endProfile?.() })}\n`)
 }
 
 /** What the peer does and no more: no clipping, no accumulation. */

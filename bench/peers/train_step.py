@@ -1,6 +1,7 @@
 """The peer of the bench "train-step": the same small GPT in plain PyTorch, at its fastest on a CPU.
 
-Speaks on stdin and stdout: for each line "N" it runs N steps and prints their wall and CPU milliseconds as JSON.
+Speaks on stdin and stdout: for each line "N" it runs N steps and prints their wall and CPU milliseconds as JSON, with
+the argument "profile" also the milliseconds of a step by operation.
 """
 
 import json
@@ -11,6 +12,7 @@ import torch
 from torch.nn import functional as F
 
 THREADS, LAYERS, WIDTH, HEADS, WORDS, BATCH, CONTEXT = (int(x) for x in sys.argv[1:8])
+PROFILE = sys.argv[8:] == ["profile"]
 torch.set_num_threads(THREADS)
 torch.manual_seed(0)
 
@@ -68,11 +70,22 @@ def step():
     return loss.item()
 
 
-for line in sys.stdin:
+def steps(count):
     wall, cpu = [], []
-    for _ in range(int(line)):
+    for _ in range(count):
         started, busy = time.perf_counter(), time.process_time()
         loss = step()
         wall.append((time.perf_counter() - started) * 1e3)
         cpu.append((time.process_time() - busy) * 1e3)
-    print(json.dumps({"wall": wall, "cpu": cpu, "loss": loss, "version": torch.__version__}), flush=True)
+    return {"wall": wall, "cpu": cpu, "loss": loss, "version": torch.__version__}
+
+
+def profiled(count):
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+        taken = steps(count)
+    account = {event.key: event.self_cpu_time_total / count / 1e3 for event in profile.key_averages()}
+    return {**taken, "account": account}
+
+
+for line in sys.stdin:
+    print(json.dumps((profiled if PROFILE else steps)(int(line))), flush=True)

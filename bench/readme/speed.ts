@@ -1,5 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { REST } from '../figures.ts'
 import type { Figure } from '../figures.ts'
 import { markdownTable, NONE } from './markdown.ts'
 import { readJson } from './read.ts'
@@ -23,7 +24,22 @@ function ofMachine(benches: Benches): string {
   const rows = sorted.flatMap(([bench, { figures }]) => figures.map((figure) => row(bench, figure)))
   const names = [...new Set(sorted.map(([, { machine }]) => machine))]
   const head = ['what', 'ours', 'peer', 'ratio', 'reach', 'reached?']
-  return `On ${names.join('; ')}:\n\n${markdownTable(head, rows)}`
+  const accounts = sorted.flatMap(([bench, { figures }]) => figures.flatMap((figure) => account(bench, figure)))
+  return [`On ${names.join('; ')}:`, markdownTable(head, rows), ...accounts].join('\n\n')
+}
+
+/** Both sides' parts, the largest first, side by side. */
+function account(bench: string, { what, unit, peerName, parts }: Figure): string[] {
+  if (!parts) return []
+  const [ours, peer] = [Object.entries(parts.ours), Object.entries(parts.peer)]
+  const cells = (part: readonly [string, number] | undefined): string[] =>
+    part ? [part[0] === REST ? REST : `\`${part[0]}\``, short(part[1])] : ['', '']
+  const rows = Array.from({ length: Math.max(ours.length, peer.length) }, (_, i) => [
+    ...cells(ours[i]),
+    ...cells(peer[i]),
+  ])
+  const head = ['ours', unit, peerName ?? 'peer', unit]
+  return [`Where the ${what} of \`${bench}\` goes, as each side's own profiler sees it:`, markdownTable(head, rows)]
 }
 
 const row = (bench: string, { what, unit, ours, peer, peerName, ratio, reach, ok }: Figure): string[] => [

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 
-const packages = ['torch==2.9.1', 'numpy']
+const packages = ['torch==2.9.1', 'transformers==4.57.3', 'numpy']
 
 /** The Python of `bench/.peers/venv`, made with the peers' packages where it is not there yet. */
 export function python(): Promise<string> {
@@ -14,7 +14,7 @@ export function python(): Promise<string> {
 
 function canImport(program: string): boolean {
   try {
-    execFileSync(program, ['-c', 'import torch, numpy'], { stdio: 'ignore' })
+    execFileSync(program, ['-c', 'import torch, transformers, numpy'], { stdio: 'ignore' })
     return true
   } catch {
     return false

@@ -5,6 +5,7 @@ import type { Bench } from './figures.ts'
 const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   default: async () => (await import('./default.ts')).embeddedDefault,
   startup: async () => (await import('./startup.ts')).startup,
+  teacher: async () => (await import('./teacher.ts')).teacher,
   'train-step': async () => (await import('./train-step.ts')).trainStep,
 }
 

@@ -1,11 +1,11 @@
 import { readTokens } from '../lib/data/tokens.ts'
 import { openEngine } from '../lib/engine/index.ts'
 import { checkVocabulary } from '../lib/model/vocabulary.ts'
-import { writeTargets } from '../lib/model/teacher.ts'
-import { loadModel } from '../lib/model/weights.ts'
+import { rowsAtOnce, writeTargets } from '../lib/model/teacher.ts'
+import { openModel } from '../lib/model/weights.ts'
 import { defineStage } from '../lib/pipeline/stage.ts'
 
-/** The teacher's one pass over the training text, in a form that is exact at any temperature. */
+/** The teacher's one pass over the training text, layer by layer, in a form that is exact at any temperature. */
 export default defineStage({
   params: {
     type: 'object',
@@ -13,22 +13,21 @@ export default defineStage({
     required: ['context'],
     properties: {
       context: { type: 'integer', minimum: 1, description: 'tokens in a row, the same as in training' },
-      batch: { type: 'integer', minimum: 1, default: 8, description: 'rows at once' },
     },
   },
   in: ['teacher', 'tokens'],
   out: ['targets'],
-  async run({ with: { context, batch }, in: from, out, engine: choice, ranOn, signal, progress, log }) {
+  async run({ with: { context }, in: from, out, engine: choice, ranOn, signal, progress, log }) {
     const tokens = readTokens(from.tokens)
     if (!tokens.ok) throw tokens.error
     const { splits, tokenizerDigest } = tokens.value
-    const model = await loadModel(from.teacher)
+    const model = await openModel(from.teacher)
     await checkVocabulary(from.teacher, model.config, tokens.value)
     const engine = await openEngine(choice)
     ranOn(engine.device)
     try {
       const onRows = (done: number, total: number): void => progress({ done, total, unit: 'rows' })
-      const options = { context, batch, tokenizerDigest }
+      const options = { context, batch: rowsAtOnce(model.config, context), tokenizerDigest }
       await writeTargets(out.targets, engine, model, splits.train, options, { signal, onRows })
       log(`${splits.train.ids.length - 1} hidden states of width ${model.config.width}`)
     } finally {

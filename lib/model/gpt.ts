@@ -19,7 +19,7 @@ import {
   where,
 } from '../graph/index.ts'
 import type { Tensor } from '../graph/index.ts'
-import type { GptConfig } from './config.ts'
+import type { Attention, GptConfig } from './config.ts'
 
 // B batch · T tokens in a row · C width · H heads · D width of a head (C / H) · I inner width of the MLP · V vocabulary
 
@@ -41,14 +41,12 @@ export interface Batch {
  * window of positions.
  */
 export function gpt(config: GptConfig, weight: Weights, batch: Batch): Tensor {
-  const masks = { global: mask(batch), local: mask(batch, config.window) }
+  const masks = { global: maskOf(config, 'global', batch), local: maskOf(config, 'local', batch) }
   let x = embed(weight, batch) // (B, T, C)
   for (let layer = 0; layer < config.layers; layer++) {
-    const block: Weights = (name) => weight(`transformer.h.${layer}.${name}`)
-    x = add(x, attention(config, block, norm(config, block, 'ln_1', x), masks[config.attention[layer]!]))
-    x = add(x, mlp(block, norm(config, block, 'ln_2', x)))
+    x = block(config, (name) => weight(`transformer.h.${layer}.${name}`), x, masks[config.attention[layer]!])
   }
-  return norm(config, (name) => weight(`transformer.${name}`), 'ln_f', x)
+  return finalNorm(config, weight, x)
 }
 
 /** The output head (V, C): logits are hidden · headᵀ. */
@@ -57,15 +55,25 @@ export const headOf = (config: GptConfig, weight: Weights): Tensor => weight(hea
 /** The token embedding, unless the checkpoint has a head of its own. */
 export const headWeight = ({ tied }: GptConfig): string => (tied ? 'transformer.wte.weight' : 'lm_head.weight')
 
-function embed(weight: Weights, { tokens, positions }: Batch): Tensor {
+/** Tokens and their places: (B, T, C). */
+export function embed(weight: Weights, { tokens, positions }: Batch): Tensor {
   const [, T] = tokens.shape
   const table = weight('transformer.wpe.weight') // (context, C)
   const places = positions ? gather(table, positions) : slice(table, [0, 0], [T!, -1]) // (B, T, C) or (T, C)
   return add(gather(weight('transformer.wte.weight'), tokens), places)
 }
 
+/** One layer, its weights named as within `transformer.h.N`: (B, T, C) to (B, T, C). */
+export function block(config: GptConfig, weight: Weights, x: Tensor, masked: Tensor): Tensor {
+  const attended = add(x, attention(config, weight, norm(config, weight, 'ln_1', x), masked))
+  return add(attended, mlp(weight, norm(config, weight, 'ln_2', attended)))
+}
+
+export const finalNorm = (config: GptConfig, weight: Weights, x: Tensor): Tensor =>
+  norm(config, (name) => weight(`transformer.${name}`), 'ln_f', x)
+
 /** 0 where i may attend to j, else −1e9, whose exp is exactly 0: (B or 1, 1, T, T). Padding sees itself: no row is empty. */
-function mask({ tokens, positions, segments }: Batch, window?: number): Tensor {
+export function maskOf({ window }: GptConfig, kind: Attention, { tokens, positions, segments }: Batch): Tensor {
   const [B, T] = tokens.shape as readonly [number, number]
   const i = iota([1, 1, T, T], 2)
   const j = iota([1, 1, T, T], 3)
@@ -77,7 +85,7 @@ function mask({ tokens, positions, segments }: Batch, window?: number): Tensor {
     allowed = and(allowed, or(greaterEqual(row(segments), 0), equal(i, j)))
   }
   const distance = positions ? sub(column(positions), row(positions)) : sub(i, j)
-  if (window !== undefined) allowed = and(allowed, less(distance, window))
+  if (kind === 'local') allowed = and(allowed, less(distance, window))
   return where(allowed, constant(0), -1e9)
 }
 

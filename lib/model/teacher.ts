@@ -5,14 +5,14 @@ import { writeSafetensors } from '../data/safetensors-write.ts'
 import { createTargets, openTargets } from '../data/targets.ts'
 import type { Targets, TargetsHeader, TargetsWriter } from '../data/targets.ts'
 import type { Split } from '../data/tokens.ts'
-import type { Engine, Memory, Program, TensorValue } from '../engine/engine.ts'
-import { graph, input } from '../graph/index.ts'
+import type { Engine, TensorValue } from '../engine/engine.ts'
 import { Rows } from './batches.ts'
 import { checkContext } from './config.ts'
 import type { GptConfig } from './config.ts'
-import { gpt, headWeight } from './gpt.ts'
-import { loadInto, weightState } from './weights.ts'
-import type { Model } from './weights.ts'
+import { headWeight } from './gpt.ts'
+import { openLayerwise } from './layerwise.ts'
+import type { Layerwise, LayerwiseHooks } from './layerwise.ts'
+import type { StoredModel } from './weights.ts'
 
 export interface TeacherOptions {
   readonly context: number
@@ -30,6 +30,9 @@ const hiddenFile = 'hidden.bin'
 const headFile = 'head.safetensors'
 const headName = 'head'
 
+/** Bytes of hidden states that go through the layers at once: a layer's weights are read once for all of them. */
+const blockBytes = 2 ** 30
+
 /**
  * Runs the teacher over a split and writes targets of the form `hidden` into `folder`: its final hidden states in half
  * precision, and its head (V, C). Any divergence of output distributions at any temperature follows from the two.
@@ -37,33 +40,30 @@ const headName = 'head'
 export async function writeTargets(
   folder: string,
   engine: Engine,
-  model: Model,
+  model: StoredModel,
   split: Split,
   options: TeacherOptions,
   hooks: Hooks,
 ): Promise<void> {
   checkContext(model.config, options.context)
   mkdirSync(folder, { recursive: true })
-  const { context, batch } = options
-  const rows = new Rows(split, context)
-  const memory = engine.memory()
-  loadInto(memory, model.weights)
-  const program = await compileHidden(engine, model.config, batch, context)
+  const rows = new Rows(split, options.context)
+  const layerwise = await openLayerwise(engine, model, { rows: options.batch, length: options.context })
   const writer = createTargets(join(folder, hiddenFile), headerOf(model, split, options))
+  const [count, atOnce] = [rows.windows.length, rowsInBlock(model.config, options)]
   try {
-    for (let start = 0; start < rows.windows.length; start += batch) {
-      hooks.signal.throwIfAborted()
-      await appendRows(rows, start, batch, program, memory, writer)
-      hooks.onRows(Math.min(start + batch, rows.windows.length), rows.windows.length)
-      await new Promise(setImmediate)
+    for (let start = 0; start < count; start += atOnce) {
+      const end = Math.min(start + atOnce, count)
+      const onBatch = (done: number, all: number): void =>
+        hooks.onRows(start + Math.floor(((end - start) * done) / all), count)
+      await appendRows(layerwise, rows, batchesOf(start, end, options.batch), writer, { signal: hooks.signal, onBatch })
     }
     writer.commit()
   } finally {
     writer.discard()
-    await program.dispose()
-    memory.dispose()
+    await layerwise.dispose()
   }
-  const head = model.weights.get(headWeight(model.config))!
+  const head = model.weight(headWeight(model.config))
   writeSafetensors(join(folder, headFile), new Map([[headName, head]]), { dtype: 'F32' })
 }
 
@@ -77,7 +77,7 @@ export function readTargets(folder: string): { targets: Targets; head: TensorVal
   return { targets: targets.value, head: { shape: head.shape, data: head.data() } }
 }
 
-function headerOf(model: Model, split: Split, { context, tokenizerDigest }: TeacherOptions): TargetsHeader {
+function headerOf(model: StoredModel, split: Split, { context, tokenizerDigest }: TeacherOptions): TargetsHeader {
   return {
     model: model.digest,
     tokenizer: tokenizerDigest,
@@ -88,26 +88,38 @@ function headerOf(model: Model, split: Split, { context, tokenizerDigest }: Teac
   }
 }
 
-/** Feeds: tokens. Output: hidden (B, T, C). */
-function compileHidden(engine: Engine, config: GptConfig, batch: number, context: number): Promise<Program> {
-  const tokens = input('tokens', [batch, context], 'int32')
-  return engine.compile(graph({ outputs: { hidden: gpt(config, weightState(config), { tokens }) } }))
+/** Rows at once whose largest activations, of the inner MLP or of the scores, are some 64 MiB. */
+export function rowsAtOnce({ inner, heads }: GptConfig, context: number): number {
+  const row = 4 * context * Math.max(inner, heads * context)
+  return Math.min(64, Math.max(1, Math.floor(2 ** 26 / row)))
 }
 
+const rowsInBlock = ({ width }: GptConfig, { context, batch }: TeacherOptions): number =>
+  batch * Math.max(1, Math.floor(blockBytes / (4 * width * context * batch)))
+
+/** Indices of rows, as many to each batch: the last ones may lie past the end. */
+const batchesOf = (start: number, end: number, batch: number): number[][] =>
+  Array.from({ length: Math.ceil((end - start) / batch) }, (_, k) =>
+    Array.from({ length: batch }, (__, row) => start + k * batch + row),
+  )
+
 async function appendRows(
+  layerwise: Layerwise,
   rows: Rows,
-  start: number,
-  batch: number,
-  program: Program,
-  memory: Memory,
+  batches: readonly (readonly number[])[],
   writer: TargetsWriter,
+  hooks: LayerwiseHooks,
 ): Promise<void> {
-  const indices = Array.from({ length: batch }, (_, k) => start + k)
-  const { hidden } = await program.run({ tokens: rows.feeds(indices).tokens }, memory)
-  const { shape, data } = hidden as TensorValue & { data: Float32Array }
-  const [, T, C] = shape as readonly [number, number, number]
-  indices.forEach((index, row) => {
-    const length = rows.windows[index]?.length ?? 0
-    writer.append(data.subarray(row * T * C, (row * T + length) * C))
+  const hidden = await layerwise.run(
+    batches.map((indices) => rows.feeds(indices).tokens),
+    hooks,
+  )
+  batches.forEach((indices, i) => {
+    const { shape, data } = hidden[i] as TensorValue & { data: Float32Array }
+    const [, T, C] = shape as readonly [number, number, number]
+    indices.forEach((index, row) => {
+      const length = rows.windows[index]?.length ?? 0
+      writer.append(data.subarray(row * T * C, (row * T + length) * C))
+    })
   })
 }

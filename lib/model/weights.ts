@@ -2,7 +2,7 @@ import { digestModel } from '../data/digest.ts'
 import { readJson } from '../data/read.ts'
 import { publishFile } from '../data/publish.ts'
 import { readSafetensors } from '../data/safetensors.ts'
-import type { Checkpoint } from '../data/safetensors.ts'
+import type { Checkpoint, StoredTensor } from '../data/safetensors.ts'
 import { writeSafetensors } from '../data/safetensors-write.ts'
 import type { Memory, TensorValue } from '../engine/engine.ts'
 import { sizeOf, state } from '../graph/index.ts'
@@ -15,12 +15,19 @@ import { parseConfig, writeConfig } from './config.ts'
 import type { GptConfig } from './config.ts'
 import type { Weights } from './gpt.ts'
 
-export interface Model {
+/** A model whose weights are still in its files. */
+export interface StoredModel {
   readonly config: GptConfig
-  /** By checkpoint name; all matrices are (in, out). */
-  readonly weights: ReadonlyMap<string, TensorValue>
   /** sha256 of the folder's configuration and weights. */
   readonly digest: string
+  /** Reads a weight by its checkpoint name; all matrices are (in, out). Throws Failure SAFETENSORS_TRUNCATED. */
+  readonly weight: (name: string) => TensorValue
+}
+
+export interface Model {
+  readonly config: GptConfig
+  readonly digest: string
+  readonly weights: ReadonlyMap<string, TensorValue>
 }
 
 type Shape = readonly number[]
@@ -83,22 +90,39 @@ export const parameterCount = (config: GptConfig): number =>
 export const describeModel = ({ architecture, layers, width }: GptConfig): string =>
   `${architecture === 'gpt2' ? 'GPT-2' : 'GPT-Neo'}, ${layers} layers, ${width} wide`
 
+/** A model folder with all of its weights in memory. Throws Failure as `openModel` and its `weight`. */
+export async function loadModel(folder: string): Promise<Model> {
+  const { config, digest, weight } = await openModel(folder)
+  return { config, digest, weights: new Map([...weightShapes(config).keys()].map((name) => [name, weight(name)])) }
+}
+
 /**
- * Reads a model folder (config.json, safetensors), with or without the `transformer.` prefix, with or without a stored
+ * Opens a model folder (config.json, safetensors), with or without the `transformer.` prefix, with or without a stored
  * tied head. Throws Failure CONFIG_…, SAFETENSORS_…, WEIGHTS_MISSING, WEIGHTS_SHAPE, WEIGHTS_UNTIED.
  */
-export async function loadModel(folder: string): Promise<Model> {
+export async function openModel(folder: string): Promise<StoredModel> {
   const file = join(folder, 'config.json')
   const config = parseConfig(readJson(file), file)
   if (!config.ok) throw config.error
   const checkpoint = readSafetensors(folder)
   if (!checkpoint.ok) throw checkpoint.error
-  const weights = new Map<string, TensorValue>()
-  for (const [name, shape] of weightShapes(config.value)) {
-    weights.set(name, readWeight(checkpoint.value, folder, config.value, name, shape))
+  const stored = new Map(
+    [...weightShapes(config.value)].map(([name, shape]) => [
+      name,
+      locate(checkpoint.value, folder, config.value, name, shape),
+    ]),
+  )
+  if (config.value.tied) checkHead(checkpoint.value, folder, stored.get('transformer.wte.weight')!)
+  return {
+    config: config.value,
+    digest: await digestModel(folder),
+    weight: (name) => {
+      const tensor = stored.get(name)
+      if (!tensor) throw new Error(`Internal error: the model has no weight "${name}"`)
+      const value = { shape: tensor.shape, data: tensor.data() }
+      return isOutIn(config.value, name) ? transposed(value) : value
+    },
   }
-  if (config.value.tied) checkHead(checkpoint.value, folder, weights.get('transformer.wte.weight')!)
-  return { config: config.value, weights, digest: await digestModel(folder) }
 }
 
 /** Writes config.json and model.safetensors as transformers reads them. Tokenizer files are the caller's. */
@@ -152,11 +176,11 @@ function shareOf(name: string, { width, heads, layers }: GptConfig): number {
 }
 
 /** GPT-2's checkpoints hold Conv1D matrices (in, out), GPT-Neo's hold Linear ones (out, in). */
-function isOutIn(config: GptConfig, name: string): boolean {
+export function isOutIn(config: GptConfig, name: string): boolean {
   return config.architecture === 'gpt_neo' && /\.h\.\d+\..*(_proj|c_fc)\.weight$/.test(name)
 }
 
-function readWeight(from: Checkpoint, folder: string, config: GptConfig, name: string, shape: Shape): TensorValue {
+function locate(from: Checkpoint, folder: string, config: GptConfig, name: string, shape: Shape): StoredTensor {
   const stored = [name, name.replace(/^transformer\./, '')].find((one) => from.has(one))
   if (stored === undefined) {
     throw new Failure(
@@ -164,30 +188,36 @@ function readWeight(from: Checkpoint, folder: string, config: GptConfig, name: s
       `The model in "${folder}" lacks the weight "${name}" that its config.json asks for.`,
     )
   }
-  const flip = isOutIn(config, name)
   const tensor = from.tensor(stored)
-  const expected = flip ? [...shape].reverse() : shape
+  const expected = isOutIn(config, name) ? [...shape].reverse() : shape
   if (expected.join() !== tensor.shape.join()) {
     const message = `"${stored}" in "${folder}" has the shape [${tensor.shape.join()}]; its config.json asks for [${expected.join()}].`
     throw new Failure('WEIGHTS_SHAPE', message)
   }
-  const value = { shape: tensor.shape, data: tensor.data() }
-  return flip ? transposed(value) : value
+  return tensor
 }
 
-function checkHead(from: Checkpoint, folder: string, embedding: TensorValue): void {
+function checkHead(from: Checkpoint, folder: string, embedding: StoredTensor): void {
   if (!from.has('lm_head.weight')) return
-  const head = from.tensor('lm_head.weight').data()
-  if (head.length === embedding.data.length && head.every((value, i) => value === embedding.data[i])) return
+  const head = from.tensor('lm_head.weight')
+  const same = head.dtype === embedding.dtype && Buffer.compare(head.bytes(), embedding.bytes()) === 0
+  if (same) return
   const message = `The model in "${folder}" has an output head of its own, although its config.json ties it to the token embedding. Say tie_word_embeddings: false there, or take lm_head.weight out.`
   throw new Failure('WEIGHTS_UNTIED', message)
 }
 
+/** In tiles, whose rows and columns both stay in the processor's cache. */
 function transposed({ shape, data }: TensorValue): TensorValue {
   const [rows, columns] = shape as readonly [number, number]
   const result = new Float32Array(data.length)
-  for (let r = 0; r < rows; r++) {
-    for (let c = 0; c < columns; c++) result[c * rows + r] = data[r * columns + c]!
+  const tile = 32
+  for (let top = 0; top < rows; top += tile) {
+    for (let left = 0; left < columns; left += tile) {
+      const [bottom, right] = [Math.min(top + tile, rows), Math.min(left + tile, columns)]
+      for (let r = top; r < bottom; r++) {
+        for (let c = left; c < right; c++) result[c * rows + r] = data[r * columns + c]!
+      }
+    }
   }
   return { shape: [columns, rows], data: result }
 }

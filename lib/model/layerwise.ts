@@ -1,0 +1,97 @@
+import type { Engine, Program, TensorValue } from '../engine/engine.ts'
+import { graph, input, state } from '../graph/index.ts'
+import type { Tensor } from '../graph/index.ts'
+import type { Attention, GptConfig } from './config.ts'
+import { block, embed, finalNorm, maskOf } from './gpt.ts'
+import type { Batch, Weights } from './gpt.ts'
+import { weightShapes } from './weights.ts'
+import type { StoredModel } from './weights.ts'
+
+// B rows of a batch · T tokens in a row · C width
+
+export interface LayerwiseShape {
+  readonly rows: number
+  readonly length: number
+}
+
+export interface LayerwiseHooks {
+  readonly signal: AbortSignal
+  /** Batches that went through a layer, of as many as go through all. */
+  readonly onBatch: (done: number, total: number) => void
+}
+
+type Feeds = Readonly<Record<string, TensorValue>>
+
+/**
+ * A model run layer by layer: all batches go through one layer before the next is read, so that the weights of one layer
+ * alone are in memory, however large the model. Who opens it disposes of it.
+ */
+export interface Layerwise {
+  /** Tokens (B, T) of each batch to its hidden states (B, T, C), after the last norm. Throws Failure of `weight`. */
+  run(batches: readonly TensorValue[], hooks: LayerwiseHooks): Promise<readonly TensorValue[]>
+  dispose(): Promise<void>
+}
+
+/** The graph of a part of the model, and its weights: their names there to those in the checkpoint. */
+interface Part {
+  readonly program: Program
+  readonly weights: ReadonlyMap<string, string>
+}
+
+export async function openLayerwise(engine: Engine, model: StoredModel, shape: LayerwiseShape): Promise<Layerwise> {
+  const { config } = model
+  const parts = await compileParts(engine, config, shape)
+  const programs = [...new Set(parts.map(({ program }) => program))]
+  return {
+    run: async (batches, { signal, onBatch }) => {
+      const feeds: Feeds[] = batches.map((tokens) => ({ tokens }))
+      let done = 0
+      for (const { program, weights } of parts) {
+        const memory = engine.memory()
+        for (const [inner, outer] of weights) memory.write(inner, model.weight(outer))
+        for (const [i, feed] of feeds.entries()) {
+          signal.throwIfAborted()
+          const { x } = await program.run(feed, memory)
+          feeds[i] = { x: x! }
+          onBatch(++done, parts.length * batches.length)
+          await new Promise(setImmediate)
+        }
+        memory.dispose()
+      }
+      return feeds.map(({ x }) => x!)
+    },
+    dispose: async () => {
+      await Promise.all(programs.map((program) => program.dispose()))
+    },
+  }
+}
+
+/** The embedding, the layers, of which those of a kind share their program, and the last norm. */
+async function compileParts(
+  engine: Engine,
+  config: GptConfig,
+  { rows, length }: LayerwiseShape,
+): Promise<readonly Part[]> {
+  const shapes = weightShapes(config)
+  const batch: Batch = { tokens: input('tokens', [rows, length], 'int32') }
+  const x = input('x', [rows, length, config.width])
+  const compile = (weights: Part['weights'], build: (weight: Weights) => Tensor): Promise<Program> => {
+    const leaves = new Map([...weights].map(([inner, outer]) => [inner, state(inner, shapes.get(outer)!)]))
+    return engine.compile(graph({ outputs: { x: build((name) => leaves.get(name)!) } }))
+  }
+  const [embedding, last] = [named(shapes, 'transformer.w'), named(shapes, 'transformer.ln_f.')]
+  const parts: Part[] = [{ program: await compile(embedding, (weight) => embed(weight, batch)), weights: embedding }]
+  const programs = new Map<Attention, Program>()
+  for (const [layer, kind] of config.attention.entries()) {
+    const prefix = `transformer.h.${layer}.`
+    const weights = new Map([...named(shapes, prefix).keys()].map((name) => [name.slice(prefix.length), name]))
+    const program =
+      programs.get(kind) ?? (await compile(weights, (weight) => block(config, weight, x, maskOf(config, kind, batch))))
+    programs.set(kind, program)
+    parts.push({ program, weights })
+  }
+  return [...parts, { program: await compile(last, (weight) => finalNorm(config, weight, x)), weights: last }]
+}
+
+const named = (shapes: ReadonlyMap<string, unknown>, prefix: string): Map<string, string> =>
+  new Map([...shapes.keys()].filter((name) => name.startsWith(prefix)).map((name) => [name, name]))

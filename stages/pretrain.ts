@@ -5,6 +5,7 @@ import { fit } from '../lib/model/fit.ts'
 import { trainProperties } from '../lib/model/train-params.ts'
 import { initialise, parameterCount } from '../lib/model/weights.ts'
 import { defineStage } from '../lib/pipeline/stage.ts'
+import { Failure } from '../lib/util/failure.ts'
 
 /** Makes a GPT-2 or a GPT-Neo from nothing. */
 export default defineStage({
@@ -65,6 +66,10 @@ interface Shape {
 }
 
 function configOf({ attention, inner, ...shape }: Shape, vocabSize: number): GptConfig {
+  if (shape.architecture === 'gpt2' && attention.length > 0) {
+    const message = '`attention` is for `architecture: gpt_neo`: all layers of a GPT-2 are global. Remove it.'
+    throw new Failure('ATTENTION_UNUSED', message)
+  }
   const turns: readonly Attention[] = attention.length > 0 ? attention : ['global', 'local']
   const kind = (layer: number): Attention =>
     shape.architecture === 'gpt_neo' ? turns[layer % turns.length]! : 'global'

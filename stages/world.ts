@@ -17,14 +17,6 @@ export default defineStage({
       validation: count(defaultWorld.validation),
       test: count(defaultWorld.test),
       items: count(defaultWorld.items),
-      sentences: {
-        type: 'array',
-        items: { type: 'integer', minimum: 0 },
-        minItems: 2,
-        maxItems: 2,
-        default: defaultWorld.sentences,
-        description: 'least and most sentences of a story after its opening',
-      },
       noise: {
         type: 'number',
         minimum: 0,
@@ -36,9 +28,8 @@ export default defineStage({
   },
   in: [],
   out: ['corpus', 'tasks', 'tokenizer'],
-  run({ with: { sentences, ...options }, out, log }) {
-    const [least, most] = sentences as [number, number]
-    const files = makeWorld({ ...options, sentences: [least, most] })
+  run({ with: options, out, log }) {
+    const files = makeWorld(options)
     const text = (name: string): string => files[name]!
     const splits = { train: text('train.txt'), validation: text('validation.txt'), test: text('test.txt') }
     writeCorpus(out.corpus, { documents: 'line', splits })

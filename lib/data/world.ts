@@ -8,7 +8,7 @@ import type { StoryOptions } from './world/story.ts'
 import { worldTokenizer } from './world/words.ts'
 
 /**
- * A generated world of short stories: people move, find things, take, drop and give them, and now and then a sentence
+ * A generated world of short stories: people move, find things, take, leave and get them, and now and then a sentence
  * says how things stand, which only who has followed the story can complete.
  */
 export interface WorldOptions extends StoryOptions {
@@ -38,7 +38,7 @@ export const defaultWorld: WorldOptions = {
   validation: 100,
   test: 200,
   items: 600,
-  itemSentences: [3, 7],
+  itemSentences: [5, 7],
   noise: 0.5,
 }
 

@@ -15,11 +15,13 @@ const SHARPNESS = 0.75
 /**
  * Makes new weights start as an induction circuit (Olsson et al. 2022, "In-context learning and induction heads"), which
  * a model of this size does not find by itself within millions of tokens. A local layer writes the mean of its window
- * into a rotated copy of the residual stream (x += mean · M, M orthogonal). A global layer's queries read that copy and
- * its keys the tokens themselves (Wq = Mᵀ Wk), so that a place in the text looks for what its window named; its output
- * turns back what stood in the window there (Wv Wo = Mᵀ), straight to the logits of a tied head. From the second global
- * layer on, half of the heads look for what was found before (Wq = Wk). Positions start as faint waves (Vaswani et al.
- * 2017, 3.5). Throws Failure START_INVALID where no global layer follows a local one.
+ * into a rotated copy of the residual stream (x += mean · M, M orthogonal): what was named just before. Of the heads of
+ * the global layers after it
+ * - the first half look where a token is what the copy here names, and read what was named there,
+ * - the second half, in the first of these layers, look where the same was named, and read the token there,
+ * - the second half, in later layers, look where a token is what is known here, and read what was named there.
+ * What is read is written as it is, or turned back, straight to the logits of a tied head. Positions start as faint waves
+ * (Vaswani et al. 2017, 3.5). Throws Failure START_INVALID where no global layer follows a local one.
  */
 export function startInduction(config: GptConfig, seed: number, weights: ReadonlyMap<string, TensorValue>): void {
   const first = config.attention.indexOf('global', config.attention.indexOf('local'))
@@ -37,25 +39,30 @@ export function startInduction(config: GptConfig, seed: number, weights: Readonl
   for (let layer = 0; layer < config.layers; layer++) {
     const part = (name: string): Float32Array => data(`h.${layer}.attn.attention.${name}`)
     const values = orthogonal(random, C)
-    const local = config.attention[layer] === 'local'
+    const asIs = transposed(values)
     put(part('v_proj'), values, Math.sqrt(PASSED_ON))
-    put(part('out_proj'), product(transposed(values), local ? turn : back), Math.sqrt(PASSED_ON))
-    if (local) {
+    if (config.attention[layer] === 'local') {
+      put(part('out_proj'), product(asIs, turn), Math.sqrt(PASSED_ON))
       // nearly even attention over the window
       for (const name of ['q_proj', 'k_proj']) part(name).forEach((value, i, all) => (all[i] = 0.15 * value))
       continue
     }
-    const keys = orthogonal(random, C)
-    const looking = product(back, keys)
-    const own = (column: number): boolean => layer > first && column >= C / 2
-    put(part('k_proj'), keys, SHARPNESS)
+    const token = orthogonal(random, C)
+    const named = product(back, token)
+    const turned = product(asIs, back)
+    put(part('q_proj'), layer === first ? named : halves(named, token), SHARPNESS)
+    put(part('k_proj'), layer === first ? halves(token, named) : token, SHARPNESS)
     put(
-      part('q_proj'),
-      keys.map((row, i) => row.map((value, j) => (own(j) ? value : looking[i]![j]!))),
-      SHARPNESS,
+      part('out_proj'),
+      layer === first ? [...turned.slice(0, C / 2), ...asIs.slice(C / 2)] : turned,
+      Math.sqrt(PASSED_ON),
     )
   }
 }
+
+/** The columns of the first half of the heads from one matrix, the others from another. */
+const halves = (a: Matrix, b: Matrix): Matrix =>
+  a.map((row, i) => row.map((value, column) => (column < row.length / 2 ? value : b[i]![column]!)))
 
 /** Rows of a random orthogonal matrix: normal draws, made orthogonal one after the other (Gram and Schmidt). */
 function orthogonal(random: Random, size: number): Matrix {

@@ -279,7 +279,7 @@ function plus(losses: Losses, outputs: Readonly<Record<string, TensorValue>>): L
 function checkFinite(step: number, values: Readonly<Record<string, number>>): void {
   for (const [what, value] of Object.entries(values)) {
     if (Number.isFinite(value)) continue
-    const message = `After step ${step} the ${what} is ${value}. Lower \`rate\` or \`clip\`; the last good checkpoint is kept.`
+    const message = `After step ${step} the ${what} is ${value}. Lower \`rate\` or \`clip\`; a good checkpoint of before, if there is one, is kept.`
     throw new Failure('LOSS_NOT_FINITE', message, { exitCode: 1 })
   }
 }

@@ -143,17 +143,15 @@ function untrue(story: string): string[] {
   const whereIs = (who: string) => place.get(holder.get(who) ?? who)
   return story.split(' .').filter((sentence) => {
     const words = sentence.trim().split(' ')
-    const [first, second, third] = [words[0]!, words[1]!, words[2]!]
-    const last = words.at(-1)!
-    if (first === 'the') return third === 'was' && (words[3] === 'with' ? holder.get(second) : whereIs(second)) !== last
-    if (second === 'was') return place.get(first) !== last
-    if (third === 'lived' || third === 'came') place.set(last, second)
-    if (second === 'found' || second === 'took') holder.set(last, first)
-    if (second === 'dropped') {
-      holder.delete(last)
-      place.set(last, place.get(first)!)
+    const [first, second, third, fourth] = words as [string, string, string, string?]
+    if (second === 'was') return (third === 'with' ? holder.get(first) : whereIs(first)) !== fourth
+    if (third === 'lived' || third === 'came') place.set(fourth!, second)
+    const thing = words[4]!
+    if (fourth === 'found' || fourth === 'took' || fourth === 'got') holder.set(thing, third)
+    if (fourth === 'left') {
+      holder.delete(thing)
+      place.set(thing, second)
     }
-    if (second === 'gave') holder.set(words[3]!, last)
     return false
   })
 }

@@ -30,19 +30,42 @@ function assertSame(found: number[][], expected: number[][], what: string): void
 describe('an induction start', () => {
   const turn = scaled(product(matrix(0, 'v_proj'), matrix(0, 'out_proj')), 1 / 0.8)
 
-  it('writes what a local layer reads turned, by an orthogonal matrix, and turns it back in global layers', () => {
+  const half = (a: number[][], which: 0 | 1): number[][] =>
+    a.map((row) => row.slice((which * C) / 2, ((which + 1) * C) / 2))
+  /** What half of a layer's heads write of what they read, and the projection on what they read. */
+  const reads = (layer: number, which: 0 | 1) => {
+    const values = half(matrix(layer, 'v_proj'), which)
+    const out = matrix(layer, 'out_proj').slice((which * C) / 2, ((which + 1) * C) / 2)
+    return { written: product(values, out), projection: product(values, transposed(values)) }
+  }
+
+  it('writes what a local layer reads turned, by an orthogonal matrix', () => {
     assertSame(product(turn, transposed(turn)), identity, 'M Mᵀ')
-    for (const layer of [1, 2]) {
-      const back = scaled(product(matrix(layer, 'v_proj'), matrix(layer, 'out_proj')), 1 / 0.8)
-      assertSame(product(turn, back), identity, `M times the output of layer ${layer}`)
-    }
   })
 
-  it("has queries read the turned copy, and half of the later layers' heads what was found", () => {
-    assertSame(product(turn, matrix(1, 'q_proj')), matrix(1, 'k_proj'), 'M Wq of layer 1')
-    const half = (a: number[][], first: number): number[][] => a.map((row) => row.slice(first, first + C / 2))
-    assertSame(half(product(turn, matrix(2, 'q_proj')), 0), half(matrix(2, 'k_proj'), 0), 'the first half of layer 2')
-    assertSame(half(matrix(2, 'q_proj'), C / 2), half(matrix(2, 'k_proj'), C / 2), 'the second half of layer 2')
+  it('turns back what global layers read, but for the second half of the first', () => {
+    for (const [layer, which] of [
+      [1, 0],
+      [2, 0],
+      [2, 1],
+    ] as const) {
+      const { written, projection } = reads(layer, which)
+      assertSame(product(written, turn), projection, `half ${which} of layer ${layer}, times M`)
+    }
+    const { written, projection } = reads(1, 1)
+    assertSame(written, projection, 'the second half of layer 1')
+  })
+
+  it('looks for what was named here, in the second half with keys as queries: named, and later found', () => {
+    for (const layer of [1, 2]) {
+      const [queries, keys] = [matrix(layer, 'q_proj'), matrix(layer, 'k_proj')]
+      assertSame(half(product(turn, queries), 0), half(keys, 0), `the first half of layer ${layer}`)
+      assertSame(half(queries, 1), half(keys, 1), `the second half of layer ${layer}`)
+      // the columns of one orthogonal matrix, where both are taken of tokens
+      const ofTokens = layer === 1 ? product(turn, keys) : keys
+      const overlap = product(transposed(half(keys, 0)), half(ofTokens, 1))
+      assertSame(overlap, scaled(overlap, 0), `what both halves of layer ${layer} have keys for`)
+    }
   })
 
   it('expects again what stood beside a word before, as a start by draws alone does not', async (t) => {
@@ -64,7 +87,7 @@ describe('an induction start', () => {
     }
     const [induction, normal] = [await lead('induction'), await lead('normal')]
     t.diagnostic(`${induction.toFixed(2)} deviations, by draws alone ${normal.toFixed(2)}`)
-    assert.ok(induction > 0.8 && Math.abs(normal) < 0.4)
+    assert.ok(induction > 0.5 && Math.abs(normal) < 0.4)
   })
 
   it('is refused without a global layer after a local one', () => {

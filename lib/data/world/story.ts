@@ -66,8 +66,7 @@ export function isTold(scene: Scene, { topic, subject, answer }: Statement): boo
 }
 
 export function wordStatement({ topic, subject }: Statement, answer: string): string {
-  if (topic === 'place of a person') return `${subject} was in ${answer} .`
-  return topic === 'place of an object' ? `the ${subject} was in ${answer} .` : `the ${subject} was with ${answer} .`
+  return `${subject} was ${topic === 'holder of an object' ? 'with' : 'in'} ${answer} .`
 }
 
 function openScene(random: Random, options: StoryOptions): Scene {
@@ -115,7 +114,8 @@ function happen(random: Random, scene: Scene): string {
   const person = random.pick(scene.people)
   const place = scene.placeOf.get(person)!
   const deeds = [...deedsOf(scene, person, place)]
-  return deeds.length > 0 && random.uniform() < 0.6 ? random.pick(deeds)() : go(random, scene, person, place)
+  if (deeds.length === 0 || random.uniform() >= 0.6) return go(random, scene, person, place)
+  return `in ${place} ${person} ${random.pick(deeds)()} .`
 }
 
 function go(random: Random, scene: Scene, person: string, from: string): string {
@@ -126,16 +126,13 @@ function go(random: Random, scene: Scene, person: string, from: string): string 
 
 function* deedsOf(scene: Scene, person: string, place: string): Generator<() => string> {
   const hidden = scene.hidden.at(-1)
-  if (hidden !== undefined)
-    yield () => (scene.hidden.pop(), hold(scene, person, hidden), `${person} found the ${hidden} .`)
+  if (hidden !== undefined) yield () => (scene.hidden.pop(), hold(scene, person, hidden), `found ${hidden}`)
   for (const [object, at] of scene.lyingAt)
-    if (at === place) yield () => (hold(scene, person, object), `${person} took the ${object} .`)
+    if (at === place) yield () => (hold(scene, person, object), `took ${object}`)
   for (const [object, holder] of scene.holderOf) {
-    if (holder !== person) continue
-    yield () => (lay(scene, place, object), `${person} dropped the ${object} .`)
-    for (const [other, at] of scene.placeOf)
-      if (at === place && other !== person)
-        yield () => (hold(scene, other, object), `${person} gave the ${object} to ${other} .`)
+    if (holder === person) yield () => (lay(scene, place, object), `left ${object}`)
+    else if (scene.placeOf.get(holder) === place)
+      yield () => (hold(scene, person, object), `got ${object} from ${holder}`)
   }
 }
 

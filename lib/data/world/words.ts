@@ -6,9 +6,10 @@ export const places = words(`
   Accra Athens Berlin Bern Boston Cairo Cork Dakar Delhi Dublin Geneva Genoa Hanoi Kyiv Lagos Lille Lima Lisbon
   London Lyon Madrid Malmo Milan Nice Oslo Paris Porto Prague Quito Riga Rome Seoul Sofia Tokyo Vienna Warsaw`)
 export const objects = words(`
-  apple ball basket bell book bottle bowl box brush button candle coat coin comb cup drum fan flag flute glove
-  hammer hat jar key knife ladder lamp letter map mirror needle pen pillow plate purse ring rope shell spoon watch`)
-const grammar = words('was in the with lived to came found took dropped gave .')
+  amber bread butter cheese chalk clay coal cocoa coffee copper corn cotton flour ginger glass gold gravel honey ink
+  iron ivory lace leather linen marble milk oil paper pepper rice rubber salt sand silk silver soap sugar tea wax
+  wine wool`)
+const grammar = words('was in with lived to came found took left got from .')
 
 export const endOfText = '<|endoftext|>'
 const unknown = '<unk>'

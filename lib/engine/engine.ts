@@ -21,7 +21,7 @@ export interface Engine {
 export interface Memory {
   /** Takes the value over: the caller must not write to `value.data` again. */
   write(name: string, value: TensorValue): void
-  /** A copy that stays valid. Throws for an unknown name: that is our bug. */
+  /** Its value now, good until the next run with this memory, not to be written to. Throws for an unknown name: that is our bug. */
   read(name: string): Promise<TensorValue>
   has(name: string): boolean
   delete(name: string): void

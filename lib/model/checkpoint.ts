@@ -42,8 +42,13 @@ export class Checkpoints<P extends Progress> {
     }
   }
 
+  /** What `saveBest` wrote: of the step that the last checkpoint names, or of a later one. Throws Failure SAFETENSORS_…. */
+  loadBest(step: number): Map<string, TensorValue> {
+    return tensorsOf(this.#best(step))
+  }
+
   /** The last checkpoint, or undefined. Throws Failure CHECKPOINT_FOREIGN, SAFETENSORS_…. */
-  load(): { progress: P; state: Map<string, TensorValue>; best: Map<string, TensorValue> } | undefined {
+  load(): { progress: P; state: Map<string, TensorValue> } | undefined {
     if (!existsSync(this.#state)) return undefined
     const metadata = open(this.#state).metadata
     if (metadata.get('identity') !== this.#identity) {
@@ -51,7 +56,7 @@ export class Checkpoints<P extends Progress> {
       throw new Failure('CHECKPOINT_FOREIGN', message)
     }
     const progress = JSON.parse(metadata.get('progress')!) as P
-    return { progress, state: tensorsOf(this.#state), best: tensorsOf(this.#best(progress.best.step)) }
+    return { progress, state: tensorsOf(this.#state) }
   }
 
   get #state(): string {

@@ -63,7 +63,6 @@ export class Trainer {
   #unrecorded: Losses | undefined
   #points: CurvePoint[] = []
   #best: { step: number; loss: number } = { step: 0, loss: Infinity }
-  #bestWeights: ReadonlyMap<string, TensorValue>
   #nextCheckpoint = performance.now() + checkpointSeconds * 1000
   #lastBreath = performance.now()
 
@@ -87,7 +86,6 @@ export class Trainer {
     this.#validation = new Rows(inputs.validation, options.context)
     this.#order = new Order(this.#rows.windows.length, options.batch, options.seed)
     this.#checkpoints = new Checkpoints(hooks.checkpoint, identityOf(inputs, options))
-    this.#bestWeights = inputs.weights
   }
 
   get done(): boolean {
@@ -105,7 +103,6 @@ export class Trainer {
     this.#unrecorded = last.progress.unrecorded
     this.#points = [...last.progress.points]
     this.#best = last.progress.best
-    this.#bestWeights = last.best
     this.#hooks.log(`resumed after step ${this.#done} of ${this.#options.rate.steps}`)
   }
 
@@ -122,7 +119,7 @@ export class Trainer {
   }
 
   result(): Trained {
-    return { weights: this.#bestWeights, best: this.#best, points: this.#points }
+    return { weights: this.#checkpoints.loadBest(this.#best.step), best: this.#best, points: this.#points }
   }
 
   async dispose(): Promise<void> {
@@ -191,8 +188,7 @@ export class Trainer {
   async #judge(loss: number): Promise<void> {
     if (!(loss < this.#best.loss)) return
     this.#best = { step: this.#done, loss }
-    this.#bestWeights = this.#done === 0 ? this.#inputs.weights : await readFrom(this.#memory, this.#inputs.config)
-    this.#checkpoints.saveBest(this.#done, this.#bestWeights)
+    this.#checkpoints.saveBest(this.#done, await readFrom(this.#memory, this.#inputs.config))
   }
 
   #record({ loss, ce, kl, gradNorm }: Losses, validationLoss: number | undefined): void {

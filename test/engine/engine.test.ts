@@ -33,7 +33,7 @@ describe('openEngine', () => {
 
 for (const name of names) {
   describe(name, () => {
-    it('keeps state between runs, and gives copies of it', async () => {
+    it('keeps state between runs, and gives it as it is', async () => {
       const engine = await openEngine({ name, threads: 2 })
       const memory = engine.memory()
       const counter = g.state('counter', [2])
@@ -42,8 +42,7 @@ for (const name of names) {
       )
       memory.write('counter', { shape: [2], data: Float32Array.of(1, 10) })
       const first = await program.run({}, memory)
-      const copy = await memory.read('counter')
-      copy.data[0] = 99
+      assert.deepEqual([...(await memory.read('counter')).data], [2, 11])
       await program.run({}, memory)
       assert.deepEqual([...first['before']!.data], [1, 10])
       assert.deepEqual([...(await memory.read('counter')).data], [3, 12])

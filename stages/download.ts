@@ -37,7 +37,7 @@ export default defineStage({
     for (const [name, { pick, copy }] of Object.entries(kinds)) {
       const [source, target] = [from[name as Kind], to[name as Kind]]
       if ((source === undefined) !== (target === undefined)) throw unpaired(name, source !== undefined)
-      if (source !== undefined && target !== undefined) copy(await fetchSource(source, pick, hooks), target)
+      if (source !== undefined && target !== undefined) await copy(await fetchSource(source, pick, hooks), target)
     }
     log('all sources are in place')
   },

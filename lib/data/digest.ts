@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { createReadStream, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { weightFiles } from './safetensors.ts'
+import { weightFiles } from './weight-files.ts'
 
 /** sha256 in hex over the parts, each with its length before it, so that no two lists of parts run together. */
 export function digestParts(parts: readonly (string | Uint8Array)[]): string {

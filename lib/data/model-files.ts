@@ -2,7 +2,8 @@ import { constants, copyFileSync, mkdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { Failure } from '../util/failure.ts'
 import { isFile } from './read.ts'
-import { readSafetensors, weightFiles } from './safetensors.ts'
+import { weightFiles } from './weight-files.ts'
+import { readWeights } from './weights.ts'
 
 export const tokenizerFiles = [
   'tokenizer.json',
@@ -17,11 +18,10 @@ export const modelFiles = ['config.json', 'generation_config.json', ...tokenizer
 
 /**
  * Copies what belongs to a model (configuration, weights, tokenizer) from one folder to another, and nothing else that
- * lies there. Its weight files are checked first. Throws `Failure` FILE_MISSING, SAFETENSORS_….
+ * lies there. Its weight files are checked first. Throws `Failure` FILE_MISSING, and what `readWeights` throws.
  */
-export function copyModel(from: string, to: string): void {
-  const checked = readSafetensors(from)
-  if (!checked.ok) throw checked.error
+export async function copyModel(from: string, to: string): Promise<void> {
+  await readWeights(from)
   mkdirSync(to, { recursive: true })
   for (const name of modelFiles) {
     if (isFile(join(from, name))) copyInto(join(from, name), to)

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { readSafetensors } from '../data/safetensors.ts'
-import type { Checkpoint } from '../data/safetensors.ts'
+import type { Checkpoint } from '../data/checkpoint.ts'
 import { writeSafetensors } from '../data/safetensors-write.ts'
 import type { TensorValue } from '../engine/engine.ts'
 import { Failure } from '../util/failure.ts'

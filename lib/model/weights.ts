@@ -1,9 +1,9 @@
 import { digestModel } from '../data/digest.ts'
 import { readJson } from '../data/read.ts'
 import { publishFile } from '../data/publish.ts'
-import { readSafetensors } from '../data/safetensors.ts'
-import type { Checkpoint, StoredTensor } from '../data/safetensors.ts'
+import type { Checkpoint, StoredTensor } from '../data/checkpoint.ts'
 import { writeSafetensors } from '../data/safetensors-write.ts'
+import { readWeights } from '../data/weights.ts'
 import type { Memory, TensorValue } from '../engine/engine.ts'
 import { sizeOf, state } from '../graph/index.ts'
 import { Failure } from '../util/failure.ts'
@@ -20,7 +20,7 @@ export interface StoredModel {
   readonly config: GptConfig
   /** sha256 of the folder's configuration and weights. */
   readonly digest: string
-  /** Reads a weight by its checkpoint name; all matrices are (in, out). Throws Failure SAFETENSORS_TRUNCATED. */
+  /** Reads a weight by its checkpoint name; all matrices are (in, out). Throws Failure …_TRUNCATED. */
   readonly weight: (name: string) => TensorValue
 }
 
@@ -97,22 +97,21 @@ export async function loadModel(folder: string): Promise<Model> {
 }
 
 /**
- * Opens a model folder (config.json, safetensors), with or without the `transformer.` prefix, with or without a stored
- * tied head. Throws Failure CONFIG_…, SAFETENSORS_…, WEIGHTS_MISSING, WEIGHTS_SHAPE, WEIGHTS_UNTIED.
+ * Opens a model folder (config.json and its weights), with or without the `transformer.` prefix, with or without a stored
+ * tied head. Throws Failure CONFIG_…, WEIGHTS_MISSING, WEIGHTS_SHAPE, WEIGHTS_UNTIED, and what `readWeights` throws.
  */
 export async function openModel(folder: string): Promise<StoredModel> {
   const file = join(folder, 'config.json')
   const config = parseConfig(readJson(file), file)
   if (!config.ok) throw config.error
-  const checkpoint = readSafetensors(folder)
-  if (!checkpoint.ok) throw checkpoint.error
+  const checkpoint = await readWeights(folder)
   const stored = new Map(
     [...weightShapes(config.value)].map(([name, shape]) => [
       name,
-      locate(checkpoint.value, folder, config.value, name, shape),
+      locate(checkpoint, folder, config.value, name, shape),
     ]),
   )
-  if (config.value.tied) checkHead(checkpoint.value, folder, stored.get('transformer.wte.weight')!)
+  if (config.value.tied) checkHead(checkpoint, folder, stored.get('transformer.wte.weight')!)
   return {
     config: config.value,
     digest: await digestModel(folder),

@@ -13,8 +13,8 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
+import type { Checkpoint } from '../../lib/data/checkpoint.ts'
 import { readSafetensors } from '../../lib/data/safetensors.ts'
-import type { Checkpoint } from '../../lib/data/safetensors.ts'
 import type { TensorData } from '../../lib/data/safetensors-write.ts'
 import { writeSafetensors } from '../../lib/data/safetensors-write.ts'
 import { Failure } from '../../lib/util/failure.ts'
@@ -61,7 +61,7 @@ describe('reading safetensors', () => {
   it('names the tensor that is not there, and some that are', () => {
     const checkpoint = opened(join(fixtures, 'dtypes.safetensors'))
     assert.throws(() => checkpoint.tensor('wte.weight'), {
-      code: 'SAFETENSORS_NO_TENSOR',
+      code: 'TENSOR_MISSING',
       message: /"wte\.weight".*it has 10 \(/,
     })
     assert.equal(checkpoint.has('wte.weight'), false)
@@ -157,52 +157,9 @@ describe('a damaged safetensors file is refused by name', () => {
     })
   }
 
-  it('a file or folder that is not there', () => {
+  it('a file that is not there', () => {
     assert.equal(refused(join(temporary, 'nothing')).code, 'FILE_MISSING')
-    assert.match(refused(mkdtempSync(join(temporary, 'empty-'))).message, /neither "model\.safetensors" nor/)
   })
-})
-
-describe('a sharded model', () => {
-  const shards = { 'model-1.safetensors': { a: [1, 2], b: [3] }, 'model-2.safetensors': { c: [4] } }
-  const places = { a: 'model-1.safetensors', b: 'model-1.safetensors', c: 'model-2.safetensors' }
-
-  it('reads as one', () => {
-    const checkpoint = opened(sharded(places))
-    assert.deepEqual(checkpoint.names, ['a', 'b', 'c'])
-    assert.deepEqual(checkpoint.tensor('c').data(), Float32Array.of(4))
-  })
-
-  const wrong: [string, Record<string, unknown>, string, RegExp][] = [
-    ['a tensor that its shard lacks', { ...places, d: 'model-2.safetensors' }, 'SAFETENSORS_INDEX', /"d" in "model-2/],
-    [
-      'a tensor placed in the wrong shard',
-      { ...places, b: 'model-2.safetensors' },
-      'SAFETENSORS_INDEX',
-      /"b" in "model-2/,
-    ],
-    ['a tensor that the index forgot', { a: places.a, c: places.c }, 'SAFETENSORS_INDEX', /holds tensor "b"/],
-    ['a shard that is missing', { ...places, d: 'model-3.safetensors' }, 'FILE_MISSING', /model-3/],
-    ['a shard outside its folder', { ...places, a: '../model-1.safetensors' }, 'SAFETENSORS_INDEX', /"\.\.\/model-1/],
-    ['an empty index', {}, 'SAFETENSORS_INDEX', /weight_map/],
-  ]
-  for (const [what, map, code, message] of wrong) {
-    it(`is refused for ${what}`, () => {
-      const failure = refused(sharded(map))
-      assert.equal(failure.code, code)
-      assert.match(failure.message, message)
-    })
-  }
-
-  function sharded(map: Record<string, unknown>): string {
-    const folder = mkdtempSync(join(temporary, 'sharded-'))
-    for (const [file, tensors] of Object.entries(shards)) {
-      const values = Object.entries(tensors).map(([name, list]) => [name, tensor([list.length], list)] as const)
-      writeSafetensors(join(folder, file), new Map(values), { dtype: 'F32' })
-    }
-    writeFileSync(join(folder, 'model.safetensors.index.json'), JSON.stringify({ metadata: {}, weight_map: map }))
-    return folder
-  }
 })
 
 describe('writing safetensors', () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import {
   closeSync,
+  cpSync,
   mkdirSync,
   mkdtempSync,
   openSync,
@@ -42,29 +43,40 @@ describe('a source', () => {
 })
 
 describe('copying a model', () => {
-  it('takes what belongs to it, and nothing else that lies there', () => {
+  it('takes what belongs to it, and nothing else that lies there', async () => {
     const from = model('whole', [1, 2])
     for (const name of ['tokenizer.json', 'merges.txt', 'README.md', 'pytorch_model.bin', 'optimizer.safetensors']) {
       writeFileSync(join(from, name), name)
     }
     const to = join(temporary, 'copy')
-    copyModel(from, to)
+    await copyModel(from, to)
     assert.deepEqual(readdirSync(to).sort(), ['config.json', 'merges.txt', 'model.safetensors', 'tokenizer.json'])
     assert.deepEqual(readFileSync(join(to, 'model.safetensors')), readFileSync(join(from, 'model.safetensors')))
   })
 
-  it('refuses damaged weights before anything is copied', () => {
+  it('takes the weights of torch.save, in shards too, where there are no others', async () => {
+    for (const name of ['gpt2', 'shards']) {
+      const from = join(import.meta.dirname, '../fixtures/torch', name)
+      const to = join(temporary, `copy-${name}`)
+      await copyModel(from, to)
+      assert.deepEqual(readdirSync(to), readdirSync(from))
+      for (const file of readdirSync(from))
+        assert.deepEqual(readFileSync(join(to, file)), readFileSync(join(from, file)))
+    }
+  })
+
+  it('refuses damaged weights before anything is copied', async () => {
     const from = model('cut', [1, 2])
     const weights = join(from, 'model.safetensors')
     writeFileSync(weights, readFileSync(weights).subarray(0, -1))
-    assert.throws(() => copyModel(from, join(temporary, 'never')), { code: 'SAFETENSORS_TRUNCATED' })
+    await assert.rejects(copyModel(from, join(temporary, 'never')), { code: 'SAFETENSORS_TRUNCATED' })
     assert.ok(!readdirSync(temporary).includes('never'))
   })
 
-  it('refuses a model without its configuration', () => {
+  it('refuses a model without its configuration', async () => {
     const from = model('bare', [1, 2])
     rmSync(join(from, 'config.json'))
-    assert.throws(() => copyModel(from, join(temporary, 'bare-copy')), {
+    await assert.rejects(copyModel(from, join(temporary, 'bare-copy')), {
       code: 'FILE_MISSING',
       message: /config\.json/,
     })
@@ -78,6 +90,17 @@ describe('digests', () => {
     assert.notEqual(await digestModel(other), await digestModel(one))
     writeFileSync(join(same, 'config.json'), '{"n_head":2}')
     assert.notEqual(await digestModel(same), await digestModel(one))
+  })
+
+  it('of a model are of its weights in whatever form', async () => {
+    const folder = join(temporary, 'd4')
+    cpSync(join(import.meta.dirname, '../fixtures/torch/shards'), folder, { recursive: true })
+    const before = await digestModel(folder)
+    const shard = join(folder, 'pytorch_model-00002-of-00002.bin')
+    const bytes = readFileSync(shard)
+    bytes[bytes.length - 100]! ^= 1
+    writeFileSync(shard, bytes)
+    assert.notEqual(await digestModel(folder), before)
   })
 
   it('of parts do not let one part run into the next', () => {

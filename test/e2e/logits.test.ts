@@ -20,6 +20,15 @@ describe('pipeline logits', () => {
     assert.ok(worst <= 1e-4)
   })
 
+  it('gives the same of weights that torch.save wrote, whole and in shards', async (t) => {
+    const place = new Place(t)
+    const logits = async (name: string) =>
+      place.run('logits', `file:${join(fixtures, '..', 'torch', name)}`, '--ids', '3,1,4,1,5', '--json')
+    const expected = await logits('safetensors')
+    assert.deepEqual([expected.code, expected.errors], [0, ''])
+    for (const name of ['gpt2', 'shards', 'buffers']) assert.deepEqual(await logits(name), expected)
+  })
+
   it('takes a folder from where one stands, and prints for people too', async (t) => {
     const place = new Place(t)
     await writeModel(place, 'models/small')

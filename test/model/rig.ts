@@ -30,9 +30,9 @@ export function scratch(): string {
   return folder
 }
 
-/** The tensors of a safetensors file or folder. */
-export function tensorsOf(file: string): Map<string, TensorValue> {
-  const read = readSafetensors(file)
+/** The tensors of a safetensors file, or of the folder of a model in one. */
+export function tensorsOf(path: string): Map<string, TensorValue> {
+  const read = readSafetensors(path.endsWith('.safetensors') ? path : join(path, 'model.safetensors'))
   assert.ok(read.ok)
   const { names, tensor } = { names: read.value.names, tensor: read.value.tensor.bind(read.value) }
   return new Map(names.map((name) => [name, { shape: tensor(name).shape, data: tensor(name).data() }]))

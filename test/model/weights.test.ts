@@ -199,6 +199,19 @@ for (const [name, config] of Object.entries({ 'GPT-2': tiny(), 'GPT-Neo': tinyNe
   })
 }
 
+describe('the weights of torch.save', () => {
+  for (const name of ['gpt2', 'shards', 'buffers']) {
+    it(`load as those of safetensors do: ${name}`, async () => {
+      const folder = (one: string): string => join(fixtures, '..', 'torch', one)
+      const { config, weights, digest } = await loadModel(folder(name))
+      const expected = await loadModel(folder('safetensors'))
+      assert.deepEqual(config, expected.config)
+      assert.deepEqual(weights, expected.weights)
+      assert.notEqual(digest, expected.digest)
+    })
+  }
+})
+
 describe('config.json', () => {
   const gpt2 = writeConfig(tiny(), 12)
   const neo = writeConfig(tinyNeo(), 12)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes test/fixtures/model anew from PyTorch and transformers, pinned in requirements.txt.
+# Makes test/fixtures/model and test/fixtures/torch anew from PyTorch and transformers, pinned in requirements.txt.
 # Takes the environment of the benchmarks where there is one, else makes its own.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -9,4 +9,5 @@ if [ ! -x "$venv/bin/python" ]; then
   [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
   "$venv/bin/pip" install --quiet --extra-index-url https://download.pytorch.org/whl/cpu -r test/reference/requirements.txt
 fi
-exec "$venv/bin/python" test/reference/make_fixtures.py test/reference/requirements.txt test/fixtures/model
+"$venv/bin/python" test/reference/make_fixtures.py test/reference/requirements.txt test/fixtures/model
+"$venv/bin/python" test/reference/make_torch_files.py test/fixtures/torch

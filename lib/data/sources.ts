@@ -5,6 +5,7 @@ import type { FetchHooks, Pick } from './hub/index.ts'
 import { hubSettings } from './hub/settings.ts'
 import { modelFiles, tokenizerFiles } from './model-files.ts'
 import { isFile, isFolder } from './read.ts'
+import { isIndex, weightNames } from './weight-files.ts'
 
 /**
  * The folder or file on this machine that a stage was handed as a model, a corpus or items; what `hub:` names is fetched
@@ -30,10 +31,19 @@ export const pickNamed =
 
 /** Of a repository what `copyModel` copies. Throws Failure HUB_FILE_MISSING. */
 export const pickModel: Pick = (paths) => {
-  const index = paths.find((path) => path === 'model.safetensors.index.json')
-  const shards = paths.filter((path) => /^model-\d+-of-\d+\.safetensors$/.test(path))
-  const weights = index === undefined ? ['model.safetensors'] : [index, ...shards]
-  return [...pickNamed('config.json', ...weights)(paths), ...among(modelFiles, paths)]
+  const weights = weightNames.find((name) => paths.includes(name))
+  if (weights === undefined) {
+    const message = `The repository has no weights that can be read: none of ${weightNames.join(', ')}. ${listed(paths)}`
+    throw new Failure('HUB_FILE_MISSING', message)
+  }
+  return [...pickNamed('config.json', weights)(paths), ...shardsOf(weights, paths), ...among(modelFiles, paths)]
+}
+
+/** The shards of an index, told by their names: it cannot be read before it is fetched. */
+function shardsOf(weights: string, paths: readonly string[]): string[] {
+  const [stem, form] = weights.split('.') as [string, string]
+  const shard = new RegExp(`^${stem}-\\d+-of-\\d+\\.${form}$`)
+  return isIndex(weights) ? paths.filter((path) => shard.test(path)) : []
 }
 
 /** Of a repository what `copyTokenizer` copies. */
@@ -44,7 +54,9 @@ const among = (names: readonly string[], paths: readonly string[]): string[] =>
 
 function lacks(name: string, paths: readonly string[]): Failure {
   const near = nearest(name, paths)
-  const there = paths.length > 8 ? `${paths.slice(0, 8).join(', ')}, …` : paths.join(', ')
-  const advice = near === undefined ? `It has ${there}.` : `Did you mean "${near}"?`
+  const advice = near === undefined ? listed(paths) : `Did you mean "${near}"?`
   return new Failure('HUB_FILE_MISSING', `The repository has no file "${name}". ${advice}`)
 }
+
+const listed = (paths: readonly string[]): string =>
+  `It has ${paths.slice(0, 8).join(', ')}${paths.length > 8 ? ', …' : ''}.`

@@ -14,7 +14,21 @@ const weights = Buffer.from(Uint8Array.from({ length: 300_000 }, (_, i) => (i * 
 const config = Buffer.from('{"model_type":"gpt2"}\n')
 const server = new HubServer({
   'models/owner/small': { 'config.json': config, 'model.safetensors': weights, 'README.md': Buffer.from('read me') },
-  'models/owner/pickled': { 'config.json': config, 'pytorch_model.bin': weights },
+  'models/owner/pickled': { 'config.json': config, 'pytorch_model.bin': weights, 'pytorch_model.pt': weights },
+  'models/owner/pickled-shards': {
+    'config.json': config,
+    'pytorch_model.bin.index.json': Buffer.from('{}'),
+    'pytorch_model-00001-of-00002.bin': weights,
+    'pytorch_model-00002-of-00002.bin': weights.subarray(0, 2000),
+    'pytorch_model-00001-of-00002.bin.md': config,
+  },
+  'models/owner/both': {
+    'config.json': config,
+    'pytorch_model.bin': weights,
+    'model.safetensors': weights,
+    'model-00001-of-00002.safetensors': weights,
+  },
+  'models/owner/flax': { 'config.json': config, 'flax_model.msgpack': weights },
   'models/owner/sharded': {
     'config.json': config,
     'model.safetensors.index.json': Buffer.from('{}'),
@@ -87,6 +101,18 @@ describe('the hub', () => {
     assert.equal(readdirSync(sharded).length, 4)
     const text = await fetchInto(fresh(), 'hub:datasets/owner/text@main', pickNamed('plain/train.txt'))
     assert.equal(readFileSync(join(text, 'plain', 'train.txt'), 'utf8'), 'some text')
+  })
+
+  it('gives weights of torch.save where there are none of safetensors', async () => {
+    const files = async (name: string) => readdirSync(await fetchInto(fresh(), `hub:owner/${name}@main`)).sort()
+    assert.deepEqual(await files('both'), ['config.json', 'model.safetensors'])
+    assert.deepEqual(await files('pickled'), ['config.json', 'pytorch_model.bin'])
+    assert.deepEqual(await files('pickled-shards'), [
+      'config.json',
+      'pytorch_model-00001-of-00002.bin',
+      'pytorch_model-00002-of-00002.bin',
+      'pytorch_model.bin.index.json',
+    ])
   })
 
   it('is asked for a commit as for a branch, and offline not at all', async () => {
@@ -216,7 +242,10 @@ describe('an answer of the hub', () => {
   it('names a repository, a revision and a file that are not there', async () => {
     await failing(fetchInto(fresh(), 'hub:owner/none@main'), 'HUB_NOT_FOUND', /owner\/none@main/)
     await failing(fetchInto(fresh(), 'hub:owner/small@v9'), 'HUB_NOT_FOUND', /owner\/small@v9/)
-    await failing(fetchInto(fresh(), 'hub:owner/pickled@main'), 'HUB_FILE_MISSING', /"model\.safetensors"/)
+    const none = /none of model\.safetensors, .*, pytorch_model\.bin\.index\.json\. It has config\.json, flax_model/
+    await failing(fetchInto(fresh(), 'hub:owner/flax@main'), 'HUB_FILE_MISSING', none)
+    const named = fetchInto(fresh(), undefined, pickNamed('model.safetensor'))
+    await failing(named, 'HUB_FILE_MISSING', /no file "model\.safetensor"\. Did you mean "model\.safetensors"/)
     await failing(fetchInto(fresh(), 'hub:owner/../small@main'), 'HUB_ADDRESS', /hub:OWNER\/REPO@REVISION/)
   })
 

@@ -10,6 +10,7 @@ export type Fault =
   | { readonly cutAfter: number }
   | { readonly ignoresRange: true }
   | { readonly flipsByte: true }
+  | { readonly hidesLength: true }
 
 export interface Asked {
   readonly host: string
@@ -18,7 +19,7 @@ export interface Asked {
   readonly token: string | undefined
 }
 
-/** A hub on this machine: the API, `resolve`, and large files behind a redirect to another host. */
+/** A hub on this machine: the API, `resolve`, large files behind a redirect to another host; `/files/` is plain. */
 export class HubServer {
   readonly asked: Asked[] = []
   /** For requests of the API, and for those of file contents. */
@@ -27,7 +28,7 @@ export class HubServer {
   readonly #repositories: ReadonlyMap<string, Readonly<Record<string, Buffer>>>
   readonly commit = 'c0ffee'.padEnd(40, '0')
 
-  /** Repositories by `models/OWNER/REPO`: file name to content; those over 1,000 bytes are large. */
+  /** Repositories by `models/OWNER/REPO`, and `files`: file name to content; those over 1,000 bytes are large. */
   constructor(repositories: Readonly<Record<string, Readonly<Record<string, Buffer>>>>) {
     this.#repositories = new Map(Object.entries(repositories))
     this.#server = createServer((request, response) => this.#answer(request, response))
@@ -62,9 +63,9 @@ export class HubServer {
       return
     }
     const file = /^\/(datasets\/)?([^/]+\/[^/]+)\/resolve\/[0-9a-f]{40}\/(.+)$/.exec(url)
-    const cdn = /^\/cdn\/(.+?)\/\/(.+)$/.exec(url)
+    const cdn = /^\/cdn\/(.+?)\/\/(.+)$/.exec(url) ?? /^\/(files)\/(.+)$/.exec(url)
     const [repository, path] = cdn
-      ? [cdn[1]!, cdn[2]!]
+      ? [cdn[1]!, decodeURIComponent(cdn[2]!)]
       : [`${file?.[1] ?? 'models/'}${file?.[2] ?? ''}`, decodeURIComponent(file?.[3] ?? '')]
     const content = this.#repositories.get(repository)?.[path]
     if (!content) return void response.writeHead(404).end()
@@ -90,10 +91,12 @@ export class HubServer {
 function send(response: ServerResponse, content: Buffer, range: string | undefined, fault: Fault | undefined): void {
   const ignores = fault !== undefined && 'ignoresRange' in fault
   const from = ignores ? 0 : Number(/^bytes=(\d+)-$/.exec(range ?? '')?.[1] ?? 0)
+  if (from > 0 && from >= content.length) return void response.writeHead(416).end()
   const body = Buffer.from(content.subarray(from))
   if (fault && 'flipsByte' in fault) body[0] = body[0]! ^ 1
   const part = { 'content-range': `bytes ${from}-${content.length - 1}/${content.length}` }
-  const head = { 'content-length': String(body.length), ...(range !== undefined && !ignores ? part : {}) }
+  const length = fault && 'hidesLength' in fault ? {} : { 'content-length': String(body.length) }
+  const head = { ...length, ...(range !== undefined && !ignores ? part : {}) }
   response.writeHead(range !== undefined && !ignores ? 206 : 200, head)
   if (!fault || !('cutAfter' in fault)) return void response.end(body)
   response.write(body.subarray(0, fault.cutAfter), () => response.destroy())

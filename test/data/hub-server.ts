@@ -10,6 +10,8 @@ export type Fault =
   | { readonly cutAfter: number }
   | { readonly ignoresRange: true }
   | { readonly flipsByte: true }
+  /** Half of it comes, the rest when this is settled. */
+  | { readonly waitsFor: Promise<void> }
   | { readonly hidesLength: true }
 
 export interface Asked {
@@ -98,6 +100,10 @@ function send(response: ServerResponse, content: Buffer, range: string | undefin
   const length = fault && 'hidesLength' in fault ? {} : { 'content-length': String(body.length) }
   const head = { ...length, ...(range !== undefined && !ignores ? part : {}) }
   response.writeHead(range !== undefined && !ignores ? 206 : 200, head)
+  if (fault && 'waitsFor' in fault) {
+    response.write(body.subarray(0, body.length / 2))
+    return void fault.waitsFor.then(() => response.end(body.subarray(body.length / 2)))
+  }
   if (!fault || !('cutAfter' in fault)) return void response.end(body)
   response.write(body.subarray(0, fault.cutAfter), () => response.destroy())
 }

@@ -1,6 +1,5 @@
-import { copyFileSync } from 'node:fs'
 import { documentKinds, writeCorpus } from '../lib/data/corpus.ts'
-import { readText } from '../lib/data/read.ts'
+import { readLines, writeItems } from '../lib/data/formats.ts'
 import { copyModel, copyTokenizer } from '../lib/data/model-files.ts'
 import { fetchFile, fetchFolder, pickModel, pickTokenizer } from '../lib/data/sources.ts'
 import { splitNames } from '../lib/data/tokens.ts'
@@ -34,10 +33,10 @@ export default defineStage({
     for (const name of splitNames) {
       const source = from[name] ?? from.corpus
       if (source === undefined) throw splitMissing(name)
-      splits[name] = readText(await fetchFile(source, files[name], hooks))
+      splits[name] = await readLines(await fetchFile(source, files[name], hooks))
     }
     writeCorpus(to.corpus, { documents: files.documents, splits })
-    copyFileSync(await fetchFile(from.tasks, files.tasks, hooks), to.tasks)
+    await writeItems(await fetchFile(from.tasks, files.tasks, hooks), to.tasks)
     for (const [name, { pick, copy }] of Object.entries(kinds)) {
       const [source, target] = [from[name as Kind], to[name as Kind]]
       if ((source === undefined) !== (target === undefined)) throw unpaired(name, source !== undefined)

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { bundle } from '../pipeline/bundle.ts'
 import { projectAt } from '../pipeline/project.ts'
 import { StatCache } from '../pipeline/stat-cache.ts'
+import { received } from '../util/answer.ts'
 import type { Answer } from '../util/answer.ts'
 import { Failure } from '../util/failure.ts'
 import { packageRoot } from '../util/package-root.ts'
@@ -23,8 +24,9 @@ export async function askTool(name: string, args: readonly string[]): Promise<un
     const why = errors.join('').trim().slice(-500)
     throw new Failure('TOOL_FAILED', `"${name}" gave no answer (exit code ${code ?? 'none'}): ${why}`, { exitCode: 1 })
   }
-  if ('value' in said) return said.value
-  throw new Failure(said.failure.code, said.failure.message, { exitCode: said.failure.exitCode })
+  const answer = received(said)
+  if (answer.ok) return answer.value
+  throw answer.error
 }
 
 function parse(line: string): Answer | undefined {

@@ -12,6 +12,7 @@ import { exitCodeOf, write, writeError, writeFailures, writeJson } from '../outp
 import { jsonPrinter, linePrinter } from '../printer.ts'
 import type { Printer } from '../printer.ts'
 import type { ConfigOptions } from '../program.ts'
+import { revisionsOf } from '../revisions.ts'
 import { listenForStop } from '../signals.ts'
 import type { Stop } from '../signals.ts'
 import { planJson, planLines } from '../plan.ts'
@@ -46,6 +47,7 @@ function runOptions({ jobs, keepGoing, engine }: RunArguments, { signal, kill }:
     jobs,
     keepGoing,
     engine,
+    resolveRevisions: revisionsOf('yes'),
     signal,
     kill,
     onEvent,
@@ -71,7 +73,7 @@ async function dryRun(
   force: readonly string[] | boolean | undefined,
   json: boolean,
 ): Promise<number> {
-  const plan = await planRun(pipeline, { targets, force })
+  const plan = await planRun(pipeline, { targets, force, resolveRevisions: revisionsOf('no') })
   if (!plan.ok) {
     writeFailures(plan.error, json)
     return exitCodeOf(plan.error)

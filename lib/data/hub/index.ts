@@ -7,7 +7,7 @@ import type { HubAddress } from '../../util/remote.ts'
 import { download } from '../fetch/download.ts'
 import type { FetchHooks, Pick } from '../fetch/hooks.ts'
 import type { FetchSettings } from '../fetch/settings.ts'
-import { cachedRepository, hubRequest, repositoryFolder, resolveRepository } from './repository.ts'
+import { cachedRepository, hubRequest, rememberRevision, repositoryFolder, resolveRepository } from './repository.ts'
 import type { HubFile, Repository } from './repository.ts'
 
 /** Files that are fetched at once. */
@@ -30,6 +30,7 @@ export async function fetchHub(
     return join(folder, 'snapshots', commit)
   }
   const repository = await resolveRepository(settings, address, hooks.signal)
+  rememberRevision(settings, address, repository.commit)
   const wanted = new Set(pick(repository.files.map(({ path }) => path)))
   const files = repository.files.filter(({ path }) => wanted.has(path))
   const blobOf = ({ digest }: HubFile): string => join(folder, 'blobs', digest)

@@ -28,10 +28,7 @@ export interface Repository {
 export const repositoryFolder = ({ cache }: FetchSettings, { kind, repository }: HubAddress): string =>
   join(cache, `${kind}--${repository.replace('/', '--')}`)
 
-/**
- * Asks the hub which commit a revision is, and what files that has; remembers the answer for who is offline.
- * Throws Failure HUB_…
- */
+/** Asks the hub which commit a revision is, and what files that has. Throws Failure HUB_… */
 export async function resolveRepository(
   settings: FetchSettings,
   address: HubAddress,
@@ -46,8 +43,15 @@ export async function resolveRepository(
     const message = `What "${settings.endpoint}" says of ${what} is not what a hub says. Check HF_ENDPOINT.`
     throw new Failure('HUB_BROKEN', message, { exitCode: 1 })
   }
-  if (!isCommit(revision)) writeRef(join(repositoryFolder(settings, address), 'refs', revision), found.commit)
   return found
+}
+
+/** Keeps what a branch or tag is, for who is offline. */
+export function rememberRevision(settings: FetchSettings, address: HubAddress, commit: string): void {
+  if (isCommit(address.revision)) return
+  const file = refFile(settings, address)
+  mkdirSync(dirname(file), { recursive: true })
+  publishFile(file, (append) => append(Buffer.from(commit)))
 }
 
 export const hubRequest = ({ token }: FetchSettings, what: string, signal: AbortSignal): Request => {
@@ -67,7 +71,7 @@ export const hubRequest = ({ token }: FetchSettings, what: string, signal: Abort
 /** What earlier downloads left of a revision. Throws Failure HUB_OFFLINE. */
 export function cachedRepository(settings: FetchSettings, address: HubAddress): { commit: string; paths: string[] } {
   const folder = repositoryFolder(settings, address)
-  const commit = isCommit(address.revision) ? address.revision : readRef(join(folder, 'refs', address.revision))
+  const commit = isCommit(address.revision) ? address.revision : readRef(refFile(settings, address))
   const snapshot = join(folder, 'snapshots', commit ?? '')
   if (commit === undefined || !isFolder(snapshot)) {
     const message = `"${describeAddress(address)}" is not in "${settings.cache}", and HF_HUB_OFFLINE forbids to fetch it. Fetch it once with the network.`
@@ -96,10 +100,8 @@ function parseFile(entry: unknown): HubFile | undefined {
   return isInside ? { path, size, digest } : undefined
 }
 
-function writeRef(file: string, commit: string): void {
-  mkdirSync(dirname(file), { recursive: true })
-  publishFile(file, (append) => append(Buffer.from(commit)))
-}
+const refFile = (settings: FetchSettings, address: HubAddress): string =>
+  join(repositoryFolder(settings, address), 'refs', address.revision)
 
 function readRef(file: string): string | undefined {
   try {

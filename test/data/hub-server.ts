@@ -26,9 +26,12 @@ export class HubServer {
   readonly asked: Asked[] = []
   /** For requests of the API, and for those of file contents. */
   readonly faults: { api: Fault[]; file: Fault[] } = { api: [], file: [] }
+  /** Which files no fault strikes. */
+  spared: (url: string) => boolean = () => false
   readonly #server: Server
   readonly #repositories: ReadonlyMap<string, Readonly<Record<string, Buffer>>>
-  readonly commit = 'c0ffee'.padEnd(40, '0')
+  /** What `main` is now; every commit has the same files. */
+  commit = 'c0ffee'.padEnd(40, '0')
 
   /** Repositories by `models/OWNER/REPO`, and `files`: file name to content; those over 1,000 bytes are large. */
   constructor(repositories: Readonly<Record<string, Readonly<Record<string, Buffer>>>>) {
@@ -58,7 +61,7 @@ export class HubServer {
     const { host = '', range, authorization: token } = headers
     this.asked.push({ host, url, range, token })
     const api = /^\/api\/((?:models|datasets)\/[^/]+\/[^/]+)\/revision\/([^?]+)\?blobs=true$/.exec(url)
-    const fault = (api ? this.faults.api : this.faults.file).shift()
+    const fault = api ? this.faults.api.shift() : this.spared(url) ? undefined : this.faults.file.shift()
     if (fault && 'status' in fault) return void response.writeHead(fault.status, fault.headers).end()
     if (api) {
       this.#tell(api[1]!, decodeURIComponent(api[2]!), response)
@@ -81,12 +84,13 @@ export class HubServer {
 
   #tell(repository: string, revision: string, response: ServerResponse): void {
     const files = this.#repositories.get(repository)
-    if (!files || !['main', this.commit].includes(revision)) return void response.writeHead(404).end()
+    const sha = revision === 'main' ? this.commit : revision
+    if (!files || !/^[0-9a-f]{40}$/.test(sha)) return void response.writeHead(404).end()
     const siblings = Object.entries(files).map(([rfilename, content]) => ({
       ...{ rfilename, size: content.length, blobId: blobId(content) },
       ...(isLarge(content) ? { lfs: { sha256: sha256(content), size: content.length, pointerSize: 134 } } : {}),
     }))
-    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ sha: this.commit, siblings }))
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ sha, siblings }))
   }
 }
 

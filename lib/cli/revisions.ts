@@ -5,6 +5,6 @@ import { askTool } from './tool.ts'
 
 /** Asks the hub what branches and tags are now. With `remember` its cache keeps that, which a dry run must not touch. */
 export const revisionsOf =
-  (remember: 'yes' | 'no'): ResolveRevisions =>
+  (remember: 'yes' | 'no', signal?: AbortSignal): ResolveRevisions =>
   async (sources) =>
-    ((await askTool('resolve', [JSON.stringify(sources), remember])) as Answer<string>[]).map(received)
+    ((await askTool('resolve', [JSON.stringify(sources), remember], signal)) as Answer<string>[]).map(received)

@@ -10,7 +10,7 @@ export type Fault =
   | { readonly cutAfter: number }
   | { readonly ignoresRange: true }
   | { readonly flipsByte: true }
-  /** Half of it comes, the rest when this is settled. */
+  /** Half of a file comes at once, the rest, and an answer of the API, when this is settled. */
   | { readonly waitsFor: Promise<void> }
   | { readonly hidesLength: true }
 
@@ -48,6 +48,11 @@ export class HubServer {
     await new Promise((resolve) => this.#server.close(resolve))
   }
 
+  /** How many are open. */
+  connections(): Promise<number> {
+    return new Promise((resolve) => this.#server.getConnections((_, count) => resolve(count)))
+  }
+
   get endpoint(): string {
     return `http://127.0.0.1:${this.#port}`
   }
@@ -64,7 +69,9 @@ export class HubServer {
     const fault = api ? this.faults.api.shift() : this.spared(url) ? undefined : this.faults.file.shift()
     if (fault && 'status' in fault) return void response.writeHead(fault.status, fault.headers).end()
     if (api) {
-      this.#tell(api[1]!, decodeURIComponent(api[2]!), response)
+      const tell = (): void => this.#tell(api[1]!, decodeURIComponent(api[2]!), response)
+      if (fault && 'waitsFor' in fault) void fault.waitsFor.then(tell)
+      else tell()
       return
     }
     const file = /^\/(datasets\/)?([^/]+\/[^/]+)\/resolve\/[0-9a-f]{40}\/(.+)$/.exec(url)

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { describe, it } from 'node:test'
 import type { TestContext } from 'node:test'
 import { HubServer, sha256 } from '../data/hub-server.ts'
@@ -98,6 +99,22 @@ describe('sources on a hub and on a server', { timeout: 300_000 }, () => {
       errors,
       /^error: pipeline\.yaml:6:15: Input "corpus" of stage "download": "127\.0\.0\.1:\d+" could not be reached .*HF_HUB_OFFLINE=1.* \[HUB_UNREACHABLE\]/,
     )
+  })
+
+  it('by a branch: Ctrl-C while the hub is asked ends the command and the question', async (t) => {
+    const { place, server } = await makeProject(t)
+    place.write('pipeline.yaml', yaml(server, 'main'))
+    for (const args of [['run'], ['run', '--dry-run']]) {
+      server.asked.length = 0
+      server.faults.api.push({ waitsFor: new Promise(() => undefined) })
+      const { child, ended } = place.start(args)
+      while (server.asked.length === 0) await delay(20)
+      child.kill('SIGINT')
+      const { code, errors } = await ended
+      assert.equal(code, 130)
+      assert.match(errors, /"resolve" was stopped\. \[TOOL_STOPPED\]/)
+      while ((await server.connections()) > 0) await delay(20)
+    }
   })
 
   const refusals: Readonly<Record<number, [code: string, exitCode: number]>> = {

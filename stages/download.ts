@@ -1,5 +1,5 @@
 import { documentKinds, writeCorpus } from '../lib/data/corpus.ts'
-import { readLines, writeItems } from '../lib/data/formats.ts'
+import { readCorpusText, writeItems } from '../lib/data/formats.ts'
 import { copyModel, copyTokenizer } from '../lib/data/model-files.ts'
 import { fetchFile, fetchFolder, pickModel, pickTokenizer } from '../lib/data/sources.ts'
 import { splitNames } from '../lib/data/tokens.ts'
@@ -33,7 +33,7 @@ export default defineStage({
     for (const name of splitNames) {
       const source = from[name] ?? from.corpus
       if (source === undefined) throw splitMissing(name)
-      splits[name] = await readLines(await fetchFile(source, files[name], hooks))
+      splits[name] = await readCorpusText(await fetchFile(source, files[name], hooks))
     }
     writeCorpus(to.corpus, { documents: files.documents, splits })
     await writeItems(await fetchFile(from.tasks, files.tasks, hooks), to.tasks)

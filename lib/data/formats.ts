@@ -11,7 +11,7 @@ import { longestText, readText } from './read.ts'
  * an end put to those that lack one. WikiText's rows on the hub are lines with their ends, and its blank lines are empty
  * rows. Throws Failure FILE_…, ROW_INVALID, COLUMN_MISSING, PARQUET_INVALID.
  */
-export async function readLines(file: string): Promise<string> {
+export async function readCorpusText(file: string): Promise<string> {
   switch (extname(file)) {
     case '.parquet':
       return joined(file, await readParquet(file, ['text']))

@@ -25,17 +25,17 @@ export async function fetchWeb(
   const folder = join(settings.webCache, sha256)
   const name = basename(new URL(url).pathname).replace(/[^\w.-]/g, '_')
   const file = join(folder, name)
-  await fetchFile(url, sha256, file, settings, hooks)
+  await fetchOne(url, sha256, file, settings, hooks)
   if (name !== sumsName) return file
   const sums = parseSums(file)
   for (const path of pick([...sums.keys()])) {
     const escaped = path.split('/').map(encodeURIComponent).join('/')
-    await fetchFile(new URL(escaped, url).href, sums.get(path)!, join(folder, path), settings, hooks)
+    await fetchOne(new URL(escaped, url).href, sums.get(path)!, join(folder, path), settings, hooks)
   }
   return folder
 }
 
-async function fetchFile(
+async function fetchOne(
   url: string,
   digest: string,
   file: string,

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync, copyFil
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
-import { readLines, writeItems } from '../../lib/data/formats.ts'
+import { readCorpusText, writeItems } from '../../lib/data/formats.ts'
 import { readItems } from '../../lib/data/tasks.ts'
 
 const temporary = mkdtempSync(join(tmpdir(), 'formats-'))
@@ -20,17 +20,17 @@ const lines =
 
 describe('the text of a split', () => {
   it('is a text file as it is', async () => {
-    assert.equal(await readLines(written('a.txt', ' \n one\r\ntwo')), ' \n one\r\ntwo')
+    assert.equal(await readCorpusText(written('a.txt', ' \n one\r\ntwo')), ' \n one\r\ntwo')
   })
 
   it('is the lines of a Parquet file, over its row groups', async () => {
-    assert.equal(await readLines(fixture('lines.parquet')), lines)
+    assert.equal(await readCorpusText(fixture('lines.parquet')), lines)
   })
 
   it('is the lines of a JSON lines file', async () => {
     const rows = ['', ' = The Old Bridge = \n', 'two\nlines', 'Łódź'].map((text, id) => JSON.stringify({ id, text }))
     assert.equal(
-      await readLines(written('a.jsonl', `${rows.join('\r\n')}\n\n`)),
+      await readCorpusText(written('a.jsonl', `${rows.join('\r\n')}\n\n`)),
       '\n = The Old Bridge = \ntwo\nlines\nŁódź\n',
     )
   })
@@ -50,7 +50,7 @@ describe('the text of a split', () => {
   }
   for (const [what, [make, code, message]] of Object.entries(wrong)) {
     it(`is refused: ${what}`, async () => {
-      await assert.rejects(readLines(make()), { code, message })
+      await assert.rejects(readCorpusText(make()), { code, message })
     })
   }
 })

@@ -69,11 +69,14 @@ describe('a source of the hub that names a branch', () => {
     assert.deepEqual(hub.asked, [])
   })
 
-  it('stops the run at its place in pipeline.yaml where the hub does not know it', async (t) => {
+  it('stops the run at its first place in pipeline.yaml where the hub does not know it', async (t) => {
     const { rig, stages } = make(t)
     const unknown = new Failure('HUB_NOT_FOUND', 'It is not there.')
     const place = { file: 'pipeline.yaml', line: 3, column: 9 }
-    const placed = [{ ...stages[0]!, places: { 'in.corpus': place } }]
+    const placed = [
+      { ...stages[0]!, places: { 'in.corpus': place } },
+      { ...stages[0]!, id: 'other', name: 'other' },
+    ]
     await assert.rejects(rig.run(placed, { resolveRevisions: () => Promise.resolve([err(unknown)]) }), {
       ...{ code: 'HUB_NOT_FOUND', exitCode: 2, place },
       message: 'Input "corpus" of stage "tell": It is not there.',

@@ -38,10 +38,12 @@ export async function download(
   request: Request,
   hooks: DownloadHooks,
 ): Promise<void> {
-  if (existsSync(target)) {
-    hooks.onBytes(statSync(target).size, file.size)
-    return
-  }
+  if (!existsSync(target)) await fetchOnce(file, target, request, hooks)
+  const { size } = statSync(target)
+  hooks.onBytes(size, size)
+}
+
+async function fetchOnce(file: RemoteFile, target: string, request: Request, hooks: DownloadHooks): Promise<void> {
   const { signal, what } = request
   const wait = (holder: string): void => hooks.log(`waits for ${holder}, which fetches ${what}`)
   try {

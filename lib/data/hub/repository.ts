@@ -6,7 +6,7 @@ import { describeAddress, isCommit } from '../../util/remote.ts'
 import type { HubAddress } from '../../util/remote.ts'
 import { get } from '../fetch/http.ts'
 import type { Request } from '../fetch/http.ts'
-import { publishFile } from '../publish.ts'
+import { guard, publishFile } from '../publish.ts'
 import { isFolder } from '../read.ts'
 import type { FetchSettings } from '../fetch/settings.ts'
 
@@ -46,11 +46,11 @@ export async function resolveRepository(
   return found
 }
 
-/** Keeps what a branch or tag is, for who is offline. */
+/** Keeps what a branch or tag is, for who is offline. Throws Failure WRITE_FAILED, DISK_FULL. */
 export function rememberRevision(settings: FetchSettings, address: HubAddress, commit: string): void {
   if (isCommit(address.revision)) return
   const file = refFile(settings, address)
-  mkdirSync(dirname(file), { recursive: true })
+  guard(file, () => mkdirSync(dirname(file), { recursive: true }))
   publishFile(file, (append) => append(Buffer.from(commit)))
 }
 

@@ -1,9 +1,9 @@
-import { copyFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { documentKinds, writeCorpus } from '../lib/data/corpus.ts'
-import { readText } from '../lib/data/read.ts'
+import { readCorpusText, writeItems } from '../lib/data/formats.ts'
 import { copyModel, copyTokenizer } from '../lib/data/model-files.ts'
-import { fetchSource, pickModel, pickNamed, pickTokenizer } from '../lib/data/sources.ts'
+import { fetchFile, fetchFolder, pickModel, pickTokenizer } from '../lib/data/sources.ts'
+import { splitNames } from '../lib/data/tokens.ts'
+import type { SplitName } from '../lib/data/tokens.ts'
 import { defineStage } from '../lib/pipeline/stage.ts'
 import { Failure } from '../lib/util/failure.ts'
 
@@ -20,7 +20,8 @@ export default defineStage({
       tasks: { type: 'string', default: 'items.jsonl', description: 'file of the four-ending items' },
     },
   },
-  in: ['corpus', 'tasks', 'teacher?', 'student?', 'tokenizer?'],
+  // a split may have a source of its own, in place of a file of the corpus
+  in: ['corpus?', 'train?', 'validation?', 'test?', 'tasks', 'teacher?', 'student?', 'tokenizer?'],
   out: ['corpus', 'tasks', 'teacher?', 'student?', 'tokenizer?'],
   async run({ with: files, in: from, out: to, signal, progress, log }) {
     const hooks = {
@@ -28,16 +29,18 @@ export default defineStage({
       log,
       onBytes: (done: number, total: number) => progress({ done, total, unit: 'bytes' }),
     }
-    const corpus = await fetchSource(from.corpus, pickNamed(files.train, files.validation, files.test), hooks)
-    const read = (name: string): string => readText(join(corpus, name))
-    const splits = { train: read(files.train), validation: read(files.validation), test: read(files.test) }
+    const splits: Record<SplitName, string> = { train: '', validation: '', test: '' }
+    for (const name of splitNames) {
+      const source = from[name] ?? from.corpus
+      if (source === undefined) throw splitMissing(name)
+      splits[name] = await readCorpusText(await fetchFile(source, files[name], hooks))
+    }
     writeCorpus(to.corpus, { documents: files.documents, splits })
-    const tasks = await fetchSource(from.tasks, pickNamed(files.tasks), hooks)
-    copyFileSync(await fetchSource(join(tasks, files.tasks), pickNamed(), hooks), to.tasks)
+    await writeItems(await fetchFile(from.tasks, files.tasks, hooks), to.tasks)
     for (const [name, { pick, copy }] of Object.entries(kinds)) {
       const [source, target] = [from[name as Kind], to[name as Kind]]
       if ((source === undefined) !== (target === undefined)) throw unpaired(name, source !== undefined)
-      if (source !== undefined && target !== undefined) await copy(await fetchSource(source, pick, hooks), target)
+      if (source !== undefined && target !== undefined) await copy(await fetchFolder(source, pick, hooks), target)
     }
     log('all sources are in place')
   },
@@ -49,6 +52,11 @@ const kinds = {
   tokenizer: { pick: pickTokenizer, copy: copyTokenizer },
 }
 type Kind = keyof typeof kinds
+
+function splitMissing(name: SplitName): Failure {
+  const message = `The download stage has no source for the ${name} split. Name a folder as \`corpus\`, or a file as \`${name}\`, in \`in:\`.`
+  return new Failure('SOURCE_ABSENT', message)
+}
 
 function unpaired(name: string, isInput: boolean): Failure {
   const [has, lacks] = isInput ? ['in', 'out'] : ['out', 'in']

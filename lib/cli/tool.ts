@@ -3,28 +3,32 @@ import { join } from 'node:path'
 import { bundle } from '../pipeline/bundle.ts'
 import { projectAt } from '../pipeline/project.ts'
 import { StatCache } from '../pipeline/stat-cache.ts'
+import { received } from '../util/answer.ts'
 import type { Answer } from '../util/answer.ts'
 import { Failure } from '../util/failure.ts'
 import { packageRoot } from '../util/package-root.ts'
 
 /**
- * Asks a program of lib/tools, in a process of its own because only such may load the engines. Throws its Failure, or
- * TOOL_FAILED where it gave no answer.
+ * Asks a program of lib/tools, in a process of its own because only such may load the engines. Throws its Failure,
+ * TOOL_FAILED where it gave no answer, or TOOL_STOPPED.
  */
-export async function askTool(name: string, args: readonly string[]): Promise<unknown> {
+export async function askTool(name: string, args: readonly string[], signal?: AbortSignal): Promise<unknown> {
   const file = await bundleTool(name)
-  const child = spawn(process.execPath, [file, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [file, ...args], { stdio: ['ignore', 'pipe', 'pipe'], signal })
+  child.on('error', () => undefined) // it was stopped; `close` follows
   const [out, errors]: [string[], string[]] = [[], []]
   child.stdout.setEncoding('utf8').on('data', (text: string) => out.push(text))
   child.stderr.setEncoding('utf8').on('data', (text: string) => errors.push(text))
   const code = await new Promise<number | null>((resolve) => child.on('close', resolve))
+  if (signal?.aborted === true) throw new Failure('TOOL_STOPPED', `"${name}" was stopped.`, { exitCode: 1 })
   const said = parse(out.join('').trim().split('\n').at(-1) ?? '')
   if (said === undefined) {
     const why = errors.join('').trim().slice(-500)
     throw new Failure('TOOL_FAILED', `"${name}" gave no answer (exit code ${code ?? 'none'}): ${why}`, { exitCode: 1 })
   }
-  if ('value' in said) return said.value
-  throw new Failure(said.failure.code, said.failure.message, { exitCode: said.failure.exitCode })
+  const answer = received(said)
+  if (answer.ok) return answer.value
+  throw answer.error
 }
 
 function parse(line: string): Answer | undefined {

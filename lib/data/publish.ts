@@ -66,7 +66,7 @@ function syncFolder(folder: string): void {
   }
 }
 
-/** Exported for its test: a disk cannot be filled in one. */
+/** Throws `Failure` DISK_FULL or WRITE_FAILED where the action fails. */
 export function guard<T>(file: string, action: () => T): T {
   try {
     return action()

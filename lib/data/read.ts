@@ -40,7 +40,7 @@ export function readJson(file: string): unknown {
 }
 
 /** A string holds at most 2²⁹ − 24 units, and so many bytes of ASCII. */
-const longestText = 500_000_000
+export const longestText = 500_000_000
 
 /**
  * The whole text, which must be UTF-8; a byte order mark is taken off.

@@ -72,14 +72,26 @@ function inputChanges(
   return keys(from, to).flatMap((name) => {
     const [old, now] = [from[name], to[name]]
     if (now === null) return []
-    return changed(`in.${name}`, inputText(old), inputText(now), placeOf(stage, `in.${name}`))
+    return changed(
+      `in.${name}${asWritten(stage, name, now)}`,
+      inputText(old),
+      inputText(now),
+      placeOf(stage, `in.${name}`),
+    )
   })
+}
+
+/** A branch or tag by its name, where only its commit is in the key. */
+function asWritten(stage: Stage, name: string, now: InputIdentity | undefined): string {
+  const input = stage.in[name]
+  const isPinned = input?.kind === 'string' && now !== undefined && 'text' in now && now.text !== input.value
+  return isPinned ? ` (${input.value})` : ''
 }
 
 function inputText(input: InputIdentity | undefined): Json | undefined {
   if (input === undefined) return undefined
   if ('content' in input) return short(input.content)
-  if ('text' in input) return input.text
+  if ('text' in input) return input.text.replace(/@([0-9a-f]{12})[0-9a-f]{28}$/, '@$1')
   return Object.fromEntries(Object.entries(input.cells).map(([cell, digest]) => [cell, short(digest) ?? null]))
 }
 

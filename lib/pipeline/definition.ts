@@ -3,6 +3,7 @@ import type { Digest } from './canonical.ts'
 import type { Json } from '../util/json.ts'
 import { KEY_SCHEMA } from './key.ts'
 import type { Input, OutputRef } from './pipeline.ts'
+import { pinned } from './prepare.ts'
 import type { Prepared } from './prepare.ts'
 
 /** The experiment's hash: over its stages' definitions, so it is known before the run and equal on every machine. */
@@ -36,7 +37,7 @@ function inputDefinition(prepared: Prepared, input: Input, known: ReadonlyMap<st
   const outputOf = (ref: OutputRef): Json => ({ stage: known.get(ref.stage)!, output: ref.output })
   switch (input.kind) {
     case 'string':
-      return { text: input.value }
+      return { text: pinned(prepared, input.value) }
     case 'path':
       return { content: prepared.sources.get(input.path)! }
     case 'stage':

@@ -51,6 +51,8 @@ export interface ExperimentRecord {
   readonly machine: JsonObject
   /** Digests of the inputs that no stage makes, by path as written. */
   readonly sources: Readonly<Record<string, Digest>>
+  /** Sources of the hub that name a branch or a tag, as written, to the same with its commit. */
+  readonly revisions: Readonly<Record<string, string>>
 }
 
 /** Gives the page joined with what belongs to the run; `page` is the HTML of the stage that makes it. */
@@ -109,6 +111,7 @@ async function recordOf(finished: Finished): Promise<ExperimentRecord> {
     git: await gitState(root),
     machine: machine(),
     sources: Object.fromEntries(prepared.sources),
+    revisions: Object.fromEntries(prepared.revisions),
   }
 }
 

@@ -53,9 +53,6 @@ export function readJson(file: string): Json | undefined {
   }
 }
 
-export const errorCode = (error: unknown): string | undefined =>
-  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
-
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 /** Moves a file or folder into `folder` under a name that nothing there has, and gives its new path. */

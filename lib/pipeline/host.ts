@@ -4,10 +4,11 @@ import { constants } from 'node:os'
 import { pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import type { Json, JsonObject } from '../util/json.ts'
-import { errorCode, messageOf } from './files.ts'
+import { errorCode } from '../util/error-code.ts'
+import { messageOf } from './files.ts'
 import { MESSAGE_FD } from './host-protocol.ts'
 import type { Job, Message } from './host-protocol.ts'
-import { holdBeside } from './lock.ts'
+import { holdBeside } from '../util/lock.ts'
 import type { Progress } from './stage.ts'
 
 async function runJob(job: Job): Promise<void> {

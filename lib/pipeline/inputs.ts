@@ -1,5 +1,6 @@
 import { nearest } from '../util/nearest.ts'
 import { toRecord } from '../util/record.ts'
+import { isRemote, parseRemote } from '../util/remote.ts'
 import type { Cell } from './matrix.ts'
 import type { Input, OutputRef } from './pipeline.ts'
 import { someOf } from './problems.ts'
@@ -33,10 +34,10 @@ export class Inputs {
 
   /** The input that a source means to one cell of its reader. Undefined after a problem. */
   read(source: string, at: Spot, reader: Cell): Input | undefined {
-    const scheme = /^(hub|https?|file|builtin):/.exec(source)?.[1]
+    const scheme = /^(file|builtin):/.exec(source)?.[1]
     if (scheme === 'file') return this.#paths.file(source.slice(5), at)
     if (scheme === 'builtin') return this.#paths.builtin(source.slice(8), at)
-    if (scheme !== undefined) return this.#remote(source, scheme, at)
+    if (isRemote(source)) return this.#remote(source, at)
     const producer = this.#producerOf(source)
     if (producer) return this.#reference(source, producer, at, reader)
     return this.#paths.has(source) ? this.#paths.file(source, at) : this.#unknown(source, at)
@@ -131,11 +132,10 @@ export class Inputs {
     return undefined
   }
 
-  #remote(source: string, scheme: string, at: Spot): Input | undefined {
-    if (scheme === 'https' && /^https:\/\/[^/\s]+\/\S+$/.test(source)) return { kind: 'string', value: source }
-    if (/^hub:(datasets\/)?[\w.-]+\/[\w.-]+@[\w./-]+$/.test(source)) return { kind: 'string', value: source }
-    const expected = scheme === 'hub' ? 'hub:OWNER/REPO@REVISION' : 'https://HOST/PATH'
-    this.#problems.add('INPUT_INVALID', at, `"${source}" is not a source. Write ${expected}.`)
+  #remote(source: string, at: Spot): Input | undefined {
+    const remote = parseRemote(source)
+    if (remote.ok) return { kind: 'string', value: source }
+    this.#problems.add('INPUT_INVALID', at, remote.error)
     return undefined
   }
 

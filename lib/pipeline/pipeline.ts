@@ -61,7 +61,7 @@ export type Input =
   | { readonly kind: 'gather'; readonly cells: Readonly<Record<string, OutputRef>> }
   /** A file or folder, relative to `root`, or absolute where the user wrote so; hashed by content. */
   | { readonly kind: 'path'; readonly path: string }
-  /** A pinned `hub:` or `https:` source, which enters as a string. */
+  /** A `hub:` or `https:` source as written; it enters as a string, a branch or tag by its commit. */
   | { readonly kind: 'string'; readonly value: string }
 
 export interface Resources {

@@ -11,6 +11,7 @@ import type { Manifest } from './manifest.ts'
 import type { Pipeline, Stage } from './pipeline.ts'
 import { isComplete, prepare, recordOf, upstream } from './prepare.ts'
 import type { PartialRecord, Prepared, Settled } from './prepare.ts'
+import type { ResolveRevisions } from './revisions.ts'
 import type { Found } from './store.ts'
 
 export type State = 'fresh' | 'restore' | 'run' | 'may-run'
@@ -37,11 +38,12 @@ export interface PlanOptions {
   readonly targets?: readonly string[] | undefined
   /** Stages (ids or names) to run although their results are there; true for all. */
   readonly force?: readonly string[] | boolean | undefined
+  readonly resolveRevisions: ResolveRevisions
 }
 
 /** What a run would do and why. Touches nothing but node_modules/.cache/pipeline. */
-export async function planRun(pipeline: Pipeline, options: PlanOptions = {}): Promise<Result<Plan, Failure[]>> {
-  const prepared = await prepare(pipeline, options.targets)
+export async function planRun(pipeline: Pipeline, options: PlanOptions): Promise<Result<Plan, Failure[]>> {
+  const prepared = await prepare(pipeline, options.targets, options.resolveRevisions)
   if (!prepared.ok) return prepared
   const { stages } = await planStages(prepared.value, options.force)
   prepared.value.stats.save()

@@ -12,6 +12,8 @@ import type { Input, OutputRef, Pipeline, Stage } from './pipeline.ts'
 import { projectAt } from './project.ts'
 import type { Project } from './project.ts'
 import { StatCache } from './stat-cache.ts'
+import { pinRevisions } from './revisions.ts'
+import type { ResolveRevisions } from './revisions.ts'
 import { Store, storeFailure } from './store.ts'
 
 /** Everything about a run that is known before it: what a plan is made from. */
@@ -27,12 +29,18 @@ export interface Prepared {
   readonly identities: ReadonlyMap<string, Identity>
   /** Content digests of the inputs that no stage makes, by path as written. */
   readonly sources: ReadonlyMap<string, Digest>
+  /** See `pinRevisions`. */
+  readonly revisions: ReadonlyMap<string, string>
 }
 
-/** Bundles, describes, validates, hashes sources. Writes to the cache folder alone. */
-export async function prepare(pipeline: Pipeline, targets?: readonly string[]): Promise<Result<Prepared, Failure[]>> {
+/** Bundles, describes, validates, hashes and pins sources. Writes to the cache folder alone. */
+export async function prepare(
+  pipeline: Pipeline,
+  targets: readonly string[] | undefined,
+  resolveRevisions: ResolveRevisions,
+): Promise<Result<Prepared, Failure[]>> {
   try {
-    return await prepareAll(pipeline, targets)
+    return await prepareAll(pipeline, targets, resolveRevisions)
   } catch (error) {
     return err([storeFailure(error, 'the stages were prepared')])
   }
@@ -41,6 +49,7 @@ export async function prepare(pipeline: Pipeline, targets?: readonly string[]): 
 async function prepareAll(
   pipeline: Pipeline,
   targets: readonly string[] | undefined,
+  resolveRevisions: ResolveRevisions,
 ): Promise<Result<Prepared, Failure[]>> {
   const project = projectAt(pipeline.root)
   const stats = new StatCache(project.cache)
@@ -49,8 +58,9 @@ async function prepareAll(
   const stages = selected.value
   const identities = await identifyStages(pipeline, stages, project, stats)
   const sources = await hashSources(pipeline, stages, stats)
-  const failures = [...(identities.ok ? [] : identities.error), ...(sources.ok ? [] : sources.error)]
-  if (!identities.ok || !sources.ok) return err(failures)
+  const revisions = await pinRevisions(stages, resolveRevisions)
+  const failures = [identities, sources, revisions].flatMap((result) => (result.ok ? [] : result.error))
+  if (!identities.ok || !sources.ok || !revisions.ok) return err(failures)
   stats.save()
   const artifacts = join(pipeline.root, 'artifacts')
   const store = new Store(artifacts, stats)
@@ -65,6 +75,7 @@ async function prepareAll(
     byId,
     identities: identities.value,
     sources: sources.value,
+    revisions: revisions.value,
   })
 }
 
@@ -153,13 +164,16 @@ export function recordOf(prepared: Prepared, stage: Stage, settled: ReadonlyMap<
   }
 }
 
+/** A source elsewhere, by the commit that its revision is. */
+export const pinned = ({ revisions }: Prepared, source: string): string => revisions.get(source) ?? source
+
 export const isComplete = (record: PartialRecord): record is KeyRecord =>
   Object.values(record.in).every((input) => input !== null)
 
 function inputIdentity(prepared: Prepared, input: Input, settled: ReadonlyMap<string, Settled>): InputIdentity | null {
   switch (input.kind) {
     case 'string':
-      return { text: input.value }
+      return { text: pinned(prepared, input.value) }
     case 'path':
       return { content: prepared.sources.get(input.path)! }
     case 'stage': {

@@ -1,5 +1,5 @@
 import { readFileSync, readdirSync } from 'node:fs'
-import { errorCode } from './files.ts'
+import { errorCode } from '../util/error-code.ts'
 
 /** Every process of a stage inherits this variable, also one that leaves the stage's process group. */
 export const TASK_VARIABLE = 'PIPELINE_TASK'

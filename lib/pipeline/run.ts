@@ -47,7 +47,7 @@ export interface RunSummary {
  * The last event is always `finished`.
  */
 export async function runPipeline(pipeline: Pipeline, options: RunOptions): Promise<Result<RunSummary, Failure[]>> {
-  const prepared = await prepare(pipeline, options.targets)
+  const prepared = await prepare(pipeline, options.targets, options.resolveRevisions)
   if (!prepared.ok) return err(prepared.error)
   const run = new Run(prepared.value, options, await planStages(prepared.value, options.force))
   return ok(await run.finish())

@@ -21,7 +21,7 @@ export const stageSchema = {
       type: 'object',
       additionalProperties: { type: 'string', minLength: 1 },
       description:
-        'name to source: `stage.output`, a path, `file:PATH`, `builtin:NAME`, `hub:OWNER/REPO@REVISION`, `https:…`',
+        'name to source: `stage.output`, a path, `file:PATH`, `builtin:NAME`, `hub:OWNER/REPO@REVISION`, `https://HOST/PATH#sha256=DIGEST`',
     },
     with: { type: 'object', description: 'the parameters of this stage' },
     out: {

@@ -3,13 +3,14 @@ import { Failure } from '../util/failure.ts'
 import type { Json } from '../util/json.ts'
 import type { Digest } from './canonical.ts'
 import type { Input, OutputRef, Stage } from './pipeline.ts'
+import { pinned } from './prepare.ts'
 import type { Prepared, Settled } from './prepare.ts'
 
 /** What a stage is given for an input: an absolute path, a map of them, or a pinned source's string. */
 export function inputValue(prepared: Prepared, input: Input, settled: ReadonlyMap<string, Settled>): Json {
   switch (input.kind) {
     case 'string':
-      return input.value
+      return pinned(prepared, input.value)
     case 'path':
       return resolve(prepared.pipeline.root, input.path)
     case 'stage':

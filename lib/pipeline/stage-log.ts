@@ -1,6 +1,6 @@
 import { closeSync, openSync, writeSync } from 'node:fs'
 import { StringDecoder } from 'node:string_decoder'
-import { errorCode } from './files.ts'
+import { errorCode } from '../util/error-code.ts'
 
 export interface StageLog {
   readonly write: (chunk: Buffer) => void

@@ -2,7 +2,7 @@ import { lstatSync, readdirSync, readlinkSync, realpathSync, statSync } from 'no
 import type { BigIntStats } from 'node:fs'
 import { join, relative, sep } from 'node:path'
 import { Failure } from '../util/failure.ts'
-import { errorCode } from './files.ts'
+import { errorCode } from '../util/error-code.ts'
 
 /** What stands at one path of a tree; `path` is relative to the root with `/`, '' for the root itself. */
 export type Entry =

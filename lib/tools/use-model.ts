@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os'
-import { fetchSource, pickModel } from '../data/sources.ts'
+import { fetchFolder, pickModel } from '../data/sources.ts'
 import { openEngine } from '../engine/index.ts'
 import { hold } from '../model/likelihood.ts'
 import type { Running } from '../model/likelihood.ts'
@@ -15,7 +15,7 @@ export async function useModel<T>(
   work: (model: Running, folder: string) => Promise<T>,
 ): Promise<T> {
   const hooks = { signal: new AbortController().signal, onBytes: () => undefined, log: () => undefined }
-  const folder = await fetchSource(source, pickModel, hooks)
+  const folder = await fetchFolder(source, pickModel, hooks)
   const model = await loadModel(folder)
   const engine = await openEngine({ name: engineName, threads: availableParallelism() })
   try {

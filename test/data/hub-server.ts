@@ -10,6 +10,9 @@ export type Fault =
   | { readonly cutAfter: number }
   | { readonly ignoresRange: true }
   | { readonly flipsByte: true }
+  /** Half of a file comes at once, the rest, and an answer of the API, when this is settled. */
+  | { readonly waitsFor: Promise<void> }
+  | { readonly hidesLength: true }
 
 export interface Asked {
   readonly host: string
@@ -18,16 +21,19 @@ export interface Asked {
   readonly token: string | undefined
 }
 
-/** A hub on this machine: the API, `resolve`, and large files behind a redirect to another host. */
+/** A hub on this machine: the API, `resolve`, large files behind a redirect to another host; `/files/` is plain. */
 export class HubServer {
   readonly asked: Asked[] = []
   /** For requests of the API, and for those of file contents. */
   readonly faults: { api: Fault[]; file: Fault[] } = { api: [], file: [] }
+  /** Which files no fault strikes. */
+  spared: (url: string) => boolean = () => false
   readonly #server: Server
   readonly #repositories: ReadonlyMap<string, Readonly<Record<string, Buffer>>>
-  readonly commit = 'c0ffee'.padEnd(40, '0')
+  /** What `main` is now; every commit has the same files. */
+  commit = 'c0ffee'.padEnd(40, '0')
 
-  /** Repositories by `models/OWNER/REPO`: file name to content; those over 1,000 bytes are large. */
+  /** Repositories by `models/OWNER/REPO`, and `files`: file name to content; those over 1,000 bytes are large. */
   constructor(repositories: Readonly<Record<string, Readonly<Record<string, Buffer>>>>) {
     this.#repositories = new Map(Object.entries(repositories))
     this.#server = createServer((request, response) => this.#answer(request, response))
@@ -40,6 +46,11 @@ export class HubServer {
   async stop(): Promise<void> {
     this.#server.closeAllConnections()
     await new Promise((resolve) => this.#server.close(resolve))
+  }
+
+  /** How many are open. */
+  connections(): Promise<number> {
+    return new Promise((resolve) => this.#server.getConnections((_, count) => resolve(count)))
   }
 
   get endpoint(): string {
@@ -55,16 +66,18 @@ export class HubServer {
     const { host = '', range, authorization: token } = headers
     this.asked.push({ host, url, range, token })
     const api = /^\/api\/((?:models|datasets)\/[^/]+\/[^/]+)\/revision\/([^?]+)\?blobs=true$/.exec(url)
-    const fault = (api ? this.faults.api : this.faults.file).shift()
+    const fault = api ? this.faults.api.shift() : this.spared(url) ? undefined : this.faults.file.shift()
     if (fault && 'status' in fault) return void response.writeHead(fault.status, fault.headers).end()
     if (api) {
-      this.#tell(api[1]!, decodeURIComponent(api[2]!), response)
+      const tell = (): void => this.#tell(api[1]!, decodeURIComponent(api[2]!), response)
+      if (fault && 'waitsFor' in fault) void fault.waitsFor.then(tell)
+      else tell()
       return
     }
     const file = /^\/(datasets\/)?([^/]+\/[^/]+)\/resolve\/[0-9a-f]{40}\/(.+)$/.exec(url)
-    const cdn = /^\/cdn\/(.+?)\/\/(.+)$/.exec(url)
+    const cdn = /^\/cdn\/(.+?)\/\/(.+)$/.exec(url) ?? /^\/(files)\/(.+)$/.exec(url)
     const [repository, path] = cdn
-      ? [cdn[1]!, cdn[2]!]
+      ? [cdn[1]!, decodeURIComponent(cdn[2]!)]
       : [`${file?.[1] ?? 'models/'}${file?.[2] ?? ''}`, decodeURIComponent(file?.[3] ?? '')]
     const content = this.#repositories.get(repository)?.[path]
     if (!content) return void response.writeHead(404).end()
@@ -78,23 +91,30 @@ export class HubServer {
 
   #tell(repository: string, revision: string, response: ServerResponse): void {
     const files = this.#repositories.get(repository)
-    if (!files || !['main', this.commit].includes(revision)) return void response.writeHead(404).end()
+    const sha = revision === 'main' ? this.commit : revision
+    if (!files || !/^[0-9a-f]{40}$/.test(sha)) return void response.writeHead(404).end()
     const siblings = Object.entries(files).map(([rfilename, content]) => ({
       ...{ rfilename, size: content.length, blobId: blobId(content) },
       ...(isLarge(content) ? { lfs: { sha256: sha256(content), size: content.length, pointerSize: 134 } } : {}),
     }))
-    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ sha: this.commit, siblings }))
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ sha, siblings }))
   }
 }
 
 function send(response: ServerResponse, content: Buffer, range: string | undefined, fault: Fault | undefined): void {
   const ignores = fault !== undefined && 'ignoresRange' in fault
   const from = ignores ? 0 : Number(/^bytes=(\d+)-$/.exec(range ?? '')?.[1] ?? 0)
+  if (from > 0 && from >= content.length) return void response.writeHead(416).end()
   const body = Buffer.from(content.subarray(from))
   if (fault && 'flipsByte' in fault) body[0] = body[0]! ^ 1
   const part = { 'content-range': `bytes ${from}-${content.length - 1}/${content.length}` }
-  const head = { 'content-length': String(body.length), ...(range !== undefined && !ignores ? part : {}) }
+  const length = fault && 'hidesLength' in fault ? {} : { 'content-length': String(body.length) }
+  const head = { ...length, ...(range !== undefined && !ignores ? part : {}) }
   response.writeHead(range !== undefined && !ignores ? 206 : 200, head)
+  if (fault && 'waitsFor' in fault) {
+    response.write(body.subarray(0, body.length / 2))
+    return void fault.waitsFor.then(() => response.end(body.subarray(body.length / 2)))
+  }
   if (!fault || !('cutAfter' in fault)) return void response.end(body)
   response.write(body.subarray(0, fault.cutAfter), () => response.destroy())
 }

@@ -3,11 +3,13 @@ import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, before, describe, it } from 'node:test'
+import type { Pick } from '../../lib/data/fetch/hooks.ts'
+import { fetchSettings } from '../../lib/data/fetch/settings.ts'
+import type { FetchSettings } from '../../lib/data/fetch/settings.ts'
 import { fetchHub } from '../../lib/data/hub/index.ts'
-import type { Pick } from '../../lib/data/hub/index.ts'
-import { hubSettings } from '../../lib/data/hub/settings.ts'
-import type { HubSettings } from '../../lib/data/hub/settings.ts'
 import { pickModel, pickNamed } from '../../lib/data/sources.ts'
+import { parseRemote } from '../../lib/util/remote.ts'
+import type { HubAddress } from '../../lib/util/remote.ts'
 import { HubServer, sha256 } from './hub-server.ts'
 
 const weights = Buffer.from(Uint8Array.from({ length: 300_000 }, (_, i) => (i * 7 + (i >> 8)) % 251))
@@ -50,16 +52,22 @@ afterEach(() => {
 })
 
 let count = 0
-const fresh = (over: Partial<HubSettings> = {}): HubSettings => ({
+const fresh = (over: Partial<FetchSettings> = {}): FetchSettings => ({
   endpoint: server.endpoint,
   token: undefined,
   cache: join(temporary, String(count++)),
+  webCache: join(temporary, 'unused'),
   offline: false,
   ...over,
 })
+function address(source: string): HubAddress {
+  const remote = parseRemote(source)
+  assert.ok(remote.ok && remote.value.site === 'hub')
+  return remote.value
+}
 const quiet = { onBytes: () => undefined, log: () => undefined }
-const fetchInto = (settings: HubSettings, source = 'hub:owner/small@main', pick: Pick = pickModel) =>
-  fetchHub(source, pick, settings, { signal: AbortSignal.timeout(30_000), ...quiet })
+const fetchInto = (settings: FetchSettings, source = 'hub:owner/small@main', pick: Pick = pickModel) =>
+  fetchHub(address(source), pick, settings, { signal: AbortSignal.timeout(30_000), ...quiet })
 const failing = (fetched: Promise<string>, code: string, message: RegExp) =>
   assert.rejects(fetched, (error: Error & { code?: string }) => {
     assert.equal(error.code, code, error.message)
@@ -79,7 +87,7 @@ describe('the hub', () => {
   it('gives what is picked of a repository, in the layout of the shared cache, and nothing twice', async () => {
     const settings = fresh()
     const bytes: number[] = []
-    const folder = await fetchHub('hub:owner/small@main', pickModel, settings, {
+    const folder = await fetchHub(address('hub:owner/small@main'), pickModel, settings, {
       ...quiet,
       signal: AbortSignal.timeout(30_000),
       onBytes: (done, total) => void bytes.push(done / total),
@@ -189,7 +197,11 @@ describe('a download', () => {
     const settings = fresh()
     const stop = new AbortController()
     const onBytes = (): void => stop.abort()
-    const fetched = fetchHub('hub:owner/small@main', pickModel, settings, { ...quiet, signal: stop.signal, onBytes })
+    const fetched = fetchHub(address('hub:owner/small@main'), pickModel, settings, {
+      ...quiet,
+      signal: stop.signal,
+      onBytes,
+    })
     await assert.rejects(fetched, { name: 'AbortError' })
   })
 
@@ -243,10 +255,9 @@ describe('an answer of the hub', () => {
     await failing(fetchInto(fresh(), 'hub:owner/none@main'), 'HUB_NOT_FOUND', /owner\/none@main/)
     await failing(fetchInto(fresh(), 'hub:owner/small@v9'), 'HUB_NOT_FOUND', /owner\/small@v9/)
     const none = /none of model\.safetensors, .*, pytorch_model\.bin\.index\.json\. It has config\.json, flax_model/
-    await failing(fetchInto(fresh(), 'hub:owner/flax@main'), 'HUB_FILE_MISSING', none)
+    await failing(fetchInto(fresh(), 'hub:owner/flax@main'), 'SOURCE_LACKS', none)
     const named = fetchInto(fresh(), undefined, pickNamed('model.safetensor'))
-    await failing(named, 'HUB_FILE_MISSING', /no file "model\.safetensor"\. Did you mean "model\.safetensors"/)
-    await failing(fetchInto(fresh(), 'hub:owner/../small@main'), 'HUB_ADDRESS', /hub:OWNER\/REPO@REVISION/)
+    await failing(named, 'SOURCE_LACKS', /no file "model\.safetensor"\. Did you mean "model\.safetensors"/)
   })
 
   it('that comes from no hub is told from one', async () => {
@@ -260,12 +271,14 @@ describe('settings', () => {
     const home = join(temporary, 'home')
     mkdirSync(home)
     writeFileSync(join(home, 'token'), 'hf_file\n')
-    assert.deepEqual(hubSettings({ HF_HOME: home }), {
-      ...{ endpoint: 'https://huggingface.co', token: 'hf_file', cache: join(home, 'hub'), offline: false },
+    assert.deepEqual(fetchSettings({ HF_HOME: home }), {
+      ...{ endpoint: 'https://huggingface.co', token: 'hf_file', offline: false },
+      ...{ cache: join(home, 'hub'), webCache: join(home, 'https') },
     })
     const env = { HF_HOME: home, HF_TOKEN: 'hf_own', HF_ENDPOINT: 'http://mirror/', HF_HUB_OFFLINE: '1' }
-    assert.deepEqual(hubSettings({ ...env, HF_HUB_CACHE: '/cache' }), {
-      ...{ endpoint: 'http://mirror', token: 'hf_own', cache: '/cache', offline: true },
+    assert.deepEqual(fetchSettings({ ...env, HF_HUB_CACHE: '/cache' }), {
+      ...{ endpoint: 'http://mirror', token: 'hf_own', offline: true },
+      ...{ cache: '/cache', webCache: join(home, 'https') },
     })
   })
 })

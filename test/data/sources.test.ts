@@ -18,27 +18,26 @@ import { digestModel, digestParts } from '../../lib/data/digest.ts'
 import { guard, publishFile } from '../../lib/data/publish.ts'
 import { writeSafetensors } from '../../lib/data/safetensors-write.ts'
 import { copyModel } from '../../lib/data/model-files.ts'
-import { fetchSource, pickNamed } from '../../lib/data/sources.ts'
+import { fetchFile, fetchFolder, pickNamed } from '../../lib/data/sources.ts'
 
 const temporary = mkdtempSync(join(tmpdir(), 'sources-'))
 after(() => rmSync(temporary, { recursive: true }))
 
-describe('a source', () => {
-  const hooks = { signal: new AbortController().signal, onBytes: () => undefined, log: () => undefined }
-  const fetched = (source: string): Promise<string> => fetchSource(source, pickNamed(), hooks)
+const hooks = { signal: new AbortController().signal, onBytes: () => undefined, log: () => undefined }
 
-  it('is a file or folder on this machine', async () => {
-    assert.equal(await fetched(temporary), temporary)
+describe('a source', () => {
+  it('is a folder on this machine, or a file there', async () => {
+    const file = join(temporary, 'items.jsonl')
+    writeFileSync(file, '{}')
+    assert.equal(await fetchFolder(temporary, pickNamed(), hooks), temporary)
+    assert.equal(await fetchFile(temporary, 'items.jsonl', hooks), file)
+    assert.equal(await fetchFile(file, 'other.jsonl', hooks), file)
+    await assert.rejects(fetchFolder(file, pickNamed(), hooks), { code: 'SOURCE_FILE', message: /SHA256SUMS/ })
   })
 
-  for (const source of ['https://example.com/model', 'http://example.com']) {
-    it(`is refused with what to do when it is no repository: ${source}`, async () => {
-      await assert.rejects(fetched(source), { code: 'SOURCE_UNSUPPORTED', message: /file:PATH/ })
-    })
-  }
-
   it('is refused when it is not there', async () => {
-    await assert.rejects(fetched(join(temporary, 'nothing')), { code: 'FILE_MISSING' })
+    await assert.rejects(fetchFolder(join(temporary, 'no'), pickNamed(), hooks), { code: 'FILE_MISSING' })
+    await assert.rejects(fetchFile(temporary, 'no', hooks), { code: 'FILE_MISSING', message: /no"/ })
   })
 })
 

@@ -17,7 +17,7 @@ stages:
       `error: pipeline.yaml:3:13: "stages.a.cmd" must be a list, found the text "node". \`cmd:\` is a program and its arguments, run without a shell; \`\${in.NAME}\`, \`\${out.NAME}\` and \`\${with.a}\` stand inside them. [VALUE_INVALID]
   3 |   a: { cmd: node, in: [x], with: text }
     |             ^
-error: pipeline.yaml:3:23: "stages.a.in" must be a map, found a list. \`in:\` is name to source: \`stage.output\`, a path, \`file:PATH\`, \`builtin:NAME\`, \`hub:OWNER/REPO@REVISION\`, \`https:…\`. [VALUE_INVALID]
+error: pipeline.yaml:3:23: "stages.a.in" must be a map, found a list. \`in:\` is name to source: \`stage.output\`, a path, \`file:PATH\`, \`builtin:NAME\`, \`hub:OWNER/REPO@REVISION\`, \`https://HOST/PATH#sha256=DIGEST\`. [VALUE_INVALID]
   3 |   a: { cmd: node, in: [x], with: text }
     |                       ^
 error: pipeline.yaml:3:34: "stages.a.with" must be a map, found the text "text". \`with:\` is the parameters of this stage. [VALUE_INVALID]

@@ -19,6 +19,8 @@ export type Line = Readonly<Record<string, unknown>> & { readonly type: string }
 /** A temporary folder in which the real command runs. */
 export class Place {
   readonly root: string
+  /** Variables of the command beside the test's own. */
+  readonly env: Record<string, string> = {}
 
   constructor(context: TestContext) {
     this.root = mkdtempSync(join(tmpdir(), 'command-'))
@@ -42,7 +44,7 @@ export class Place {
   start(args: readonly string[]): { readonly child: ChildProcess; readonly ended: Promise<Ended> } {
     const child = spawn(process.execPath, [BIN, ...args], {
       cwd: this.root,
-      env: { ...process.env, NO_COLOR: '1' },
+      env: { ...process.env, NO_COLOR: '1', ...this.env },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     const [out, errors]: [string[], string[]] = [[], []]

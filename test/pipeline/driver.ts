@@ -12,6 +12,7 @@ const say = (value: unknown): void => void process.stdout.write(`${JSON.stringif
 const stop = listenForStop(() => undefined)
 const result = await runPipeline(pipeline, {
   engine: 'auto',
+  resolveRevisions: () => Promise.reject(new Error('a driver has no hub')),
   signal: stop.signal,
   kill: stop.kill,
   graceSeconds,

@@ -51,7 +51,10 @@ export class Rig {
     this.events.length = 0
     const { signal } = new AbortController()
     const onEvent = (event: Event): void => void this.events.push(event)
-    const result = await runPipeline(pipeline, { engine: 'auto', signal, kill: signal, onEvent, ...options })
+    const result = await runPipeline(pipeline, {
+      ...{ engine: 'auto', resolveRevisions: noHub, signal, kill: signal, onEvent },
+      ...options,
+    })
     if (!result.ok) throw result.error[0]!
     return result.value
   }
@@ -61,8 +64,8 @@ export class Rig {
     return outcomesOf((await this.run(stages, options)).finished.stages)
   }
 
-  async plan(stages: readonly Stage[], options: PlanOptions = {}): Promise<readonly StagePlan[]> {
-    const result = await planRun(this.pipeline(stages), options)
+  async plan(stages: readonly Stage[], options: Partial<PlanOptions> = {}): Promise<readonly StagePlan[]> {
+    const result = await planRun(this.pipeline(stages), { resolveRevisions: noHub, ...options })
     if (!result.ok) throw result.error[0]!
     return result.value.stages
   }
@@ -71,6 +74,8 @@ export class Rig {
     return this.events.flatMap((event) => (event.type === 'notice' ? [event.code] : []))
   }
 }
+
+const noHub = (): Promise<never> => Promise.reject(new Error('a rig has no hub'))
 
 export const outcomesOf = (results: readonly StageResult[]): string[] =>
   results.map(({ name, outcome }) => `${name}: ${outcome}`)

@@ -85,13 +85,18 @@ describe('a matrix', () => {
   })
 })
 
+const DIGEST = 'ab'.repeat(32)
+
 describe('inputs', () => {
   it('takes outputs, paths, built-in and pinned sources', async () => {
     const yaml = stages(
       'p: { cmd: [node], out: [o] }',
       's:',
       '  cmd: [node]',
-      '  in: { a: p.o, b: data/a.txt, c: "file:data", d: input.txt, h: hub:o/r@main, w: "https://example.org/x" }',
+      '  in: { a: p.o, b: data/a.txt, c: "file:data", d: input.txt, h: hub:o/r@main, w: "https://example.org/x#sha256=DIGEST" }'.replace(
+        'DIGEST',
+        DIGEST,
+      ),
     )
     const inputs = (await byId(yaml)).get('s')!.in
     assert.deepEqual(plain(inputs), {
@@ -100,7 +105,7 @@ describe('inputs', () => {
       c: { kind: 'path', path: 'data' },
       d: { kind: 'path', path: 'input.txt' },
       h: { kind: 'string', value: 'hub:o/r@main' },
-      w: { kind: 'string', value: 'https://example.org/x' },
+      w: { kind: 'string', value: `https://example.org/x#sha256=${DIGEST}` },
     })
   })
 
@@ -114,7 +119,7 @@ describe('inputs', () => {
     assert.match(await said('file:data/b.txt'), /no file or folder "data\/b\.txt"\. Did you mean "data\/a\.txt"\?/)
     assert.match(await said('builtin:nothing-like-it'), /nothing built in/)
     assert.match(await said('hub:owner/repo'), /Write hub:OWNER\/REPO@REVISION/)
-    assert.match(await said('http://example.org/x'), /Write https:/)
+    assert.match(await said('https://example.org/x'), /has no digest.*sha256sum FILE/)
   })
 
   it('refuses an input that holds outputs, or lies among them', async () => {

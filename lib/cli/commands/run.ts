@@ -3,6 +3,7 @@ import type { Event } from '../../pipeline/event.ts'
 import { readExperiment } from '../../pipeline/experiment.ts'
 import type { ExperimentRecord } from '../../pipeline/experiment.ts'
 import { planRun } from '../../pipeline/plan.ts'
+import type { PlanOptions } from '../../pipeline/plan.ts'
 import type { Pipeline } from '../../pipeline/pipeline.ts'
 import { runPipeline } from '../../pipeline/run.ts'
 import type { RunSummary } from '../../pipeline/run.ts'
@@ -12,6 +13,7 @@ import { exitCodeOf, write, writeError, writeFailures, writeJson } from '../outp
 import { jsonPrinter, linePrinter } from '../printer.ts'
 import type { Printer } from '../printer.ts'
 import type { ConfigOptions } from '../program.ts'
+import { revisionsOf } from '../revisions.ts'
 import { listenForStop } from '../signals.ts'
 import type { Stop } from '../signals.ts'
 import { planJson, planLines } from '../plan.ts'
@@ -31,10 +33,17 @@ export async function run(targets: readonly string[], options: RunArguments): Pr
   const loaded = await load(options)
   if (!loaded.ok) return refuse(loaded.error, options)
   const force = options.force === true ? (targets.length > 0 ? targets : true) : undefined
-  if (options.dryRun === true) return dryRun(loaded.value, targets, force, json)
+  if (options.dryRun === true) {
+    const plan = { targets, force, resolveRevisions: revisionsOf('no', stop.signal) }
+    const code = await dryRun(loaded.value, plan, json)
+    return stop.exitCode() ?? code
+  }
   const print = json ? jsonPrinter : linePrinter()
   const ran = await runPipeline(loaded.value, { ...runOptions(options, stop, print), targets, force })
-  if (!ran.ok) return refuse(ran.error, options)
+  if (!ran.ok) {
+    const code = refuse(ran.error, options)
+    return stop.exitCode() ?? code
+  }
   if (!json) sayWhere(loaded.value, ran.value)
   return stop.exitCode() ?? (ran.value.failures.length > 0 ? 1 : 0)
 }
@@ -46,6 +55,7 @@ function runOptions({ jobs, keepGoing, engine }: RunArguments, { signal, kill }:
     jobs,
     keepGoing,
     engine,
+    resolveRevisions: revisionsOf('yes', signal),
     signal,
     kill,
     onEvent,
@@ -65,13 +75,8 @@ function refuse(failures: readonly Failure[], { json, dryRun }: RunArguments): n
   return exitCodeOf(failures)
 }
 
-async function dryRun(
-  pipeline: Pipeline,
-  targets: readonly string[],
-  force: readonly string[] | boolean | undefined,
-  json: boolean,
-): Promise<number> {
-  const plan = await planRun(pipeline, { targets, force })
+async function dryRun(pipeline: Pipeline, options: PlanOptions, json: boolean): Promise<number> {
+  const plan = await planRun(pipeline, options)
   if (!plan.ok) {
     writeFailures(plan.error, json)
     return exitCodeOf(plan.error)

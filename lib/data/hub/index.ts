@@ -1,22 +1,14 @@
-import { existsSync, mkdirSync, statfsSync, symlinkSync, copyFileSync, rmSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { copyFileSync, existsSync, mkdirSync, renameSync, statfsSync, symlinkSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { Failure } from '../../util/failure.ts'
-import { describeAddress, parseHubAddress } from './address.ts'
-import type { HubAddress } from './address.ts'
-import { download } from './download.ts'
-import { cachedRepository, repositoryFolder, resolveRepository } from './repository.ts'
-import type { RemoteFile, Repository } from './repository.ts'
-import type { HubSettings } from './settings.ts'
-
-export interface FetchHooks {
-  readonly signal: AbortSignal
-  /** Bytes of all files that are wanted. */
-  readonly onBytes: (done: number, total: number) => void
-  readonly log: (message: string) => void
-}
-
-/** Of the paths of a repository those that are wanted. Throws a Failure where a needed one is not among them. */
-export type Pick = (paths: readonly string[]) => readonly string[]
+import { describeAddress } from '../../util/remote.ts'
+import type { HubAddress } from '../../util/remote.ts'
+import { download } from '../fetch/download.ts'
+import type { FetchHooks, Pick } from '../fetch/hooks.ts'
+import type { FetchSettings } from '../fetch/settings.ts'
+import { cachedRepository, hubRequest, rememberRevision, repositoryFolder, resolveRepository } from './repository.ts'
+import type { HubFile, Repository } from './repository.ts'
 
 /** Files that are fetched at once. */
 const atOnce = 4
@@ -25,8 +17,12 @@ const atOnce = 4
  * The folder of a repository's snapshot in the cache that the official clients share, with at least the wanted files in
  * it, each checked against the hub's digest. Throws Failure HUB_…, DISK_SMALL, DISK_FULL, and what `pick` throws.
  */
-export async function fetchHub(source: string, pick: Pick, settings: HubSettings, hooks: FetchHooks): Promise<string> {
-  const address = parseHubAddress(source)
+export async function fetchHub(
+  address: HubAddress,
+  pick: Pick,
+  settings: FetchSettings,
+  hooks: FetchHooks,
+): Promise<string> {
   const folder = repositoryFolder(settings, address)
   if (settings.offline) {
     const { commit, paths } = cachedRepository(settings, address)
@@ -34,9 +30,10 @@ export async function fetchHub(source: string, pick: Pick, settings: HubSettings
     return join(folder, 'snapshots', commit)
   }
   const repository = await resolveRepository(settings, address, hooks.signal)
+  rememberRevision(settings, address, repository.commit)
   const wanted = new Set(pick(repository.files.map(({ path }) => path)))
   const files = repository.files.filter(({ path }) => wanted.has(path))
-  const blobOf = ({ digest }: RemoteFile): string => join(folder, 'blobs', digest)
+  const blobOf = ({ digest }: HubFile): string => join(folder, 'blobs', digest)
   checkRoom(
     settings.cache,
     describeAddress(address),
@@ -45,45 +42,33 @@ export async function fetchHub(source: string, pick: Pick, settings: HubSettings
   await fetchAll(files, blobOf, address, repository, settings, hooks)
   const snapshot = join(folder, 'snapshots', repository.commit)
   for (const file of files) link(blobOf(file), join(snapshot, file.path))
-  if (repository.commit !== address.revision) hooks.log(`${describeAddress(address)} is commit ${repository.commit}`)
   return snapshot
 }
 
 async function fetchAll(
-  files: readonly RemoteFile[],
-  blobOf: (file: RemoteFile) => string,
+  files: readonly HubFile[],
+  blobOf: (file: HubFile) => string,
   address: HubAddress,
   { commit }: Repository,
-  { endpoint, token }: HubSettings,
-  { signal, onBytes }: FetchHooks,
+  settings: FetchSettings,
+  { signal, onBytes, log }: FetchHooks,
 ): Promise<void> {
-  const total = files.reduce((sum, { size }) => sum + size, 0)
+  const total = sum(files.map(({ size }) => size))
   const done = new Map<string, number>()
-  const what = describeAddress(address)
-  const prefix = `${endpoint}/${address.kind === 'datasets' ? 'datasets/' : ''}${address.repository}/resolve/${commit}`
+  const folder = `${address.kind === 'datasets' ? 'datasets/' : ''}${address.repository}`
   const queue = [...files]
   const stop = new AbortController()
   const either = AbortSignal.any([signal, stop.signal])
   const work = async (): Promise<void> => {
     for (let file = queue.shift(); file; file = queue.shift()) {
-      const { path } = file
-      const url = `${prefix}/${path.split('/').map(encodeURIComponent).join('/')}`
-      await download(
-        url,
-        file,
-        blobOf(file),
-        { token, signal: either, what },
-        {
-          signal: either,
-          onBytes: (bytes) => {
-            done.set(path, bytes)
-            onBytes(
-              [...done.values()].reduce((sum, one) => sum + one, 0),
-              total,
-            )
-          },
-        },
-      )
+      const { path, size, digest } = file
+      const url = `${settings.endpoint}/${folder}/resolve/${commit}/${path.split('/').map(encodeURIComponent).join('/')}`
+      const request = hubRequest(settings, `"${path}" of "${describeAddress(address)}"`, either)
+      const count = (bytes: number): void => {
+        done.set(path, bytes)
+        onBytes(sum(done.values()), total)
+      }
+      await download({ url, size, digest }, blobOf(file), request, { onBytes: count, log })
     }
   }
   const workers = Array.from({ length: atOnce }, () => work().catch((error: unknown) => stop.abort(error)))
@@ -93,9 +78,11 @@ async function fetchAll(
   stop.signal.throwIfAborted()
 }
 
+const sum = (numbers: Iterable<number>): number => [...numbers].reduce((total, one) => total + one, 0)
+
 /** A disk too small is said before hours of download, not after. */
-function checkRoom(cache: string, what: string, files: readonly RemoteFile[]): void {
-  const needed = files.reduce((sum, { size }) => sum + size, 0)
+function checkRoom(cache: string, what: string, files: readonly HubFile[]): void {
+  const needed = sum(files.map(({ size }) => size))
   mkdirSync(cache, { recursive: true })
   const { bavail, bsize } = statfsSync(cache)
   if (needed <= bavail * bsize) return
@@ -104,13 +91,15 @@ function checkRoom(cache: string, what: string, files: readonly RemoteFile[]): v
   throw new Failure('DISK_SMALL', message, { exitCode: 1 })
 }
 
+/** Made beside its place and renamed, as another process may make or read the same link. */
 function link(blob: string, path: string): void {
   if (existsSync(path)) return
   mkdirSync(dirname(path), { recursive: true })
-  rmSync(path, { force: true }) // a link to a blob that was removed
+  const temporary = `${path}.${randomBytes(4).toString('hex')}.tmp`
   try {
-    symlinkSync(relative(dirname(path), blob), path)
+    symlinkSync(relative(dirname(path), blob), temporary)
   } catch {
-    copyFileSync(blob, path) // Windows without the right to make links
+    copyFileSync(blob, temporary) // Windows without the right to make links
   }
+  renameSync(temporary, path)
 }

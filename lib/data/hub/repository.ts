@@ -1,14 +1,16 @@
-import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, readdirSync } from 'node:fs'
 import { dirname, join, relative, sep } from 'node:path'
 import { Failure } from '../../util/failure.ts'
 import { isRecord } from '../../util/json.ts'
+import { describeAddress, isCommit } from '../../util/remote.ts'
+import type { HubAddress } from '../../util/remote.ts'
+import { get } from '../fetch/http.ts'
+import type { Request } from '../fetch/http.ts'
+import { guard, publishFile } from '../publish.ts'
 import { isFolder } from '../read.ts'
-import { describeAddress, isCommit } from './address.ts'
-import type { HubAddress } from './address.ts'
-import { hubGet } from './http.ts'
-import type { HubSettings } from './settings.ts'
+import type { FetchSettings } from '../fetch/settings.ts'
 
-export interface RemoteFile {
+export interface HubFile {
   /** Inside the repository, with slashes. */
   readonly path: string
   readonly size: number
@@ -19,39 +21,57 @@ export interface RemoteFile {
 /** A repository at one commit. */
 export interface Repository {
   readonly commit: string
-  readonly files: readonly RemoteFile[]
+  readonly files: readonly HubFile[]
 }
 
 /** Where a repository lies in the cache: `models--OWNER--REPO`. */
-export const repositoryFolder = ({ cache }: HubSettings, { kind, repository }: HubAddress): string =>
+export const repositoryFolder = ({ cache }: FetchSettings, { kind, repository }: HubAddress): string =>
   join(cache, `${kind}--${repository.replace('/', '--')}`)
 
-/**
- * Asks the hub which commit a revision is, and what files that has; remembers the answer for who is offline.
- * Throws Failure HUB_…
- */
+/** Asks the hub which commit a revision is, and what files that has. Throws Failure HUB_… */
 export async function resolveRepository(
-  settings: HubSettings,
+  settings: FetchSettings,
   address: HubAddress,
   signal: AbortSignal,
 ): Promise<Repository> {
   const { kind, repository, revision } = address
   const url = `${settings.endpoint}/api/${kind}/${repository}/revision/${encodeURIComponent(revision)}?blobs=true`
-  const what = describeAddress(address)
-  const response = await hubGet(url, { token: settings.token, signal, what })
+  const what = `"${describeAddress(address)}"`
+  const response = await get(url, hubRequest(settings, what, signal))
   const found = parseRepository(await response.json().catch(() => undefined))
   if (!found) {
-    const message = `What "${settings.endpoint}" says of "${what}" is not what a hub says. Check HF_ENDPOINT.`
+    const message = `What "${settings.endpoint}" says of ${what} is not what a hub says. Check HF_ENDPOINT.`
     throw new Failure('HUB_BROKEN', message, { exitCode: 1 })
   }
-  if (!isCommit(revision)) writeRef(join(repositoryFolder(settings, address), 'refs', revision), found.commit)
   return found
 }
 
+/** Keeps what a branch or tag is, for who is offline. Throws Failure WRITE_FAILED, DISK_FULL. */
+export function rememberRevision(settings: FetchSettings, address: HubAddress, commit: string): void {
+  if (isCommit(address.revision)) return
+  const file = refFile(settings, address)
+  guard(file, () => mkdirSync(dirname(file), { recursive: true }))
+  publishFile(file, (append) => append(Buffer.from(commit)))
+}
+
+export const hubRequest = ({ token }: FetchSettings, what: string, signal: AbortSignal): Request => {
+  const login =
+    token === undefined ? 'Set HF_TOKEN to a token that may read it.' : 'The token in HF_TOKEN is not accepted for it.'
+  const advice = {
+    login: `${login} Check its spelling: what does not exist is answered so too.`,
+    forbidden: 'Accept its terms on its page, then set HF_TOKEN to your token.',
+    missing: 'Check owner, name and revision.',
+    busy: 'Wait a few minutes; a token in HF_TOKEN raises the limit.',
+    unreachable: 'Check the network and HF_ENDPOINT; with HF_HUB_OFFLINE=1 only what was fetched before is used.',
+    changed: 'A proxy may change it.',
+  }
+  return { site: { code: 'HUB', advice }, token, signal, what }
+}
+
 /** What earlier downloads left of a revision. Throws Failure HUB_OFFLINE. */
-export function cachedRepository(settings: HubSettings, address: HubAddress): { commit: string; paths: string[] } {
+export function cachedRepository(settings: FetchSettings, address: HubAddress): { commit: string; paths: string[] } {
   const folder = repositoryFolder(settings, address)
-  const commit = isCommit(address.revision) ? address.revision : readRef(join(folder, 'refs', address.revision))
+  const commit = isCommit(address.revision) ? address.revision : readRef(refFile(settings, address))
   const snapshot = join(folder, 'snapshots', commit ?? '')
   if (commit === undefined || !isFolder(snapshot)) {
     const message = `"${describeAddress(address)}" is not in "${settings.cache}", and HF_HUB_OFFLINE forbids to fetch it. Fetch it once with the network.`
@@ -70,7 +90,7 @@ function parseRepository(json: unknown): Repository | undefined {
   return files.every((file) => file !== undefined) ? { commit: json['sha'], files } : undefined
 }
 
-function parseFile(entry: unknown): RemoteFile | undefined {
+function parseFile(entry: unknown): HubFile | undefined {
   if (!isRecord(entry)) return undefined
   const { rfilename: path, size, blobId, lfs } = entry
   const digest = isRecord(lfs) ? lfs['sha256'] : blobId
@@ -80,10 +100,8 @@ function parseFile(entry: unknown): RemoteFile | undefined {
   return isInside ? { path, size, digest } : undefined
 }
 
-function writeRef(file: string, commit: string): void {
-  mkdirSync(dirname(file), { recursive: true })
-  writeFileSync(file, commit)
-}
+const refFile = (settings: FetchSettings, address: HubAddress): string =>
+  join(repositoryFolder(settings, address), 'refs', address.revision)
 
 function readRef(file: string): string | undefined {
   try {

@@ -1,3 +1,4 @@
+import { createHash, randomBytes } from 'node:crypto'
 import {
   closeSync,
   mkdirSync,
@@ -12,11 +13,10 @@ import {
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { sha256 } from './canonical.ts'
-import { errorCode, token } from './files.ts'
+import { errorCode } from './error-code.ts'
 
 /**
- * One writer per key across processes. A holder is a file of its own beside the result, and all that is to be known
+ * One writer per key across processes. A holder is a file of its own beside what it makes, and all that is to be known
  * about it stands in its *name* (`.lock-<key>-<host>-<pid>-<start>-<token>`), so that it is there whole or not at all.
  * Who wants the lock makes his file first and looks second: of two at once, at least one sees the other and steps back.
  * A name is never used twice, so that removing a dead holder's file can never remove a living one's.
@@ -60,7 +60,7 @@ export function tryAcquire(folder: string, key: string): Lock | undefined {
 
 /** The lock, or the name of the file of who has it. */
 function attempt(folder: string, key: string, seen: Seen): Lock | string {
-  const mine = token()
+  const mine = randomBytes(6).toString('hex')
   const file = hold(folder, key, mine)
   const other = otherHolder(folder, key, mine, seen)
   if (other === undefined) return held(folder, key, mine, file)
@@ -179,14 +179,16 @@ let boot: string | undefined
 
 /** This machine, or this container in it: pids mean the same within it and nowhere else. */
 function thisHost(): string {
-  host ??= sha256(`${hostname()} ${linkText('/proc/self/ns/pid')}`).slice(0, 16)
+  host ??= digits(`${hostname()} ${linkText('/proc/self/ns/pid')}`, 16)
   return host
 }
 
 function thisBoot(): string {
-  boot ??= sha256(readText('/proc/sys/kernel/random/boot_id')).slice(0, 8)
+  boot ??= digits(readText('/proc/sys/kernel/random/boot_id'), 8)
   return boot
 }
+
+const digits = (text: string, count: number): string => createHash('sha256').update(text).digest('hex').slice(0, count)
 
 function describe(name: string): string {
   const holder = parse(name)

@@ -12,7 +12,7 @@ await answer(() =>
     const wanted = JSON.parse(options) as Omit<GenerateOptions, 'eos' | 'vocabSize'>
     const ids = tokenizer.encode(prompt)
     const all = { ...wanted, eos: tokenizer.eos, vocabSize: Math.min(tokenizer.vocabSize, model.config.vocabSize) }
-    const [continuation] = await generate(model, [ids], all, new AbortController().signal)
+    const [continuation] = await generate(model, [ids], all, { signal: new AbortController().signal })
     return tokenizer.decode([...ids, ...continuation!])
   }),
 )

@@ -10,6 +10,8 @@ export type Fault =
   | { readonly cutAfter: number }
   | { readonly ignoresRange: true }
   | { readonly flipsByte: true }
+  /** Half of the bytes come so many milliseconds after the others. */
+  | { readonly pausesMs: number }
 
 export interface Asked {
   readonly host: string
@@ -95,6 +97,11 @@ function send(response: ServerResponse, content: Buffer, range: string | undefin
   const part = { 'content-range': `bytes ${from}-${content.length - 1}/${content.length}` }
   const head = { 'content-length': String(body.length), ...(range !== undefined && !ignores ? part : {}) }
   response.writeHead(range !== undefined && !ignores ? 206 : 200, head)
+  if (fault && 'pausesMs' in fault) {
+    const half = body.length >> 1
+    response.write(body.subarray(0, half))
+    return void setTimeout(() => response.end(body.subarray(half)), fault.pausesMs)
+  }
   if (!fault || !('cutAfter' in fault)) return void response.end(body)
   response.write(body.subarray(0, fault.cutAfter), () => response.destroy())
 }

@@ -121,6 +121,6 @@ async function talk(
 ): Promise<Sample[]> {
   const tokenizer = await loadTokenizer(folder)
   const encoded = prompts.map((prompt) => tokenizer.encode(prompt))
-  const continued = await generate(model, encoded, { ...drawing, tokens: generateTokens, eos, vocabSize }, signal)
+  const continued = await generate(model, encoded, { ...drawing, tokens: generateTokens, eos, vocabSize }, { signal })
   return prompts.map((prompt, n) => ({ prompt, continuation: tokenizer.decode(continued[n]!) }))
 }

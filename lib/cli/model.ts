@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { findBuiltin } from '../pipeline/builtin.ts'
 import { readExperiment } from '../pipeline/experiment.ts'
 import { Failure } from '../util/failure.ts'
-import { packageRoot } from '../util/package-root.ts'
 
 /**
  * What a tool can open of what a command was given as a model: a folder of `builtin:NAME`, of `file:DIR` or of the hash of
@@ -12,7 +12,13 @@ export function modelSource(model: string): string {
   const [, scheme = '', rest = ''] = /^(builtin|file|hub):(.*)$/.exec(model) ?? []
   if (scheme === 'hub') return model
   if (scheme === 'file') return resolve(rest)
-  return scheme === 'builtin' ? join(packageRoot(), 'lib', 'data', 'builtin', rest) : studentOf(model)
+  return scheme === 'builtin' ? builtinModel(rest) : studentOf(model)
+}
+
+function builtinModel(name: string): string {
+  const found = findBuiltin(name, 'model')
+  if (!found.ok) throw new Failure('MODEL_MISSING', found.error)
+  return found.value
 }
 
 function studentOf(hash: string): string {

@@ -3,6 +3,16 @@ import { wordFailure } from './words.ts'
 
 /** Prints a line for people, or a JSON document, on standard output. */
 export const write = (text: string): void => void process.stdout.write(`${text}\n`)
+
+/**
+ * Prints a part of something long, as it is, and waits where its reader is slow. Ends the process where the reader has
+ * gone (`| head`): nobody waits for the rest.
+ */
+export const writePart = (text: string): Promise<void> =>
+  new Promise((resolve) => {
+    process.stdout.write(text, (error) => (error ? process.exit() : resolve()))
+  })
+
 export const writeJson = (value: unknown): void => write(JSON.stringify(value))
 /** What is no result: mistakes and notices. */
 export const writeError = (text: string): void => void process.stderr.write(`${text}\n`)

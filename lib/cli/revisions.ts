@@ -7,4 +7,4 @@ import { askTool } from './tool.ts'
 export const revisionsOf =
   (remember: 'yes' | 'no', signal?: AbortSignal): ResolveRevisions =>
   async (sources) =>
-    ((await askTool('resolve', [JSON.stringify(sources), remember], signal)) as Answer<string>[]).map(received)
+    ((await askTool('resolve', [JSON.stringify(sources), remember], { signal })) as Answer<string>[]).map(received)

@@ -117,6 +117,8 @@ export const derivatives = {
   scatterAdd: (dy, node) => [undefined, s.gather(dy, first(node))],
   takeAlong: (dy, node) => [float(first(node), () => s.putAlong(second(node), dy, first(node).shape.at(-1)!))],
   putAlong: (dy, node) => [undefined, s.takeAlong(dy, first(node))],
+  // y is u in one place, x elsewhere: du = dy in that place, dx = dy elsewhere
+  dynamicUpdateSlice: (dy, node) => replaced(dy, node),
 
   // Y = AB: dA = dY Bᵀ, dB = Aᵀ dY
   matmul: (dy, node) => matmul(dy, node),
@@ -170,6 +172,16 @@ function parts(dy: Tensor, { inputs, attributes: { axis } }: Node<'concat'>): re
     start += x.shape[axis]!
     return s.slice(dy, starts, x.shape)
   })
+}
+
+function replaced(dy: Tensor, node: Node<'dynamicUpdateSlice'>): readonly Tensor[] {
+  const [update, start, { axis }] = [second(node), third(node), node.attributes]
+  const elsewhere = s.dynamicUpdateSlice(dy, g.zeros(update.shape), start, axis)
+  const perm = [axis, ...dy.shape.keys()].filter((one, at) => at === 0 || one !== axis)
+  const places = g.add(start, g.iota([update.shape[axis]!], 0))
+  const there = s.gather(s.transpose(dy, perm), places)
+  const back = perm.map((_, at) => perm.indexOf(at))
+  return [elsewhere, s.transpose(there, back)]
 }
 
 function matmul(dy: Tensor, node: Node<'matmul'>): readonly Tensor[] {

@@ -113,6 +113,7 @@ export const rules = {
     if (!sameShape(ids.shape, updates.shape)) mismatch('putAlong', inputs, 'expected one value for each id')
     return { shape: [...ids.shape, size], dtype: 'float32' }
   },
+  dynamicUpdateSlice: (inputs, { axis }) => dynamicUpdateSlice(inputs, axis),
 
   matmul: (inputs, attributes) => matmul(inputs, attributes),
   softmax: (inputs) => unary('softmax', inputs, 'float32', 1),
@@ -218,6 +219,18 @@ function slice(inputs: Inputs, starts: readonly number[], sizes: readonly number
     mismatch('slice', inputs, `[${starts.join(',')}] and on for [${sizes.join(',')}] lies outside`)
   }
   return { shape: sizes, dtype: x.dtype }
+}
+
+function dynamicUpdateSlice(inputs: Inputs, axis: number): Kind {
+  expectCount('dynamicUpdateSlice', inputs, 3)
+  const [x, update, start] = [inputs[0]!, inputs[1]!, inputs[2]!]
+  expectType('dynamicUpdateSlice', inputs, 1, x.dtype)
+  expectType('dynamicUpdateSlice', inputs, 2, 'int32')
+  const fits = x.shape.every((length, at) => (at === axis ? update.shape[at]! <= length : update.shape[at] === length))
+  if (!fits || x.shape[axis] === undefined || update.shape.length !== x.shape.length || start.shape.length > 0) {
+    mismatch('dynamicUpdateSlice', inputs, `expected a part of the first along axis ${axis}, and a scalar`)
+  }
+  return { shape: x.shape, dtype: x.dtype }
 }
 
 function matmul(inputs: Inputs, { transposeA, transposeB }: Attributes['matmul']): Kind {

@@ -48,6 +48,13 @@ export const takeAlong = (x: Tensor, ids: Tensor): Tensor => apply('takeAlong', 
 export const putAlong = (ids: Tensor, updates: Tensor, size: number): Tensor =>
   apply('putAlong', [ids, updates], { size })
 
+/**
+ * x with `update` in place of its entries from `start` (int32, a scalar) on along `axis`: both have the same other axes. A
+ * start from which it does not fit in fails when run. As the update of the state that x is, it is written in place.
+ */
+export const dynamicUpdateSlice = (x: Tensor, update: Tensor, start: Tensor, axis: number): Tensor =>
+  apply('dynamicUpdateSlice', [x, update, start], { axis })
+
 export interface MatmulOptions {
   readonly transposeA?: boolean
   readonly transposeB?: boolean

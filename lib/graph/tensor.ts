@@ -60,6 +60,7 @@ export interface Attributes {
   scatterAdd: { readonly rows: number }
   takeAlong: None
   putAlong: { readonly size: number }
+  dynamicUpdateSlice: { readonly axis: number }
   // linear algebra and rows
   matmul: { readonly transposeA: boolean; readonly transposeB: boolean; readonly scale: number }
   softmax: None

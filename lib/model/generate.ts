@@ -1,10 +1,7 @@
-import type { Program, TensorValue } from '../engine/engine.ts'
-import { gather, graph, input, matmul, reshape } from '../graph/index.ts'
 import { Failure } from '../util/failure.ts'
 import { Random } from '../util/random.ts'
-import { gpt, headOf } from './gpt.ts'
 import type { Running } from './likelihood.ts'
-import { weightState } from './weights.ts'
+import { Reader } from './reader.ts'
 
 export interface GenerateOptions {
   /** At most so many new tokens. */
@@ -22,38 +19,58 @@ export interface GenerateOptions {
   readonly vocabSize: number
 }
 
+export interface GenerateHooks {
+  readonly signal: AbortSignal
+  /** Each new token as it is drawn. */
+  readonly onToken?: (token: number) => void
+}
+
 /**
- * Continues each prompt (token ids, none empty) and returns the new tokens. A continuation depends on its prompt, its
- * place among the prompts and the seed alone. Throws Failure PROMPT_EMPTY, PROMPT_TOO_LONG.
+ * Continues each prompt (token ids, none empty), one after another, and returns the new tokens. A continuation depends on
+ * its prompt, its place among the prompts and the seed alone. It never goes past the position table: a prompt that leaves
+ * no room for as many tokens as are asked for is refused. Throws Failure PROMPT_EMPTY, PROMPT_TOO_LONG.
  */
 export async function generate(
   model: Running,
   prompts: readonly (readonly number[])[],
   options: GenerateOptions,
-  signal: AbortSignal,
+  hooks: GenerateHooks,
 ): Promise<number[][]> {
   if (prompts.length === 0) return []
   prompts.forEach((prompt, n) => checkPrompt(prompt, n, options.tokens, model.config.context))
-  const T = Math.max(...prompts.map((prompt) => prompt.length)) + options.tokens
-  const program = await compileNext(model, prompts.length, T)
-  const rows = prompts.map((prompt) => [...prompt])
-  const random = prompts.map((_, row) => new Random(options.seed, `continuation ${row}`))
-  const open = new Set(rows.keys())
+  // the last token that is drawn is never read
+  const reader = new Reader(model, Math.max(...prompts.map((prompt) => prompt.length)) + options.tokens - 1)
   try {
-    for (let n = 0; n < options.tokens && open.size > 0; n++) {
-      signal.throwIfAborted()
-      const logits = await nextLogits(program, model, rows, T)
-      for (const row of open) {
-        const token = draw(logits[row]!.subarray(0, options.vocabSize), options, random[row]!)
-        if (token === options.eos) open.delete(row)
-        else rows[row]!.push(token)
-      }
-      await new Promise(setImmediate)
+    const continuations: number[][] = []
+    for (const [row, prompt] of prompts.entries()) {
+      reader.restart()
+      const random = new Random(options.seed, `continuation ${row}`)
+      continuations.push(await continueOne(reader, prompt, options, random, hooks))
     }
+    return continuations
   } finally {
-    await program.dispose()
+    await reader.dispose()
   }
-  return rows.map((row, n) => row.slice(prompts[n]!.length))
+}
+
+async function continueOne(
+  reader: Reader,
+  prompt: readonly number[],
+  options: GenerateOptions,
+  random: Random,
+  { signal, onToken }: GenerateHooks,
+): Promise<number[]> {
+  const drawn: number[] = []
+  for (let unread = prompt; drawn.length < options.tokens; unread = drawn.slice(-1)) {
+    signal.throwIfAborted()
+    const logits = await reader.read(unread)
+    const token = draw(logits.subarray(0, options.vocabSize), options, random)
+    if (token === options.eos) break
+    drawn.push(token)
+    onToken?.(token)
+    await new Promise(setImmediate)
+  }
+  return drawn
 }
 
 /** Draws a token from softmax(logits / temperature), of the likeliest alone; of equal ones the first comes first. */
@@ -94,28 +111,4 @@ function checkPrompt(prompt: readonly number[], n: number, tokens: number, conte
   if (prompt.length + tokens <= context) return
   const message = `Prompt ${n + 1} of ${prompt.length} tokens and ${tokens} new ones do not fit the model's position table of ${context}. Shorten the prompt or ask for fewer tokens.`
   throw new Failure('PROMPT_TOO_LONG', message)
-}
-
-/** Feeds: tokens (B, T), last (B). Output: logits (B, V) of what follows token `last` of the flattened rows. */
-function compileNext({ engine, config }: Running, B: number, T: number): Promise<Program> {
-  const weight = weightState(config)
-  const hidden = gpt(config, weight, { tokens: input('tokens', [B, T], 'int32') }) // (B, T, C)
-  const last = gather(reshape(hidden, [B * T, config.width]), input('last', [B], 'int32')) // (B, C)
-  return engine.compile(graph({ outputs: { logits: matmul(last, headOf(config, weight), { transposeB: true }) } }))
-}
-
-/** Causal attention makes what stands after `last` irrelevant. */
-async function nextLogits(
-  program: Program,
-  { memory, config }: Running,
-  rows: readonly (readonly number[])[],
-  T: number,
-): Promise<TensorValue['data'][]> {
-  const tokens = new Int32Array(rows.length * T)
-  rows.forEach((row, n) => tokens.set(row, n * T))
-  const last = Int32Array.from(rows, (row, n) => n * T + row.length - 1)
-  const feeds = { tokens: { shape: [rows.length, T], data: tokens }, last: { shape: [rows.length], data: last } }
-  const { logits } = await program.run(feeds, memory)
-  const V = config.vocabSize
-  return rows.map((_, n) => logits!.data.subarray(n * V, (n + 1) * V))
 }

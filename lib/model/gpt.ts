@@ -1,6 +1,7 @@
 import {
   add,
   and,
+  concat,
   constant,
   equal,
   gather,
@@ -21,7 +22,8 @@ import {
 import type { Tensor } from '../graph/index.ts'
 import type { Attention, GptConfig } from './config.ts'
 
-// B batch · T tokens in a row · C width · H heads · D width of a head (C / H) · I inner width of the MLP · V vocabulary
+// B batch · T tokens in a row · P places for earlier ones · C width · H heads · D width of a head (C / H) · I inner width of
+// the MLP · V vocabulary
 
 /** A weight by its name in the checkpoint; matrices are (in, out), the embeddings (rows, C). */
 export type Weights = (name: string) => Tensor
@@ -35,18 +37,48 @@ export interface Batch {
   readonly segments?: Tensor
 }
 
+/** What a layer keeps of tokens for those that follow. */
+export interface Kept {
+  readonly keys: Tensor // (B, H, T, D) each
+  readonly values: Tensor
+}
+
+/** What was kept of earlier tokens: (B, H, P, D) a layer, of whose P places the first `length` hold a token. */
+export interface Past {
+  readonly layers: readonly Kept[]
+  /** () int32 */
+  readonly length: Tensor
+}
+
 /**
  * GPT-2 (Radford et al. 2019) and GPT-Neo (Black et al. 2021) up to the final layer norm: (B, T, C).
  * GPT-Neo differs: attention is not scaled by 1/√D, queries, keys and values have no bias, and `local` layers see a
  * window of positions.
  */
-export function gpt(config: GptConfig, weight: Weights, batch: Batch): Tensor {
-  const masks = { global: maskOf(config, 'global', batch), local: maskOf(config, 'local', batch) }
+export const gpt = (config: GptConfig, weight: Weights, batch: Batch): Tensor => read(config, weight, batch).hidden
+
+/** The same for tokens (B, T) that follow earlier ones, as if in one row with them; and what is kept of them. */
+export function gptAfter(config: GptConfig, weight: Weights, tokens: Tensor, past: Past): Read {
+  const positions = add(iota(tokens.shape, 1), past.length) // (B, T)
+  return read(config, weight, { tokens, positions }, past)
+}
+
+interface Read {
+  readonly hidden: Tensor // (B, T, C)
+  readonly kept: readonly Kept[]
+}
+
+function read(config: GptConfig, weight: Weights, batch: Batch, past?: Past): Read {
+  const masks = { global: maskOf(config, 'global', batch, past), local: maskOf(config, 'local', batch, past) }
+  const kept: Kept[] = []
   let x = embed(weight, batch) // (B, T, C)
   for (let layer = 0; layer < config.layers; layer++) {
-    x = block(config, (name) => weight(`transformer.h.${layer}.${name}`), x, masks[config.attention[layer]!])
+    const own: Weights = (name) => weight(`transformer.h.${layer}.${name}`)
+    const after = block(config, own, x, masks[config.attention[layer]!], past?.layers[layer])
+    kept.push(after.kept)
+    x = after.x
   }
-  return finalNorm(config, weight, x)
+  return { hidden: finalNorm(config, weight, x), kept }
 }
 
 /** The output head (V, C): logits are hidden · headᵀ. */
@@ -63,17 +95,36 @@ export function embed(weight: Weights, { tokens, positions }: Batch): Tensor {
   return add(gather(weight('transformer.wte.weight'), tokens), places)
 }
 
-/** One layer, its weights named as within `transformer.h.N`: (B, T, C) to (B, T, C). */
-export function block(config: GptConfig, weight: Weights, x: Tensor, masked: Tensor): Tensor {
-  const attended = add(x, attention(config, weight, norm(config, weight, 'ln_1', x), masked))
-  return add(attended, mlp(weight, norm(config, weight, 'ln_2', attended)))
+/** One layer, its weights named as within `transformer.h.N`: (B, T, C) to (B, T, C), and what it keeps. */
+export function block(config: GptConfig, weight: Weights, x: Tensor, masked: Tensor, past?: Kept): Block {
+  const { mixed, kept } = attention(config, weight, norm(config, weight, 'ln_1', x), masked, past)
+  const attended = add(x, mixed)
+  return { x: add(attended, mlp(weight, norm(config, weight, 'ln_2', attended))), kept }
+}
+
+interface Block {
+  readonly x: Tensor
+  readonly kept: Kept
 }
 
 export const finalNorm = (config: GptConfig, weight: Weights, x: Tensor): Tensor =>
   norm(config, (name) => weight(`transformer.${name}`), 'ln_f', x)
 
-/** 0 where i may attend to j, else −1e9, whose exp is exactly 0: (B or 1, 1, T, T). Padding sees itself: no row is empty. */
-export function maskOf({ window }: GptConfig, kind: Attention, { tokens, positions, segments }: Batch): Tensor {
+/** 0 where i may attend to j, else −1e9, whose exp is exactly 0: (B or 1, 1, T, P + T), without P where nothing is past. */
+export function maskOf(config: GptConfig, kind: Attention, batch: Batch, past?: Past): Tensor {
+  const window = kind === 'local' ? config.window : undefined
+  const own = where(sees(batch, window), constant(0), -1e9)
+  if (!past) return own
+  const [T, P] = [batch.tokens.shape[1]!, past.layers[0]!.keys.shape[2]!]
+  const j = iota([1, 1, T, P], 3)
+  const distance = sub(add(iota([1, 1, T, P], 2), past.length), j)
+  const held = less(j, past.length)
+  const allowed = window === undefined ? held : and(held, less(distance, window))
+  return concat([where(allowed, constant(0), -1e9), own], 3)
+}
+
+/** Which tokens of a row see which: (B or 1, 1, T, T) bool. Padding sees itself: no row is empty. */
+function sees({ tokens, positions, segments }: Batch, window: number | undefined): Tensor {
   const [B, T] = tokens.shape as readonly [number, number]
   const i = iota([1, 1, T, T], 2)
   const j = iota([1, 1, T, T], 3)
@@ -85,20 +136,34 @@ export function maskOf({ window }: GptConfig, kind: Attention, { tokens, positio
     allowed = and(allowed, or(greaterEqual(row(segments), 0), equal(i, j)))
   }
   const distance = positions ? sub(column(positions), row(positions)) : sub(i, j)
-  if (kind === 'local') allowed = and(allowed, less(distance, window))
-  return where(allowed, constant(0), -1e9)
+  return window === undefined ? allowed : and(allowed, less(distance, window))
 }
 
-function attention(config: GptConfig, weight: Weights, x: Tensor, masked: Tensor): Tensor {
+function attention(
+  config: GptConfig,
+  weight: Weights,
+  x: Tensor,
+  masked: Tensor,
+  past: Kept | undefined,
+): { readonly mixed: Tensor; readonly kept: Kept } {
   const [B, T, C] = x.shape as readonly [number, number, number]
   const [H, D] = [config.heads, C / config.heads]
   const heads = (y: Tensor): Tensor => transpose(reshape(y, [B, T, H, D]), [0, 2, 1, 3]) // (B, H, T, D)
   const { q, k, v, output } = config.architecture === 'gpt2' ? fused(weight, x, C) : separate(weight, x)
+  const kept = { keys: heads(k), values: heads(v) }
   const scale = config.architecture === 'gpt2' ? 1 / Math.sqrt(D) : 1
-  const scores = matmul(heads(q), heads(k), { transposeB: true, scale }) // (B, H, T, T)
-  const shares = softmax(add(scores, masked))
-  const mixed = transpose(matmul(shares, heads(v)), [0, 2, 1, 3]) // (B, T, H, D)
-  return linear(weight, output, reshape(mixed, [B, T, C]))
+  const mixed = transpose(attend(heads(q), kept, past, masked, scale), [0, 2, 1, 3]) // (B, T, H, D)
+  return { mixed: linear(weight, output, reshape(mixed, [B, T, C])), kept }
+}
+
+/** (B, H, T, D). What is past is not joined to the rest, which would copy it in each run: the scores of the two are. */
+function attend(q: Tensor, own: Kept, past: Kept | undefined, masked: Tensor, scale: number): Tensor {
+  const scoresOf = ({ keys }: Kept): Tensor => matmul(q, keys, { transposeB: true, scale })
+  if (!past) return matmul(softmax(add(scoresOf(own), masked)), own.values)
+  const P = past.keys.shape[2]!
+  const shares = softmax(add(concat([scoresOf(past), scoresOf(own)], 3), masked)) // (B, H, T, P + T)
+  const part = (start: number, size: number): Tensor => slice(shares, [0, 0, 0, start], [-1, -1, -1, size])
+  return add(matmul(part(0, P), past.values), matmul(part(P, -1), own.values))
 }
 
 interface Projected {

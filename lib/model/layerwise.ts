@@ -86,7 +86,8 @@ async function compileParts(
     const prefix = `transformer.h.${layer}.`
     const weights = new Map([...named(shapes, prefix).keys()].map((name) => [name.slice(prefix.length), name]))
     const program =
-      programs.get(kind) ?? (await compile(weights, (weight) => block(config, weight, x, maskOf(config, kind, batch))))
+      programs.get(kind) ??
+      (await compile(weights, (weight) => block(config, weight, x, maskOf(config, kind, batch)).x))
     programs.set(kind, program)
     parts.push({ program, weights })
   }

@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process'
-import { readFileSync, writeFileSync, writeSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import type { Json, JsonObject } from '../util/json.ts'
 import { errorCode } from '../util/error-code.ts'
+import { writeAll } from '../util/write-all.ts'
 import { messageOf } from './files.ts'
 import { MESSAGE_FD } from './host-protocol.ts'
 import type { Job, Message } from './host-protocol.ts'
@@ -49,7 +50,7 @@ async function runModule(job: Job, bundle: string, signal: AbortSignal): Promise
     checkpoint: job.checkpoint,
     engine: job.engine,
     signal,
-    log: (message: string) => writeAll(1, `${message}\n`),
+    log: (message: string) => tell(1, `${message}\n`),
     progress: throttled((progress) => send({ type: 'progress', progress })),
     ranOn: (device: string) => send({ type: 'ran-on', device }),
   })
@@ -121,19 +122,14 @@ function failure(error: unknown): Message {
   return { type: 'failure', code: 'STAGE_FAILED', message: messageOf(error), exitCode: 1, stack }
 }
 
-const send = (message: Message): void => writeAll(MESSAGE_FD, `${JSON.stringify(message)}\n`)
+const send = (message: Message): void => tell(MESSAGE_FD, `${JSON.stringify(message)}\n`)
 
-/** Written before it returns, so that nothing is lost when the process ends or the engine takes the thread. */
-function writeAll(fd: number, text: string): void {
-  const bytes = Buffer.from(text)
-  for (let at = 0; at < bytes.length;) {
-    try {
-      at += writeSync(fd, bytes, at)
-    } catch (error) {
-      if (errorCode(error) === 'EPIPE') return // the driver is gone, and so is this process in a moment
-      if (errorCode(error) !== 'EAGAIN') throw error
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5)
-    }
+/** Does nothing where the driver is gone: so is this process in a moment. */
+function tell(fd: number, text: string): void {
+  try {
+    writeAll(fd, text)
+  } catch (error) {
+    if (errorCode(error) !== 'EPIPE') throw error
   }
 }
 

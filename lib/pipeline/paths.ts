@@ -1,10 +1,9 @@
 import { existsSync, readdirSync, realpathSync } from 'node:fs'
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { nearest } from '../util/nearest.ts'
-import { packageRoot } from '../util/package-root.ts'
+import { findBuiltin } from './builtin.ts'
 import type { Input } from './pipeline.ts'
 import type { Problems } from './problems.ts'
-import { someOf } from './problems.ts'
 import type { Spot } from './source.ts'
 
 /** Files that a configuration names: are they there, and what was meant where they are not. Each is looked up once. */
@@ -46,16 +45,13 @@ export class Paths {
 
   /** A folder or file that comes with the package. */
   builtin(name: string, at: Spot): Input | undefined {
-    const folder = join(packageRoot(), 'lib', 'data', 'builtin')
-    const names = namesIn(folder)
-    if (!names.includes(name)) {
-      const near = nearest(name, names)
-      const advice = near === undefined ? `Built in: ${someOf(names)}.` : `Did you mean "builtin:${near}"?`
-      this.#problems.add('INPUT_MISSING', at, `There is nothing built in by the name "${name}". ${advice}`)
+    const found = findBuiltin(name, 'anything')
+    if (!found.ok) {
+      this.#problems.add('INPUT_MISSING', at, found.error)
       return undefined
     }
-    const path = relative(this.#root, join(folder, name))
-    return { kind: 'path', path: path.startsWith('..') ? join(folder, name) : path.split(sep).join('/') }
+    const path = relative(this.#root, found.value)
+    return { kind: 'path', path: path.startsWith('..') ? found.value : path.split(sep).join('/') }
   }
 
   /** The name beside a path that does not exist which was most likely meant. */

@@ -1,10 +1,11 @@
+import { TextStream } from '../data/text-stream.ts'
 import { loadTokenizer } from '../data/tokenizer.ts'
 import { generate } from '../model/generate.ts'
 import type { GenerateOptions } from '../model/generate.ts'
-import { answer } from '../util/answer.ts'
+import { answer, say } from '../util/answer.ts'
 import { useModel } from './use-model.ts'
 
-/** SOURCE PROMPT OPTIONS ENGINE: the prompt and its continuation. */
+/** SOURCE PROMPT OPTIONS ENGINE: the text of the prompt and its continuation in parts as they come; then its ids, whole. */
 const [source, prompt, options, engine] = process.argv.slice(2) as [string, string, string, string]
 await answer(() =>
   useModel(source, engine, async (model, folder) => {
@@ -12,7 +13,12 @@ await answer(() =>
     const wanted = JSON.parse(options) as Omit<GenerateOptions, 'eos' | 'vocabSize'>
     const ids = tokenizer.encode(prompt)
     const all = { ...wanted, eos: tokenizer.eos, vocabSize: Math.min(tokenizer.vocabSize, model.config.vocabSize) }
-    const [continuation] = await generate(model, [ids], all, new AbortController().signal)
-    return tokenizer.decode([...ids, ...continuation!])
+    const stream = new TextStream(tokenizer.decode, ids)
+    const part = (text: string): void => say({ type: 'part', part: text })
+    const hooks = { signal: new AbortController().signal, onToken: (id: number) => part(stream.add(id)) }
+    const [continuation] = await generate(model, [ids], all, hooks)
+    part(stream.end())
+    const whole = [...ids, ...continuation!]
+    return { ids: whole, text: tokenizer.decode(whole) }
   }),
 )

@@ -4,6 +4,7 @@ import { openEngine } from '../engine/index.ts'
 import { hold } from '../model/likelihood.ts'
 import type { Running } from '../model/likelihood.ts'
 import { loadModel } from '../model/weights.ts'
+import { say } from '../util/answer.ts'
 
 /**
  * Gives `work` the model of a folder or of `hub:`, held by the engine of that name, and the folder it lies in. Throws
@@ -14,7 +15,8 @@ export async function useModel<T>(
   engineName: string,
   work: (model: Running, folder: string) => Promise<T>,
 ): Promise<T> {
-  const hooks = { signal: new AbortController().signal, onBytes: () => undefined, log: () => undefined }
+  const onBytes = (done: number, total: number): void => say({ type: 'fetching', what: source, done, total })
+  const hooks = { signal: new AbortController().signal, onBytes, log: () => undefined }
   const folder = await fetchFolder(source, pickModel, hooks)
   const model = await loadModel(folder)
   const engine = await openEngine({ name: engineName, threads: availableParallelism() })

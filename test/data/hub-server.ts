@@ -13,6 +13,8 @@ export type Fault =
   /** Half of a file comes at once, the rest, and an answer of the API, when this is settled. */
   | { readonly waitsFor: Promise<void> }
   | { readonly hidesLength: true }
+  /** Half of the bytes come so many milliseconds after the others. */
+  | { readonly pausesMs: number }
 
 export interface Asked {
   readonly host: string
@@ -111,9 +113,16 @@ function send(response: ServerResponse, content: Buffer, range: string | undefin
   const length = fault && 'hidesLength' in fault ? {} : { 'content-length': String(body.length) }
   const head = { ...length, ...(range !== undefined && !ignores ? part : {}) }
   response.writeHead(range !== undefined && !ignores ? 206 : 200, head)
+  const half = body.length >> 1
+  const halve = (): void => void response.write(body.subarray(0, half))
+  const end = (): void => void response.end(body.subarray(half))
   if (fault && 'waitsFor' in fault) {
-    response.write(body.subarray(0, body.length / 2))
-    return void fault.waitsFor.then(() => response.end(body.subarray(body.length / 2)))
+    halve()
+    return void fault.waitsFor.then(end)
+  }
+  if (fault && 'pausesMs' in fault) {
+    halve()
+    return void setTimeout(end, fault.pausesMs)
   }
   if (!fault || !('cutAfter' in fault)) return void response.end(body)
   response.write(body.subarray(0, fault.cutAfter), () => response.destroy())

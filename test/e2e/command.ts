@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process'
-import type { ChildProcess } from 'node:child_process'
+import type { ChildProcess, ChildProcessByStdio } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import type { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { TestContext } from 'node:test'
 
@@ -40,13 +41,18 @@ export class Place {
     return existsSync(join(this.root, file))
   }
 
-  /** Starts the command; `ended` gives its exit code and all that it wrote. */
-  start(args: readonly string[]): { readonly child: ChildProcess; readonly ended: Promise<Ended> } {
-    const child = spawn(process.execPath, [BIN, ...args], {
+  /** Starts the command, for who reads what it writes. */
+  spawn(args: readonly string[]): ChildProcessByStdio<null, Readable, Readable> {
+    return spawn(process.execPath, [BIN, ...args], {
       cwd: this.root,
       env: { ...process.env, NO_COLOR: '1', ...this.env },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
+  }
+
+  /** Starts the command; `ended` gives its exit code and all that it wrote. */
+  start(args: readonly string[]): { readonly child: ChildProcess; readonly ended: Promise<Ended> } {
+    const child = this.spawn(args)
     const [out, errors]: [string[], string[]] = [[], []]
     child.stdout.setEncoding('utf8').on('data', (text: string) => out.push(text))
     child.stderr.setEncoding('utf8').on('data', (text: string) => errors.push(text))

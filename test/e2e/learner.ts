@@ -9,7 +9,8 @@ import type { Place } from './command.ts'
 const ROOT = join(import.meta.dirname, '..', '..')
 const WORDS = 12
 
-const config: GptConfig = {
+/** A small model's shape. */
+export const config: GptConfig = {
   ...{ architecture: 'gpt2', vocabSize: WORDS + 1, context: 16, width: 16, layers: 2, heads: 2, inner: 32 },
   attention: ['global', 'global'],
   window: 16,

@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { join } from 'node:path'
+import type { Readable } from 'node:stream'
 import { describe, it } from 'node:test'
-import { fixtures, tensorsOf } from '../model/rig.ts'
+import { hold } from '../../lib/model/likelihood.ts'
+import { logitsOf } from '../../lib/model/logits.ts'
+import { initialise, saveModel } from '../../lib/model/weights.ts'
+import { assertClose, engine, fixtures, tensorsOf, tiny } from '../model/rig.ts'
 import { Place } from './command.ts'
-import { writeModel } from './learner.ts'
+import { config, writeModel } from './learner.ts'
 
 describe('pipeline logits', () => {
   it("gives the reference's numbers, a row a token, of a folder that is nothing but a model", async (t) => {
@@ -48,6 +53,33 @@ describe('pipeline logits', () => {
     assert.deepEqual(rows, logits)
   })
 
+  it('prints a row for each token of a whole context over a whole vocabulary, which no text could hold', async (t) => {
+    const [context, vocabSize] = [1024, 50_257]
+    const shape = { ...tiny({ width: 4, inner: 4, layers: 1, attention: ['global'] }), context, vocabSize }
+    const model = { config: shape, weights: initialise(shape, 1, { deviation: 1 }) }
+    const place = new Place(t)
+    saveModel(join(place.root, 'm'), model, { eos: 0 })
+    const ids = Array.from({ length: context }, (_, n) => (n * 49) % vocabSize)
+    const expected = await logitsOf(hold(engine, model), ids)
+    const { stdout } = place.spawn(['logits', 'file:m', '--ids', ids.join(), '--json'])
+    let rows = 0
+    for await (const row of rowsIn(stdout)) {
+      if (rows % 256 === 255) assertClose(t, `row ${rows}`, JSON.parse(row) as number[], expected[rows]!, 1e-5)
+      rows++
+    }
+    assert.equal(rows, context)
+  })
+
+  it('ends when its reader has gone', async (t) => {
+    const place = new Place(t)
+    await writeModel(place, 'm', { ...config, context: 1000, window: 1000 }, 2000)
+    const ids = Array.from({ length: 1000 }, (_, n) => n)
+    const child = place.spawn(['logits', 'file:m', '--ids', ids.join()])
+    child.stdout.once('data', () => child.stdout.destroy())
+    const [code] = (await once(child, 'exit')) as [number | null]
+    assert.equal(code, 0)
+  })
+
   const mistakes: Readonly<Record<string, [readonly string[], RegExp]>> = {
     'an id that is no number': [
       ['file:m', '--ids', '1,x'],
@@ -74,3 +106,17 @@ describe('pipeline logits', () => {
     })
   }
 })
+
+/** The rows of `{"logits":[[…],[…]]}`, one at a time. */
+async function* rowsIn(stream: Readable): AsyncGenerator<string> {
+  let parts: string[] = []
+  for await (const text of stream.setEncoding('utf8')) {
+    const [first, ...others] = (text as string).split(']')
+    parts.push(first!)
+    for (const other of others) {
+      const row = parts.join('').replace(/^.*\[/, '[')
+      if (row.startsWith('[')) yield `${row}]`
+      parts = [other]
+    }
+  }
+}

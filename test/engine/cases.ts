@@ -152,6 +152,14 @@ const part = (op: 'layerNormMean' | 'layerNormInverse', pick: 'mean' | 'inverse'
 ]
 
 const ids = ints([2, 2], [3, 0, 3, 2])
+/** x with u from `start` on along an axis. */
+const replaced = (x: Nd, u: Nd, start: number, axis: number): number[] =>
+  build(x.shape, (index) => {
+    const inside = index.map((at, one) => (one === axis ? at - start : at))
+    const isThere = inside[axis]! >= 0 && inside[axis]! < u.shape[axis]!
+    return isThere ? at(u, inside) : at(x, index)
+  })
+
 const scatterRows = (ids: Nd, updates: Nd, count_: number): number[] => {
   const width = updates.data.length / ids.data.length
   const sums = Array.from({ length: count_ * width }, () => 0)
@@ -520,6 +528,32 @@ export const cases = {
       build: (i, u, y) => g.sub(g.softmax(y), g.putAlong(i, u, 5)),
       expected: (i, u, y) =>
         rows(y, softmaxOf).map((p, k) => (k % 5 === i.data[Math.floor(k / 5)] ? p - u.data[Math.floor(k / 5)]! : p)),
+    },
+  ],
+  dynamicUpdateSlice: [
+    {
+      title: 'amid the second axis',
+      inputs: [noise([2, 5, 3], 27), noise([2, 2, 3], 28), ints([], [2])],
+      build: (x, u, start) => g.dynamicUpdateSlice(x, u, start, 1),
+      expected: (x, u, start) => replaced(x, u, start.data[0]!, 1),
+    },
+    {
+      title: 'at the beginning',
+      inputs: [noise([4, 3], 29), noise([1, 3], 30), ints([], [0])],
+      build: (x, u, start) => g.dynamicUpdateSlice(x, u, start, 0),
+      expected: (x, u, start) => replaced(x, u, start.data[0]!, 0),
+    },
+    {
+      title: 'at the end',
+      inputs: [noise([2, 4], 31), noise([2, 3], 32), ints([], [1])],
+      build: (x, u, start) => g.dynamicUpdateSlice(x, u, start, 1),
+      expected: (x, u, start) => replaced(x, u, start.data[0]!, 1),
+    },
+    {
+      title: 'the whole, of integers',
+      inputs: [ints([2], [1, 2]), ints([2], [3, 4]), ints([], [0])],
+      build: (x, u, start) => g.dynamicUpdateSlice(x, u, start, 0),
+      expected: () => [3, 4],
     },
   ],
 

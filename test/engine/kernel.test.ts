@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { openEngine } from '../../lib/engine/index.ts'
 import type { Engine, Memory, TensorValue } from '../../lib/engine/index.ts'
+import { splitPatches } from '../../lib/engine/kernel/patches.ts'
 import { splitTails } from '../../lib/engine/kernel/split.ts'
 import * as g from '../../lib/graph/index.ts'
 import type { Tensor } from '../../lib/graph/index.ts'
@@ -122,3 +123,42 @@ describe('kernels', () => {
 })
 
 const list = async (memory: Memory, name: string): Promise<number[]> => [...(await memory.read(name)).data]
+
+describe('patches', () => {
+  const [old, part, start] = [g.state('old', [3, 8]), g.input('part', [3, 1]), g.input('start', [], 'int32')]
+  const grown = g.dynamicUpdateSlice(old, g.mul(part, 2), start, 1)
+
+  it('take what replaces a part of its own state: the part alone is left to be computed', () => {
+    const { rest, patches } = splitPatches(g.graph({ outputs: {}, updates: { old: grown } }))
+    assert.deepEqual(
+      patches.map(({ name }) => name),
+      ['old'],
+    )
+    assert.equal(rest.updates.size, 0)
+    assert.deepEqual(
+      [...rest.outputs.values()].map(({ shape }) => shape),
+      [[3, 1], []],
+    )
+  })
+
+  const others: Readonly<Record<string, g.Graph>> = {
+    'is wanted elsewhere too': g.graph({ outputs: { sum: g.sum(grown) }, updates: { old: grown } }),
+    'is an output too': g.graph({ outputs: { grown }, updates: { old: grown } }),
+    'becomes another state': g.graph({ outputs: {}, updates: { other: grown } }),
+    'is of two states': g.graph({ outputs: {}, updates: { old: grown, other: grown } }),
+  }
+  for (const [what, graph] of Object.entries(others)) {
+    it(`leave alone what ${what}`, async () => {
+      assert.deepEqual(splitPatches(graph).patches, [])
+      const found: unknown[] = []
+      for (const name of ['onnx-cpu', 'tfjs-cpu']) {
+        const engine = await engineNamed(name)
+        const memory = await filled(engine, { old: { shape: [3, 8], data: vector(24, 1).data } })
+        const feeds = { part: { shape: [3, 1], data: vector(3, 2).data }, start: { shape: [], data: Int32Array.of(5) } }
+        await (await engine.compile(graph)).run(feeds, memory)
+        found.push(await Promise.all([...graph.updates.keys()].map((state) => list(memory, state))))
+      }
+      assert.deepEqual(found[0], found[1])
+    })
+  }
+})

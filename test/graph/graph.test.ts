@@ -24,6 +24,11 @@ describe('shapes', () => {
     ['concat', () => g.concat([x, g.input('z', [2, 2])], 0), /they do not join on axis 0/],
     ['gather', () => g.gather(x, y), /expected input 1 to be int32/],
     ['rows', () => g.takeAlong(x, g.iota([3], 0)), /"takeAlong" .* expected one id for each row/],
+    [
+      'part',
+      () => g.dynamicUpdateSlice(x, g.input('z', [2, 4]), g.input('at', [], 'int32'), 1),
+      /"dynamicUpdateSlice" of float32\[2,3\] and float32\[2,4\] and .* expected a part of the first along axis 1/,
+    ],
     ['norm', () => g.layerNorm(x, g.input('a', [2]), g.input('b', [3]), 1e-5), /expected a gain and a bias/],
     ['constant', () => g.constant([1, 2], [3]), /a constant of shape \[3\] with 2 numbers/],
     ['axis', () => g.sum(x, [2]), /axes \[2\] of a tensor of rank 2/],

@@ -16,19 +16,45 @@ const greedy: GenerateOptions = { tokens: 8, temperature: 0, topK: 0, seed: 1, e
 for (const name of ['gpt2', 'gpt-neo']) {
   describe(`continuations by the ${name} of the reference`, async () => {
     const model = hold(engine, await loadModel(join(fixtures, name)))
+    const { context } = model.config
+    const text = Array.from({ length: context }, (_, n) => (5 * n + n * n) % 61)
     const run = (options: Partial<GenerateOptions>, of = prompts) =>
-      generate(model, of, { ...greedy, ...options }, quiet.signal)
+      generate(model, of, { ...greedy, ...options }, quiet)
 
-    it('are the likeliest token each time at temperature 0', async () => {
-      const plain = new Plain(model)
-      const expected = []
-      for (const prompt of prompts) {
-        const row = [...prompt]
-        for (let n = 0; n < 8; n++) row.push(argMax((await plain.logits(row)).at(-1)!))
-        expected.push(row.slice(prompt.length))
+    for (const temperature of [0, 1]) {
+      it(`are at temperature ${temperature} what passes over the whole rows give, token by token`, async () => {
+        const plain = new Plain(model)
+        for (const lengths of [[3, 1, 6], [1], [context - 1], [context - 9]]) {
+          const tokens = context - Math.max(...lengths)
+          const of = lengths.map((length, n) => text.slice(n, n + length))
+          const expected = []
+          for (const [n, prompt] of of.entries()) {
+            const [row, random] = [[...prompt], new Random(1, `continuation ${n}`)]
+            while (row.length < prompt.length + tokens) {
+              const logits = (await plain.logits(row)).at(-1)!
+              row.push(draw(logits, { temperature, topK: 0 }, random))
+            }
+            expected.push(row.slice(prompt.length))
+          }
+          assert.deepEqual(await run({ temperature, tokens }, of), expected)
+        }
+      })
+    }
+
+    it('say each token as it is drawn', async () => {
+      const said: number[] = []
+      const all = await generate(model, prompts, greedy, { ...quiet, onToken: (token) => said.push(token) })
+      assert.deepEqual(said, all.flat())
+    })
+
+    it('end when they are asked to', async () => {
+      const stop = new AbortController()
+      const said: number[] = []
+      const onToken = (token: number): void => {
+        if (said.push(token) === 3) stop.abort()
       }
-      assert.deepEqual(await run({}), expected)
-      for (const n of prompts.keys()) assert.deepEqual(await run({}, [prompts[n]!]), [expected[n]])
+      await assert.rejects(generate(model, prompts, greedy, { signal: stop.signal, onToken }), { name: 'AbortError' })
+      assert.equal(said.length, 3)
     })
 
     it('are the same with the same seed, others with another', async () => {
@@ -106,8 +132,6 @@ describe('draw', () => {
     assert.equal(draw([1000, -1000, 1001], { temperature: 1e-6, topK: 0 }, new Random(1)), 2)
   })
 })
-
-const argMax = (values: readonly number[]): number => values.indexOf(Math.max(...values))
 
 function softmax(logits: readonly number[]): number[] {
   const total = logits.reduce((sum, logit) => sum + Math.exp(logit), 0)

@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { it } from 'node:test'
 import type { Diagnosis } from '../../lib/engine/probe.ts'
+import { ANSWER_FD } from '../../lib/util/answer.ts'
 
-it('doctor says which engines work, in its last line', () => {
-  const out = execFileSync(process.execPath, ['--import', 'tsx', 'lib/tools/doctor.ts'], { encoding: 'utf8' })
-  const { value } = JSON.parse(out.trim().split('\n').at(-1)!) as { value: Diagnosis }
+it('doctor says which engines work, on the pipe for its answer', () => {
+  const { output } = spawnSync(process.execPath, ['--import', 'tsx', 'lib/tools/doctor.ts'], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'ignore', 'inherit', 'pipe'],
+  })
+  const { value } = JSON.parse(output[ANSWER_FD]!) as { value: Diagnosis }
   assert.deepEqual(
     value.engines.map(({ name, works }) => [name, works]),
     [

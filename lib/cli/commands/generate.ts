@@ -1,5 +1,5 @@
 import { modelSource } from '../model.ts'
-import { write, writeJson } from '../output.ts'
+import { write, writeJson, writePart } from '../output.ts'
 import { askTool } from '../tool.ts'
 
 export interface GenerateArguments {
@@ -12,11 +12,14 @@ export interface GenerateArguments {
   readonly json?: boolean
 }
 
-/** `pipeline generate MODEL PROMPT`: continues a text. */
+/** `pipeline generate MODEL PROMPT`: continues a text, which is printed as it comes; JSON has it whole. */
 export async function generate(model: string, prompt: string, options: GenerateArguments): Promise<number> {
   const { engine, json, ...wanted } = options
-  const text = (await askTool('generate', [modelSource(model), prompt, JSON.stringify(wanted), engine])) as string
-  if (json === true) writeJson({ text })
-  else write(text)
+  const args = [modelSource(model), prompt, JSON.stringify(wanted), engine]
+  if (json === true) writeJson(await askTool('generate', args))
+  else {
+    await askTool('generate', args, { onPart: (text) => writePart(text as string) })
+    write('')
+  }
   return 0
 }

@@ -1,6 +1,6 @@
 import { Failure } from '../../util/failure.ts'
 import { modelSource } from '../model.ts'
-import { write, writeJson } from '../output.ts'
+import { write, writePart } from '../output.ts'
 import { askTool } from '../tool.ts'
 
 export interface LogitsArguments {
@@ -12,10 +12,26 @@ export interface LogitsArguments {
 /** `pipeline logits MODEL --ids 1,2,3`: what the model says may follow each token, a row of logits a token. */
 export async function logits(model: string, { ids, engine, json }: LogitsArguments): Promise<number> {
   const numbers = parseIds(ids)
-  const rows = (await askTool('logits', [modelSource(model), JSON.stringify(numbers), engine])) as number[][]
-  if (json === true) writeJson({ logits: rows })
-  else for (const row of rows) write(row.map((logit) => String(logit)).join('\t'))
+  const asked = (onRow: (row: number[]) => Promise<void>) =>
+    askTool('logits', [modelSource(model), JSON.stringify(numbers), engine], {
+      onPart: (part) => onRow(floatsOf(part as string)),
+    })
+  if (json === true) {
+    // all rows in one text would be longer than a text can be
+    let before = '{"logits":['
+    await asked(async (row) => {
+      await writePart(before + JSON.stringify(row))
+      before = ','
+    })
+    write(']}')
+  } else await asked((row) => writePart(`${row.join('\t')}\n`))
   return 0
+}
+
+/** The 32-bit floats whose bytes these are. */
+function floatsOf(base64: string): number[] {
+  const bytes = Buffer.from(base64, 'base64')
+  return [...new Float32Array(Uint8Array.from(bytes).buffer)]
 }
 
 function parseIds(text: string): number[] {

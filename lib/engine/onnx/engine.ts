@@ -6,6 +6,8 @@ import type { Engine, Memory, Program, TensorValue } from '../engine.ts'
 import { HostMemory, hostMemory } from '../host-memory.ts'
 import { Kernels } from '../kernel/kernel.ts'
 import type { Kernel } from '../kernel/kernel.ts'
+import { applyPatch, splitPatches } from '../kernel/patches.ts'
+import type { Patch } from '../kernel/patches.ts'
 import { isNumber, splitTails } from '../kernel/split.ts'
 import type { Split, Tail } from '../kernel/split.ts'
 import { writeModel } from './model.ts'
@@ -35,14 +37,17 @@ interface Compiled {
   /** Undefined where nothing is left for it. */
   readonly session: InferenceSession | undefined
   readonly kernels: readonly Kernel[]
+  readonly patches: readonly Patch[]
 }
 
 async function compile(runtime: Runtime, kernels: Kernels, graph: Graph, threads: number): Promise<Program> {
-  const split = splitTails(graph)
+  const { rest, patches } = splitPatches(graph)
+  const split = splitTails(rest)
   const model = writeModel(split.head)
   const idle = split.head.outputs.size + split.head.updates.size === 0
   const session = idle ? undefined : await openSession(runtime, model.bytes, threads)
-  const compiled = { runtime, graph, split, model, session, kernels: split.tails.map((tail) => kernels.make(tail)) }
+  const made = split.tails.map((tail) => kernels.make(tail))
+  const compiled = { runtime, graph, split, model, session, kernels: made, patches }
   return {
     run: (feeds, memory) => run(compiled, feeds, memory),
     dispose: async () => session?.release(),
@@ -67,6 +72,7 @@ async function run(compiled: Compiled, feeds: Feeds, memory: Memory | undefined)
   for (const [name, node] of graph.state) checkValue('state', name, node, host.value(name))
   const results = await runHead(compiled, feeds, host)
   split.tails.forEach((tail, i) => runTail(compiled, tail, compiled.kernels[i]!, { feeds, host, results }))
+  for (const patch of compiled.patches) runPatch(compiled, patch, host, results)
   const taken = new Set<string>()
   const take = (outer: string): TensorValue => {
     const value = fromOrt(results[outer]!)
@@ -108,6 +114,12 @@ function runTail({ split, model }: Compiled, tail: Tail, kernel: Kernel, { feeds
     return floats(host.own(name))
   })
   kernel(arrays, targets)
+}
+
+/** After the tails, which read what the state was. */
+function runPatch({ model }: Compiled, patch: Patch, host: HostMemory, results: Results): void {
+  const output = (name: string): TensorValue['data'] => fromOrt(results[model.outputs.get(name)!]!).data
+  applyPatch(patch, host.own(patch.name), output(patch.part), output(patch.start)[0]!)
 }
 
 function floats(data: unknown): Float32Array {

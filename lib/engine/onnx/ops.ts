@@ -93,6 +93,7 @@ export const emitters = {
     return w.emit('Reshape', [taken, w.ints(shape)])
   },
   putAlong: (w, [ids, updates], node) => putAlong(w, ids!, updates!, node),
+  dynamicUpdateSlice: (w, [x, update, start], node) => dynamicUpdateSlice(w, x!, update!, start!, node),
 
   matmul: (w, inputs, { shape, attributes: { transposeA, transposeB, scale } }) => {
     const alpha = { float: scale }
@@ -158,6 +159,19 @@ function putAlong(w: Writer, ids: string, updates: string, { shape, inputs }: No
   const [index, values] = [w.emit('Reshape', [ids, column]), w.emit('Reshape', [updates, column])]
   const zeros = freshZeros(w, ids, sizeOf(inputs[0]!.shape), shape)
   return w.emit('ScatterElements', [zeros, index, values], { attributes: { axis: -1 } })
+}
+
+function dynamicUpdateSlice(w: Writer, x: string, update: string, start: string, node: Node<'dynamicUpdateSlice'>) {
+  const { axis } = node.attributes
+  const { shape } = node.inputs[1]!
+  const counted = shape.map((length, index) => (index === axis ? length : 1))
+  const line = w.constant(
+    'int32',
+    counted,
+    Int32Array.from({ length: shape[axis]! }, (_, i) => i),
+  )
+  const index = w.emit('Expand', [w.emit('Add', [line, start]), w.ints(shape)])
+  return w.emit('ScatterElements', [x, index, update], { attributes: { axis } })
 }
 
 /** Zeros made anew in each run: constant ones would be folded into the session, and copied in each run all the same. */

@@ -71,6 +71,18 @@ export const computes = {
   takeAlong: (tf, [x, ids]) => tf.sum(tf.where(oneHot(tf, ids!, x!.shape.at(-1)!), x!, tf.zerosLike(x!)), -1),
   putAlong: (tf, [ids, updates], { attributes: { size } }) =>
     tf.where(oneHot(tf, ids!, size), tf.expandDims(updates!, -1), tf.scalar(0)),
+  dynamicUpdateSlice: (tf, [x, update, start], node) => {
+    const { axis } = node.attributes
+    const [from, whole] = [start!.dataSync()[0]!, x!.shape]
+    const part = (begin: number, size: number): Value =>
+      tf.slice(
+        x!,
+        whole.map((_, index) => (index === axis ? begin : 0)),
+        whole.map((length, index) => (index === axis ? Math.max(0, size) : length)),
+      )
+    const to = from + update!.shape[axis]!
+    return tf.concat([part(0, from), update!, part(to, whole[axis]! - to)], axis)
+  },
 
   matmul: (tf, [a, b], { attributes: { transposeA, transposeB, scale } }) => {
     const product = tf.matMul(a!, b!, transposeA, transposeB)

@@ -17,7 +17,7 @@ export default defineStage({
       validation: { type: 'string', default: 'validation.txt', description: 'file of the validation split' },
       test: { type: 'string', default: 'test.txt', description: 'file of the test split' },
       documents: { enum: documentKinds, default: 'line', description: 'what a document of the corpus is' },
-      tasks: { type: 'string', default: 'items.jsonl', description: 'file of the four-ending items' },
+      tasks: { type: 'string', default: 'items.jsonl', description: 'file of the items' },
     },
   },
   // a split may have a source of its own, in place of a file of the corpus

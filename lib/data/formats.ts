@@ -22,13 +22,13 @@ export async function readCorpusText(file: string): Promise<string> {
   }
 }
 
-/** Writes four-ending items, a JSON object a line: a `.parquet` file's rows with all their columns, any other as it is. */
+/** Writes items, a JSON object a line: a `.parquet` file's rows with all their columns, any other file as it is. */
 export async function writeItems(file: string, to: string): Promise<void> {
   if (extname(file) !== '.parquet') {
     copyFileSync(file, to)
     return
   }
-  const rows = await readParquet(file, ['ctx', 'endings', 'label'])
+  const rows = await readParquet(file, [])
   // a number of 64 bits comes as a bigint, which JSON has not
   const plain = (_: string, value: unknown): unknown => (typeof value === 'bigint' ? Number(value) : value)
   const lines = rows.map((row) => `${JSON.stringify(row, plain)}\n`).join('')

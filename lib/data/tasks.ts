@@ -3,30 +3,28 @@ import { isRecord } from '../util/json.ts'
 import type { Result } from '../util/result.ts'
 import { err, ok } from '../util/result.ts'
 import { readText } from './read.ts'
+import { forms, lastWord } from './task-forms.ts'
+import type { Convention, ItemFormat, Option, Question } from './task-forms.ts'
 
-/** A context and its four endings, of which one is right: an item of HellaSwag, or of the built-in world. */
-export interface Item {
+/** A question with several options, of which one is right: an item of HellaSwag, say, or of the built-in world. */
+export interface Item extends Question {
   /** Its place in the set, which is also how the items of two models are paired. */
   readonly index: number
-  readonly activity?: string
-  /** As in the file, not cleaned. */
-  readonly context: string
-  readonly endings: readonly [string, string, string, string]
-  readonly label: 0 | 1 | 2 | 3
 }
 
 /**
- * Reads items in HellaSwag's form, a JSON object a line: `ctx`, `endings` (4 strings), `label` (0–3, or a string of it),
- * and `activity_label` if there is one. Blank lines are skipped.
+ * Reads the items of a data set, a JSON object a line, and words them as the convention does. Blank lines are skipped.
  * Failures: FILE_MISSING, FILE_NOT_UTF8, ITEMS_EMPTY, and ITEMS_INVALID, placed at the first wrong line and naming more.
  */
-export function readItems(file: string): Result<Item[], Failure> {
-  try {
-    return parseItems(file, readText(file))
-  } catch (error) {
-    if (error instanceof Failure) return err(error)
-    throw error
-  }
+export function readItems(file: string, format: ItemFormat, convention: Convention): Result<Item[], Failure> {
+  const { title, read } = forms[format]
+  const questions = readLines(file, title, (line) => read(line, convention))
+  return questions.ok ? ok(questions.value.map((question, index) => ({ index, ...question }))) : questions
+}
+
+/** Reads LAMBADA: texts, each with the word that ends it. Failures: those of `readItems`. */
+export function readLastWords(file: string): Result<Option[], Failure> {
+  return readLines(file, 'LAMBADA', lastWord)
 }
 
 interface Mistake {
@@ -35,58 +33,48 @@ interface Mistake {
   readonly what: string
 }
 
-function parseItems(file: string, text: string): Result<Item[], Failure> {
-  const items: Item[] = []
+/** `read` gives what a line holds, or says what is wrong with it. */
+type ReadLine<T> = (line: Readonly<Record<string, unknown>>) => T | string
+
+function readLines<T extends object>(file: string, title: string, read: ReadLine<T>): Result<T[], Failure> {
+  try {
+    return parseLines(file, title, read)
+  } catch (error) {
+    if (error instanceof Failure) return err(error)
+    throw error
+  }
+}
+
+function parseLines<T extends object>(file: string, title: string, read: ReadLine<T>): Result<T[], Failure> {
+  const found: T[] = []
   const mistakes: Mistake[] = []
-  text.split(/\r?\n/).forEach((line, at) => {
-    if (line.trim() === '') return
-    const item = parseItem(line, items.length + mistakes.length)
-    if (typeof item === 'string') mistakes.push({ line: at + 1, text: line, what: item })
-    else items.push(item)
-  })
-  if (mistakes.length > 0) return err(invalid(file, mistakes))
-  if (items.length === 0)
-    return err(new Failure('ITEMS_EMPTY', `"${file}" holds no items: expected a JSON object a line.`))
-  return ok(items)
+  readText(file)
+    .split(/\r?\n/)
+    .forEach((text, at) => {
+      if (text.trim() === '') return
+      const one = parseLine(text, read)
+      if (typeof one === 'string') mistakes.push({ line: at + 1, text, what: one })
+      else found.push(one)
+    })
+  if (mistakes.length > 0) return err(invalid(file, title, mistakes))
+  if (found.length > 0) return ok(found)
+  return err(new Failure('ITEMS_EMPTY', `"${file}" holds no items: expected a JSON object a line.`))
 }
 
-function invalid(file: string, mistakes: readonly Mistake[]): Failure {
-  const shown = mistakes.slice(0, 5).map(({ line, what }) => `line ${line}: ${what}`)
-  if (mistakes.length > 5) shown.push(`and ${mistakes.length - 5} more`)
-  const message = `"${file}" is not in HellaSwag's form: ${shown.join('; ')}.`
-  const { line, text } = mistakes[0]!
-  return new Failure('ITEMS_INVALID', message, { place: { file, line, column: 1, text } })
-}
-
-/** An item, or what is wrong with the line. */
-function parseItem(line: string, index: number): Item | string {
+function parseLine<T>(text: string, read: ReadLine<T>): T | string {
   let json: unknown
   try {
-    json = JSON.parse(line)
+    json = JSON.parse(text)
   } catch {
     return 'it is not valid JSON'
   }
-  if (!isRecord(json)) return 'it is not a JSON object'
-  const { ctx, endings, activity_label: activity } = json
-  const label = labelOf(json['label'])
-  if (typeof ctx !== 'string' || ctx === '') return '"ctx" must be a text that is not empty'
-  if (!isEndings(endings)) return `"endings" must be four texts that are not empty, found ${countOf(endings)}`
-  if (label === undefined) {
-    return `"label" must be 0, 1, 2 or 3, found ${JSON.stringify(json['label'])}`
-  }
-  if (activity !== undefined && typeof activity !== 'string') return '"activity_label" must be a text'
-  return { index, context: ctx, endings, label, ...(activity === undefined ? {} : { activity }) }
+  return isRecord(json) ? read(json) : 'it is not a JSON object'
 }
 
-/** Some copies of the set hold the label as text. */
-function labelOf(value: unknown): Item['label'] | undefined {
-  return ([0, 1, 2, 3] as const).find((one) => value === one || value === String(one))
-}
-
-function isEndings(value: unknown): value is Item['endings'] {
-  return Array.isArray(value) && value.length === 4 && value.every((one) => typeof one === 'string' && one !== '')
-}
-
-function countOf(value: unknown): string {
-  return Array.isArray(value) ? `${value.length}: ${JSON.stringify(value).slice(0, 80)}` : JSON.stringify(value)
+function invalid(file: string, title: string, mistakes: readonly Mistake[]): Failure {
+  const shown = mistakes.slice(0, 5).map(({ line, what }) => `line ${line}: ${what}`)
+  if (mistakes.length > 5) shown.push(`and ${mistakes.length - 5} more`)
+  const message = `"${file}" is not in ${title}'s form: ${shown.join('; ')}.`
+  const { line, text } = mistakes[0]!
+  return new Failure('ITEMS_INVALID', message, { place: { file, line, column: 1, text } })
 }

@@ -1,6 +1,6 @@
 import type { Engine, Memory, Program, TensorValue } from '../engine/engine.ts'
 import { Failure } from '../util/failure.ts'
-import { concat, gather, graph, input, logSoftmax, matmul, reshape, slice, takeAlong } from '../graph/index.ts'
+import { argMax, concat, gather, graph, input, logSoftmax, matmul, reshape, slice, takeAlong } from '../graph/index.ts'
 import type { Tensor } from '../graph/index.ts'
 import type { GptConfig } from './config.ts'
 import { gpt, headOf } from './gpt.ts'
@@ -28,6 +28,8 @@ export interface LikelihoodShape {
   readonly scored: number
   /** Rows hold trees: positions and segments are fed too. */
   readonly tree: boolean
+  /** What is likeliest in the place of each scored token is told too. */
+  readonly greedy?: boolean
 }
 
 /** A token to score: it follows token `source` (row · T + column) of the rows. */
@@ -39,7 +41,7 @@ export interface Scored {
 /** Tokens whose logits exist at once. */
 const chunk = 512
 
-/** Feeds: tokens (B, T), [positions, segments (B, T)], sources and labels (S). Output: logProbs (S). */
+/** Feeds: tokens (B, T), [positions, segments (B, T)], sources and labels (S). Outputs: logProbs, [likeliest] (S). */
 export function compileLikelihood({ engine, config }: Running, shape: LikelihoodShape): Promise<Program> {
   const weight = weightState(config)
   const row = (name: string): Tensor => input(name, [shape.rows, shape.length], 'int32')
@@ -48,23 +50,33 @@ export function compileLikelihood({ engine, config }: Running, shape: Likelihood
   const flat = reshape(hidden, [-1, config.width]) // (B·T, C)
   const sources = input('sources', [shape.scored], 'int32')
   const labels = input('labels', [shape.scored], 'int32')
-  const parts: Tensor[] = []
+  const [logProbs, likeliest]: [Tensor[], Tensor[]] = [[], []]
   for (let start = 0; start < shape.scored; start += chunk) {
     const part = (ids: Tensor): Tensor => slice(ids, [start], [Math.min(chunk, shape.scored - start)]) // (K)
     const logits = matmul(gather(flat, part(sources)), headOf(config, weight), { transposeB: true }) // (K, V)
-    parts.push(takeAlong(logSoftmax(logits), part(labels)))
+    logProbs.push(takeAlong(logSoftmax(logits), part(labels)))
+    if (shape.greedy) likeliest.push(argMax(logits))
   }
-  return engine.compile(graph({ outputs: { logProbs: concat(parts, 0) } }))
+  const outputs = { logProbs: concat(logProbs, 0), ...(shape.greedy ? { likeliest: concat(likeliest, 0) } : {}) }
+  return engine.compile(graph({ outputs }))
 }
 
-/** Natural logarithms of the probabilities of `scored`, in their order. Throws Failure SCORE_NOT_FINITE. */
+/** Of scored tokens, in their order. */
+export interface Likelihoods {
+  /** Natural logarithms of their probabilities. */
+  readonly logProbs: ArrayLike<number>
+  /** Ids of the likeliest tokens in their places; none where the shape does not ask for them. */
+  readonly likeliest: ArrayLike<number>
+}
+
+/** Throws Failure SCORE_NOT_FINITE. */
 export async function likelihood(
   program: Program,
   memory: Memory,
   rows: Readonly<Record<string, TensorValue>>,
   scored: readonly Scored[],
   shape: LikelihoodShape,
-): Promise<ArrayLike<number>> {
+): Promise<Likelihoods> {
   const [sources, labels] = [new Int32Array(shape.scored), new Int32Array(shape.scored)]
   scored.forEach(({ source, label }, i) => {
     sources[i] = source
@@ -72,9 +84,9 @@ export async function likelihood(
   })
   const vector = (data: Int32Array): TensorValue => ({ shape: [shape.scored], data })
   const feeds = { ...rows, sources: vector(sources), labels: vector(labels) }
-  const { logProbs } = await program.run(feeds, memory)
+  const { logProbs, likeliest } = await program.run(feeds, memory)
   const own = logProbs!.data.subarray(0, scored.length)
-  if (own.every(Number.isFinite)) return own
+  if (own.every(Number.isFinite)) return { logProbs: own, likeliest: likeliest?.data.subarray(0, scored.length) ?? [] }
   const message = 'The model gives a token a probability that is no number. Its weights are damaged: make it again.'
   throw new Failure('SCORE_NOT_FINITE', message, { exitCode: 1 })
 }

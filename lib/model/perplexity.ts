@@ -57,7 +57,7 @@ export async function perplexity(
       hooks.signal.throwIfAborted()
       const some = rows.slice(start, start + size)
       const own = some.flatMap((window, row) => scoredOf(ids, window, row * context))
-      const logProbs = await likelihood(program, model.memory, tokensOf(ids, some, shape), own, shape)
+      const { logProbs } = await likelihood(program, model.memory, tokensOf(ids, some, shape), own, shape)
       const places = some.flatMap(({ start: at, length, fresh }) => range(at + fresh + 1, at + length + 1))
       places.forEach((place, i) => (losses[place] = -logProbs[i]!))
       hooks.onProgress(Math.min(start + size, rows.length), rows.length)

@@ -1,8 +1,6 @@
-import type { Item } from '../data/tasks.ts'
-import type { Tokenizer } from '../data/tokenizer.ts'
 import type { TensorValue } from '../engine/engine.ts'
-import { Failure } from '../util/failure.ts'
 import type { Scored } from './likelihood.ts'
+import type { Pair } from './pairs.ts'
 
 /** A context and its endings in one row: each ending sees the context and itself, and starts at the same position. */
 export interface Tree {
@@ -12,38 +10,29 @@ export interface Tree {
   readonly segments: readonly number[]
   /** The tokens of all endings, one ending after another; `source` is a column of this row. */
   readonly scored: readonly Scored[]
-  /** Tokens of each ending. */
-  readonly lengths: readonly number[]
-  /** Tokens of the context that did not fit the position table: its first ones. */
-  readonly cut: number
+  /** Whose endings they are, one after another: indices into the pairs. */
+  readonly members: readonly number[]
 }
 
-/**
- * The plain convention of HellaSwag: the context verbatim, " " and the ending encoded apart from it. The last token of
- * an ending predicts nothing and is left out of the row. Throws Failure ITEM_EMPTY, ITEM_TOO_LONG.
- */
-export function treeOf(tokenizer: Tokenizer, item: Item, positions: number): Tree {
-  const whole = tokenizer.encode(item.context)
-  const endings = item.endings.map((ending) => tokenizer.encode(` ${ending}`))
-  const longest = Math.max(...endings.map((ending) => ending.length))
-  if (whole.length === 0 || endings.some((ending) => ending.length === 0)) {
-    throw new Failure('ITEM_EMPTY', `Item ${item.index} has a context or an ending without any token.`)
-  }
-  if (longest > positions) {
-    const message = `Item ${item.index} has an ending of ${longest} tokens; the model's position table has ${positions}.`
-    throw new Failure('ITEM_TOO_LONG', message)
-  }
-  const context = whole.slice(-(positions - longest + 1))
-  return { ...plant(context, endings), cut: whole.length - context.length }
+/** Rows of the pairs, those of the same context in one. The last token of an ending predicts nothing and is left out. */
+export function treesOf(pairs: readonly Pair[]): Tree[] {
+  const byContext = new Map<string, number[]>()
+  pairs.forEach(({ context }, n) => {
+    const key = context.join()
+    byContext.set(key, [...(byContext.get(key) ?? []), n])
+  })
+  return [...byContext.values()].map((members) => plant(pairs, members))
 }
 
-function plant(context: readonly number[], endings: readonly (readonly number[])[]): Omit<Tree, 'cut'> {
+function plant(pairs: readonly Pair[], members: readonly number[]): Tree {
+  const { context } = pairs[members[0]!]!
   const tokens = [...context]
   const positions = context.map((_, i) => i)
   const segments = context.map(() => 0)
   const scored: Scored[] = []
-  endings.forEach((ending, n) => {
+  members.forEach((member, n) => {
     const start = tokens.length
+    const { ending } = pairs[member]!
     ending.forEach((label, i) => {
       scored.push({ source: i === 0 ? context.length - 1 : start + i - 1, label })
       if (i === ending.length - 1) return
@@ -52,7 +41,7 @@ function plant(context: readonly number[], endings: readonly (readonly number[])
       segments.push(n + 1)
     })
   })
-  return { tokens, positions, segments, scored, lengths: endings.map((ending) => ending.length) }
+  return { tokens, positions, segments, scored, members }
 }
 
 /** Rows of length T, padded: padding is seen by nobody. */

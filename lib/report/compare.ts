@@ -1,6 +1,7 @@
 import { Failure } from '../util/failure.ts'
 import { bootstrapPerplexity, MINIMUM_DOCUMENTS } from './bootstrap.ts'
 import { orderCells, pairs } from './cells.ts'
+import { rightBy } from './right.ts'
 import type { Perplexity, Scores } from './scores.ts'
 import { detectableDifference, mcnemar, pair, pairedDifference } from './statistics.ts'
 import type { Interval } from './statistics.ts'
@@ -58,22 +59,20 @@ export const judge = (p: number, interval: Interval, wanted: 'more' | 'less'): V
 }
 
 const compareItems = (a: string, b: string, models: Models, measure: 'acc' | 'accNorm'): readonly Comparison[] => {
-  const [ofA, ofB] = [models[a]!.items, models[b]!.items]
+  const [ofA, ofB] = [rightBy(models[a]!, measure), rightBy(models[b]!, measure)]
   if (ofA === null || ofB === null) return []
-  const labels = ofA.results.map((result) => result.label)
-  if (ofA.count !== ofB.count || ofB.results.some((result, i) => result.label !== labels[i])) {
-    const message = `Scores of "${a}" and "${b}": expected the same items in the same order, found ${ofA.count} and ${ofB.count} with other labels. Score both on one task file.`
+  const labels = (name: string) => models[name]!.items?.results.map((result) => result.label) ?? []
+  if (ofA.length !== ofB.length || labels(a).join() !== labels(b).join()) {
+    const message = `Scores of "${a}" and "${b}": expected the same items in the same order, found ${ofA.length} and ${ofB.length} with other labels. Score both on one task file.`
     throw new Failure('SCORES_ITEMS_DIFFER', message)
   }
-  const choice = measure === 'acc' ? 'choice' : 'choiceNorm'
-  const right = (items: typeof ofA) => items.results.map((result) => result[choice] === result.label)
-  const table = pair(right(ofA), right(ofB))
+  const table = pair(ofA, ofB)
   const [p, interval, discordant] = [mcnemar(table), pairedDifference(table), table.onlyA + table.onlyB]
   return [
     {
-      ...{ a, b, measure, n: ofA.count, discordant, p, interval },
-      difference: (table.onlyA - table.onlyB) / ofA.count,
-      detectable: discordant === 0 ? null : detectableDifference(ofA.count, discordant),
+      ...{ a, b, measure, n: ofA.length, discordant, p, interval },
+      difference: (table.onlyA - table.onlyB) / ofA.length,
+      detectable: discordant === 0 ? null : detectableDifference(ofA.length, discordant),
       verdict: judge(p, interval, 'more'),
     },
   ]

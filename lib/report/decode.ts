@@ -12,6 +12,9 @@ export const count: Decoder<number> = (value, at) =>
 
 export const text: Decoder<string> = (value, at) => (typeof value === 'string' ? value : refuse(at, 'a string', value))
 
+export const flag: Decoder<boolean> = (value, at) =>
+  typeof value === 'boolean' ? value : refuse(at, 'true or false', value)
+
 export const list =
   <T>(item: Decoder<T>): Decoder<readonly T[]> =>
   (value, at) =>

@@ -6,6 +6,7 @@ import type { ScoreRow } from './table.ts'
 export const makeMetrics = (rows: readonly ScoreRow[], comparisons: readonly Comparison[]): JsonObject => ({
   models: Object.fromEntries(rows.map(({ cell, model, parameters }) => [cell.name, { model, parameters }])),
   perplexity: byCell(rows, (row) => row.perplexity),
+  ...perWord(rows),
   acc: byCell(rows, (row) => row.acc?.value),
   accNorm: byCell(rows, (row) => row.accNorm?.value),
   standardError: {
@@ -17,6 +18,12 @@ export const makeMetrics = (rows: readonly ScoreRow[], comparisons: readonly Com
     interval: interval && [interval.low, interval.high],
   })),
 })
+
+/** Only of texts whose words were counted. */
+const perWord = (rows: readonly ScoreRow[]): JsonObject => {
+  const perplexityPerWord = byCell(rows, (row) => row.perplexityPerWord ?? undefined)
+  return Object.keys(perplexityPerWord).length === 0 ? {} : { perplexityPerWord }
+}
 
 const byCell = (rows: readonly ScoreRow[], value: (row: ScoreRow) => number | undefined): JsonObject =>
   Object.fromEntries(

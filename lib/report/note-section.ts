@@ -4,7 +4,7 @@ import { samePerplexityTask } from './compare.ts'
 import { grouped, percentExact } from './format.ts'
 import { html } from './html.ts'
 import type { Html } from './html.ts'
-import type { Scores } from './scores.ts'
+import type { ItemScores, Perplexity, Scores } from './scores.ts'
 
 /** How to read the page, and what it does not show: said by rule, the author's own notes first. */
 export const noteSection = (models: Models, comparisons: readonly Comparison[], own: readonly string[]): Html => {
@@ -14,6 +14,7 @@ export const noteSection = (models: Models, comparisons: readonly Comparison[], 
     ...modelNotes(models),
     ...perplexityNotes(scores),
     ...itemNotes(scores),
+    ...lastWordNotes(scores),
     ...testNotes(comparisons),
   ]
   return html`<section aria-labelledby="reading">
@@ -40,20 +41,42 @@ const perplexityNotes = (scores: readonly Scores[]): readonly string[] => {
     ]
   }
   return [
-    `Perplexity is exp of the mean negative log-likelihood over ${grouped(first.tokens)} tokens of the ${first.split} split, context ${first.context}, stride ${first.stride}; a lower one means that the text came as less of a surprise. Its interval is by document, where there are at least ${MINIMUM_DOCUMENTS}.`,
+    `Perplexity is exp of the mean negative log-likelihood over ${grouped(first.tokens)} tokens of the ${first.split} split, context ${first.context}, stride ${first.stride}; a lower one means that the text came as less of a surprise. Its interval is by document, where there are at least ${MINIMUM_DOCUMENTS}.${perWordNote(first)}`,
   ]
 }
+
+const perWordNote = ({ words }: Perplexity): string =>
+  words === undefined
+    ? ''
+    : ` Per word it is exp of the same sum over the text\u2019s ${grouped(words)} words, as white space separates them: models of other tokenizers can be compared by it.`
 
 const itemNotes = (scores: readonly Scores[]): readonly string[] => {
   const items = scores.find((each) => each.items !== null)?.items
   if (items === undefined || items === null) return []
   return [
-    `The questions: ${grouped(items.count)} items of one right ending among ${items.results[0]!.logProbs.length}; guessing reaches ${percentExact(chance(items))}. ${items.convention} \u201cacc\u201d takes the ending of the highest summed log-probability, \u201cacc_norm\u201d of the highest normalised one. After ± stands the standard error (n \u2212 1), below it Wilson\u2019s 95\u00a0% interval.`,
+    `The questions: ${grouped(items.count)} items of one right ending among ${endings(items)}; guessing reaches ${percentExact(chance(items))}. ${items.convention} \u201cacc\u201d takes the ending of the highest summed log-probability, \u201cacc_norm\u201d of the highest normalised one. ${reading}`,
   ]
 }
 
+const lastWordNotes = (scores: readonly Scores[]): readonly string[] => {
+  const lastWords = scores.find((each) => each.lastWords !== undefined)?.lastWords
+  if (lastWords === undefined) return []
+  return [
+    `The questions: the last words of ${grouped(lastWords.count)} texts, of which \u201cacc\u201d is the share that is right. ${lastWords.convention} ${reading}`,
+  ]
+}
+
+const reading = 'After ± stands the standard error (n \u2212 1), below it Wilson\u2019s 95\u00a0% interval.'
+
+/** Items of one set may differ in their number of endings: `4`, `3 to 5`. */
+const endings = ({ results }: ItemScores): string => {
+  const counts = results.map(({ logProbs }) => logProbs.length)
+  const [least, most] = [Math.min(...counts), Math.max(...counts)]
+  return least === most ? String(least) : `${least} to ${most}`
+}
+
 /** What guessing reaches: each item's own number of endings counts. */
-export const chance = ({ results }: NonNullable<Scores['items']>): number =>
+export const chance = ({ results }: ItemScores): number =>
   results.reduce((total, { logProbs }) => total + 1 / logProbs.length, 0) / results.length
 
 const testNotes = (comparisons: readonly Comparison[]): readonly string[] => {

@@ -61,7 +61,7 @@ export const makeReport = (models: Models, curves: Curves, options: ReportOption
               ${evidence(comparisons, rows).map(({ against, sentences }) => html`<li><b>${against}</b> ${sentences}</li>`)}
             </ul>
           </header>
-          ${scoreSection(rows, makeMarks(models, options.baselineLine))} ${curveSection(curves)}
+          ${scoreSection(rows, makeMarks(models, options.baselineLine), models)} ${curveSection(curves)}
           ${sampleSection(models)} ${comparisonSection(comparisons)} ${parameterSection(options.parameters)}
           ${noteSection(models, comparisons, options.notes)}
         </main>

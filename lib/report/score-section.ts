@@ -1,7 +1,8 @@
 import { cell } from './cells.ts'
 import { scoreChart } from './charts.ts'
 import type { Mark } from './charts.ts'
-import type { Comparison } from './compare.ts'
+import type { Comparison, Models } from './compare.ts'
+import { scoreDetails } from './detail-section.ts'
 import {
   grouped,
   millions,
@@ -18,12 +19,12 @@ import type { Html } from './html.ts'
 import { dot, legend } from './legend.ts'
 import type { ScoreRow, Share } from './table.ts'
 
-/** The score table, and the shares of right answers drawn with their intervals. */
-export const scoreSection = (rows: readonly ScoreRow[], marks: readonly Mark[]): Html => {
+/** The score table, the shares of right answers drawn with their intervals, and what else was counted. */
+export const scoreSection = (rows: readonly ScoreRow[], marks: readonly Mark[], models: Models): Html => {
   const answered = rows.filter((row) => row.accNorm !== null)
   return html`<section aria-labelledby="scores">
     <h2 id="scores">Scores</h2>
-    ${scoreTable(rows)} ${answered.length === 0 ? undefined : scoreFigure(answered, marks)}
+    ${scoreTable(rows)} ${answered.length === 0 ? undefined : scoreFigure(answered, marks)} ${scoreDetails(models)}
   </section>`
 }
 
@@ -48,33 +49,39 @@ export const comparisonSection = (comparisons: readonly Comparison[]): Html | un
         </table>
       </section>`
 
-const scoreTable = (rows: readonly ScoreRow[]): Html =>
-  html`<table role="table" class="scores">
+const scoreTable = (rows: readonly ScoreRow[]): Html => {
+  const perWord = rows.some((row) => row.perplexityPerWord !== null)
+  return html`<table role="table" class="scores">
     <thead>
       <tr>
         <th scope="col">Model</th>
         <th scope="col">Parameters</th>
         <th scope="col">Perplexity</th>
+        ${perWord ? html`<th scope="col">Perplexity per word</th>` : undefined}
         <th scope="col">acc</th>
         <th scope="col">acc_norm</th>
       </tr>
     </thead>
     <tbody>
-      ${rows.map(scoreLine)}
+      ${rows.map((row) => scoreLine(row, perWord))}
     </tbody>
   </table>`
+}
 
-const scoreLine = (row: ScoreRow): Html =>
+const scoreLine = (row: ScoreRow, perWord: boolean): Html =>
   html`<tr role="row">
     <th scope="row">${dot(row.cell.colour)}${row.cell.label}<span class="model">${row.model}</span></th>
     <td data-label="Parameters">${millions(row.parameters)}</td>
     <td data-label="Perplexity"><span>${perplexity(row.perplexity)}${interval(perplexityBounds(row))}</span></td>
+    ${perWord ? html`<td data-label="Perplexity per word">${perWordCell(row)}</td>` : undefined}
     <td data-label="acc">${shareCell(row.acc)}</td>
     <td data-label="acc_norm">${shareCell(row.accNorm)}</td>
   </tr>`
 
 const perplexityBounds = ({ perplexityInterval: bounds }: ScoreRow): string | undefined =>
   bounds === null ? undefined : `${perplexity(bounds.low)} to ${perplexity(bounds.high)}`
+
+const perWordCell = ({ perplexityPerWord: value }: ScoreRow): string => (value === null ? '–' : perplexity(value))
 
 const shareCell = (share: Share | null): Html =>
   share === null

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { Failure } from '../util/failure.ts'
 import { err, ok } from '../util/result.ts'
 import type { Result } from '../util/result.ts'
-import { count, DecodeError, list, nullable, number, object, optional, refuse, text } from './decode.ts'
+import { count, DecodeError, flag, list, nullable, number, object, optional, refuse, text } from './decode.ts'
 import type { Decoder } from './decode.ts'
 
 /** What the evaluate stage says of one model: the content of `scores.json`. */
@@ -15,6 +15,8 @@ export interface Scores {
   readonly perplexity: Perplexity
   /** null where there were no items to score. */
   readonly items: ItemScores | null
+  /** How the model ends texts, where it was asked that (LAMBADA). */
+  readonly lastWords?: LastWordScores
   readonly samples: readonly Sample[]
   /** What simple rules reach on the same items: `{ name: 'the last place named', acc: 0.31 }`. */
   readonly baselines?: readonly Baseline[]
@@ -31,6 +33,9 @@ export interface Perplexity {
   readonly stride: number
   /** `test`, `validation`. */
   readonly split: string
+  /** Words of the text, as white space separates them, and exp(nll / words). */
+  readonly words?: number
+  readonly valuePerWord?: number
   /** The same sum by document: what paired tests resample. */
   readonly documents?: readonly DocumentLoss[]
 }
@@ -48,6 +53,10 @@ export interface ItemScores {
   /** The same by the normalised log-probability that `convention` names. */
   readonly accNorm: number
   readonly standardError: { readonly acc: number; readonly accNorm: number }
+  /** acc and accNorm by either length, whichever the convention takes. */
+  readonly estimates?: Readonly<Record<'acc' | 'accNormByTokens' | 'accNormByCharacters', Estimate>>
+  /** The two shares by the items' activity. */
+  readonly activities?: readonly ActivityScores[]
   /** One entry per item, in the order of the task file. */
   readonly results: readonly ItemResult[]
   /** How items were turned into rows and scored, in words. */
@@ -61,8 +70,41 @@ export interface ItemResult {
   readonly choiceNorm: number
   /** Summed log-probability of each ending, nats. */
   readonly logProbs: readonly number[]
-  /** Tokens of each ending. */
+  /** Tokens, and characters, of each ending. */
   readonly tokens: readonly number[]
+  readonly characters?: readonly number[]
+}
+
+/** A mean over items, with a bootstrap interval of 95 %. */
+export interface Estimate {
+  readonly value: number
+  readonly standardError: number
+  readonly low: number
+  readonly high: number
+}
+
+export interface ActivityScores {
+  readonly activity: string
+  readonly count: number
+  readonly acc: number
+  readonly accNorm: number
+}
+
+export interface LastWordScores {
+  readonly count: number
+  /** Share of texts whose last word is what the model finds likeliest. */
+  readonly acc: Estimate
+  /** Of the last words, by word. */
+  readonly perplexity: { readonly value: number; readonly low: number; readonly high: number }
+  readonly results: readonly LastWordResult[]
+  readonly convention: string
+}
+
+export interface LastWordResult {
+  readonly right: boolean
+  /** Summed log-probability of the word's tokens, nats. */
+  readonly logProb: number
+  readonly tokens: number
 }
 
 export interface Sample {
@@ -104,6 +146,7 @@ export const parseScores = (value: unknown): Scores => {
   const scores = scoresObject(value, '')
   checkPerplexity(scores.perplexity)
   if (scores.items !== null) checkItems(scores.items)
+  if (scores.lastWords !== undefined) checkLastWords(scores.lastWords)
   return scores
 }
 
@@ -115,6 +158,8 @@ const perplexity = object<Perplexity>({
   context: count,
   stride: count,
   split: text,
+  words: optional(count),
+  valuePerWord: optional(number),
   documents: optional(list(documentLoss)),
 })
 const itemResult: Decoder<ItemResult> = object<ItemResult>({
@@ -123,13 +168,30 @@ const itemResult: Decoder<ItemResult> = object<ItemResult>({
   choiceNorm: count,
   logProbs: list(number),
   tokens: list(count),
+  characters: optional(list(count)),
 })
+const estimate = object<Estimate>({ value: number, standardError: number, low: number, high: number })
 const itemScores = object<ItemScores>({
   count,
   acc: number,
   accNorm: number,
   standardError: object<ItemScores['standardError']>({ acc: number, accNorm: number }),
+  estimates: optional(
+    object<NonNullable<ItemScores['estimates']>>({
+      acc: estimate,
+      accNormByTokens: estimate,
+      accNormByCharacters: estimate,
+    }),
+  ),
+  activities: optional(list(object<ActivityScores>({ activity: text, count, acc: number, accNorm: number }))),
   results: list(itemResult),
+  convention: text,
+})
+const lastWordScores = object<LastWordScores>({
+  count,
+  acc: estimate,
+  perplexity: object<LastWordScores['perplexity']>({ value: number, low: number, high: number }),
+  results: list(object<LastWordResult>({ right: flag, logProb: number, tokens: count })),
   convention: text,
 })
 const scoresObject = object<Scores>({
@@ -137,13 +199,16 @@ const scoresObject = object<Scores>({
   parameters: count,
   perplexity,
   items: nullable(itemScores),
+  lastWords: optional(lastWordScores),
   samples: list(object<Sample>({ prompt: text, continuation: text })),
   baselines: optional(list(object<Baseline>({ name: text, acc: number }))),
 })
 
-const checkPerplexity = ({ value, tokens, nll, documents }: Perplexity): void => {
+const checkPerplexity = ({ value, tokens, nll, documents, words, valuePerWord }: Perplexity): void => {
   if (tokens === 0) refuse('perplexity.tokens', 'at least 1', tokens)
   agree('perplexity.value', Math.exp(nll / tokens), value)
+  if (words !== undefined && valuePerWord !== undefined)
+    agree('perplexity.valuePerWord', Math.exp(nll / words), valuePerWord)
   if (documents === undefined) return
   agree('perplexity.documents', tokens, sum(documents.map((document) => document.tokens)))
   agree('perplexity.documents', nll, sum(documents.map((document) => document.nll)))
@@ -155,6 +220,13 @@ const checkItems = (items: ItemScores): void => {
   items.results.forEach(checkResult)
   agree('items.acc', sum(items.results.map((r) => Number(r.choice === r.label))) / items.count, items.acc)
   agree('items.accNorm', sum(items.results.map((r) => Number(r.choiceNorm === r.label))) / items.count, items.accNorm)
+}
+
+const checkLastWords = ({ count: texts, acc, perplexity: { value }, results }: LastWordScores): void => {
+  if (texts === 0) refuse('lastWords.count', 'at least 1 (or no lastWords)', 0)
+  if (results.length !== texts) refuse('lastWords.results', `${texts} entries`, results.length)
+  agree('lastWords.acc.value', sum(results.map(({ right }) => Number(right))) / texts, acc.value)
+  agree('lastWords.perplexity.value', Math.exp(-sum(results.map(({ logProb }) => logProb)) / texts), value)
 }
 
 const checkResult = ({ label, choice, choiceNorm, logProbs, tokens }: ItemResult, index: number): void => {

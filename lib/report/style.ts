@@ -47,6 +47,10 @@ tbody + tbody::before { content: ''; display: block; height: 1.75rem; }
 .model { white-space: normal; }
 .dot { display: inline-block; width: 0.62em; height: 0.62em; margin-right: 0.55em; border-radius: 50%; background: var(--c); }
 
+details { margin-top: 1.5rem; }
+summary { cursor: pointer; color: var(--quiet); }
+details[open] summary { margin-bottom: 1rem; }
+
 figure { margin: 0; min-width: 0; }
 .figures figure { max-width: 27rem; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 19rem), 1fr)); gap: 3rem; }

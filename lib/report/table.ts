@@ -2,7 +2,8 @@ import { MINIMUM_DOCUMENTS } from './bootstrap.ts'
 import { cell, orderCells } from './cells.ts'
 import type { Cell } from './cells.ts'
 import type { Models } from './compare.ts'
-import type { DocumentLoss, ItemScores, Scores } from './scores.ts'
+import { rightBy } from './right.ts'
+import type { DocumentLoss, Scores } from './scores.ts'
 import { ratioInterval, standardError, wilson } from './statistics.ts'
 import type { Interval } from './statistics.ts'
 
@@ -22,6 +23,8 @@ export interface ScoreRow {
   readonly perplexity: number
   /** By document; null where there are too few. */
   readonly perplexityInterval: Interval | null
+  /** null where the words were not counted. */
+  readonly perplexityPerWord: number | null
   readonly acc: Share | null
   readonly accNorm: Share | null
 }
@@ -29,18 +32,20 @@ export interface ScoreRow {
 export const scoreRows = (models: Models): readonly ScoreRow[] =>
   orderCells(Object.keys(models)).map((name) => scoreRow(name, models[name]!))
 
-const scoreRow = (name: string, { model, parameters, perplexity, items }: Scores): ScoreRow => ({
+const scoreRow = (name: string, scores: Scores): ScoreRow => ({
   cell: cell(name),
-  model,
-  parameters,
-  perplexity: perplexity.value,
-  perplexityInterval: perplexityInterval(perplexity.documents ?? []),
-  acc: items && share(items, 'choice'),
-  accNorm: items && share(items, 'choiceNorm'),
+  model: scores.model,
+  parameters: scores.parameters,
+  perplexity: scores.perplexity.value,
+  perplexityInterval: perplexityInterval(scores.perplexity.documents ?? []),
+  perplexityPerWord: scores.perplexity.valuePerWord ?? null,
+  acc: share(rightBy(scores, 'acc')),
+  accNorm: share(rightBy(scores, 'accNorm')),
 })
 
-const share = ({ results }: ItemScores, choice: 'choice' | 'choiceNorm'): Share => {
-  const right = results.map((result) => Number(result[choice] === result.label))
+const share = (answers: readonly boolean[] | null): Share | null => {
+  if (answers === null) return null
+  const right = answers.map(Number)
   const total = right.reduce((sum, one) => sum + one, 0)
   return {
     value: total / right.length,

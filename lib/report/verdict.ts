@@ -8,8 +8,14 @@ import type { ScoreRow } from './table.ts'
 export const headline = (comparisons: readonly Comparison[]): string => {
   const [first] = comparisons
   if (first === undefined) return 'Scores of the models, without a pair to compare.'
-  const told = comparisons.filter(({ a, b, measure }) => a === first.a && b === first.b && measure !== 'acc')
+  const told = tellable(comparisons).filter(({ a, b }) => a === first.a && b === first.b)
   return told.map((comparison, i) => (i === 0 ? firstSentence(comparison) : nextSentence(comparison))).join(' ')
+}
+
+/** One of the two shares is told: accNorm, where items have it. */
+const tellable = (comparisons: readonly Comparison[]): readonly Comparison[] => {
+  const untold = comparisons.some(({ measure }) => measure === 'accNorm') ? 'acc' : 'accNorm'
+  return comparisons.filter(({ measure }) => measure !== untold)
 }
 
 const firstSentence = ({ a, b, measure, verdict }: Comparison): string => {
@@ -42,7 +48,7 @@ export interface Evidence {
 
 /** What stands behind the headline, an opponent of the student each: numbers and verdicts by rule. */
 export const evidence = (comparisons: readonly Comparison[], rows: readonly ScoreRow[]): readonly Evidence[] => {
-  const told = comparisons.filter(({ a, measure }) => a === 'student' && measure !== 'acc')
+  const told = tellable(comparisons).filter(({ a }) => a === 'student')
   return [...new Set(told.map(({ b }) => b))].map((b) => ({
     against: `Against ${cell(b).words}.`,
     sentences: [
@@ -53,11 +59,13 @@ export const evidence = (comparisons: readonly Comparison[], rows: readonly Scor
 }
 
 const sentence = (comparison: Comparison, rows: readonly ScoreRow[]): string =>
-  comparison.measure === 'perplexity' ? perplexitySentence(comparison, rows) : itemSentence(comparison, rows)
+  comparison.measure === 'perplexity'
+    ? perplexitySentence(comparison, rows)
+    : itemSentence(comparison, comparison.measure, rows)
 
-const itemSentence = (comparison: Comparison, rows: readonly ScoreRow[]): string => {
+const itemSentence = (comparison: Comparison, measure: 'acc' | 'accNorm', rows: readonly ScoreRow[]): string => {
   const { a, b, n, p, difference, interval, detectable, verdict } = comparison
-  const share = (name: string) => percent(rowOf(rows, name).accNorm?.value ?? NaN)
+  const share = (name: string) => percent(rowOf(rows, name)[measure]?.value ?? NaN)
   const test = `${points(difference)} points${tested(p, interval, points)}`
   const told = `${share(a)} and ${share(b)} of ${grouped(n)} questions right (${test}): ${verdict}.`
   if (verdict !== 'no difference shown' || detectable === null) return told
@@ -82,12 +90,13 @@ const tested = (p: number | null, interval: Interval | null, show: (value: numbe
 const caution = (comparisons: readonly Comparison[]): readonly string[] => {
   const verdict = (a: string, b: string, measure: string) =>
     comparisons.find((c) => c.a === a && c.b === b && c.measure === measure)?.verdict
-  const fell = (['accNorm', 'perplexity'] as const).filter(
+  const measures = [...new Set(tellable(comparisons).map(({ measure }) => measure))]
+  const fell = measures.filter(
     (measure) =>
       verdict('student', 'control', measure) === 'better' && verdict('control', 'baseline', measure) === 'worse',
   )
   if (fell.length === 0) return []
-  const where = fell.map((measure) => (measure === 'accNorm' ? 'on the questions' : 'in perplexity')).join(' and ')
+  const where = fell.map((measure) => (measure === 'perplexity' ? 'in perplexity' : 'on the questions')).join(' and ')
   return [`The control itself ended worse than the untouched student ${where}: part of this distance is its own loss.`]
 }
 

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { loadTokenizer } from '../data/tokenizer.ts'
 import { makeSplit } from '../data/tokens.ts'
+import { countWords } from '../data/words.ts'
 import { perplexity } from '../model/perplexity.ts'
 import { answer } from '../util/answer.ts'
 import { Failure } from '../util/failure.ts'
@@ -21,7 +22,7 @@ await answer(() =>
     const hooks = { signal: new AbortController().signal, onProgress: () => undefined }
     const split = makeSplit(ids, Uint32Array.of(0), 'anywhere')
     const { value, nll, tokens } = await perplexity(model, split, { ...packing, batch: 4, tokens: 0 }, hooks)
-    const words = text.split(/\s+/).filter((word) => word !== '').length
+    const words = countWords(text)
     return { perplexity: value, perplexityPerWord: Math.exp(nll / words), nll, tokens, words, ...packing }
   }),
 )

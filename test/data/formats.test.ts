@@ -71,10 +71,10 @@ describe('an items file', () => {
       ],
       ...{ source_id: 'own~4', split: 'val', split_type: 'indomain' },
     })
-    const items = readItems(file)
+    const items = readItems(file, 'hellaswag', 'plain')
     assert.ok(items.ok)
     assert.deepEqual(
-      items.value.map(({ context, label, activity }) => [context, label, activity]),
+      items.value.map(({ options, label, activity }) => [options[0]!.context, label, activity]),
       [
         ['A man walks onto a bridge. he', 2, 'Bridges'],
         ['Water boils in a kettle. the woman', 0, 'Tea'],
@@ -85,14 +85,6 @@ describe('an items file', () => {
   it('of text stays as it is', async () => {
     await writeItems(written('items.jsonl', '{"ctx":1}'), join(temporary, 'same'))
     assert.equal(readFileSync(join(temporary, 'same'), 'utf8'), '{"ctx":1}')
-  })
-
-  it('without its columns is refused', async () => {
-    const rejected = writeItems(fixture('lines.parquet'), join(temporary, 'none'))
-    await assert.rejects(rejected, {
-      code: 'COLUMN_MISSING',
-      message: /no column "ctx", "endings", "label"; it has "text"/,
-    })
   })
 })
 

@@ -104,7 +104,7 @@ describe('writeWorld', () => {
 
   it('writes the files of makeWorld, with items that can be read', () => {
     for (const [name, text] of Object.entries(world)) assert.equal(readFileSync(join(folder, name), 'utf8'), text)
-    const items = readItems(join(folder, 'items.jsonl'))
+    const items = readItems(join(folder, 'items.jsonl'), 'hellaswag', 'plain')
     assert.ok(items.ok && items.value.length === 80)
   })
 

@@ -32,9 +32,8 @@ export interface ItemIds {
 
 export const itemOf = ({ context, endings }: ItemIds, index: number): Item => ({
   index,
-  context: textOf(context),
-  endings: endings.map(textOf) as unknown as Item['endings'],
-  label: (index % 4) as Item['label'],
+  options: endings.map((ending) => ({ context: textOf(context), ending: textOf(ending) })),
+  label: index % 4,
 })
 
 const eosText = '<|endoftext|>'

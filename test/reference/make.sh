@@ -1,13 +1,40 @@
 #!/usr/bin/env bash
-# Makes test/fixtures/model and test/fixtures/torch anew from PyTorch and transformers, pinned in requirements.txt.
-# Takes the environment of the benchmarks where there is one, else makes its own.
+# make.sh                   test/fixtures/model and test/fixtures/torch anew, from PyTorch and transformers
+# make.sh harness           compares our scores with lm-evaluation-harness's, on the data sets of the folder PIPELINE_DATA
+# make.sh harness-fixtures  test/fixtures/harness anew: twenty items of each of these sets, with the harness's scores
+# What is needed of Python is pinned in requirements*.txt. Takes the environment of the benchmarks where there is one,
+# else makes its own.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+what=${1:-fixtures}
+case $what in
+  fixtures) requirements=test/reference/requirements.txt ;;
+  harness | harness-fixtures)
+    requirements=test/reference/requirements-harness.txt
+    [ -d "${PIPELINE_DATA:-}" ] || { echo "PIPELINE_DATA must name the folder of the data sets, found \"${PIPELINE_DATA:-}\"" >&2; exit 2; }
+    ;;
+  *)
+    echo "expected nothing, harness or harness-fixtures, found \"$what\"" >&2
+    exit 2
+    ;;
+esac
 venv=bench/.peers/venv
 if [ ! -x "$venv/bin/python" ]; then
   venv=node_modules/.cache/reference
   [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
-  "$venv/bin/pip" install --quiet --extra-index-url https://download.pytorch.org/whl/cpu -r test/reference/requirements.txt
 fi
-"$venv/bin/python" test/reference/make_fixtures.py test/reference/requirements.txt test/fixtures/model
-"$venv/bin/python" test/reference/make_torch_files.py test/fixtures/torch
+"$venv/bin/pip" install --quiet --extra-index-url https://download.pytorch.org/whl/cpu -r "$requirements"
+python() { "$venv/bin/python" "test/reference/$1" "${@:2}"; }
+case $what in
+  fixtures)
+    python make_fixtures.py "$requirements" test/fixtures/model
+    python make_torch_files.py test/fixtures/torch
+    ;;
+  harness-fixtures) python harness.py "$requirements" fixture test/fixtures/harness ;;
+  harness)
+    folder=$(mktemp -d)
+    trap 'rm -rf "$folder"' EXIT
+    python harness.py "$requirements" full "$folder"
+    node --import tsx test/reference/harness.ts "$folder"
+    ;;
+esac

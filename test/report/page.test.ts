@@ -120,6 +120,30 @@ describe('the page', () => {
     assert.equal(page.match(/<h4 /g)?.length, 20)
   })
 
+  it('shows perplexity per word, both kinds of acc_norm and activities where scores have them', () => {
+    const estimate = { value: 0.5, standardError: 0.02, low: 0.46, high: 0.54 }
+    const estimates = { acc: estimate, accNormByTokens: estimate, accNormByCharacters: { ...estimate, value: 0.515 } }
+    const [student, control] = [clear['student']!, clear['control']!]
+    const activities = [{ activity: 'Running <fast>', count: 600, acc: 0.25, accNorm: 0.125 }]
+    const { nll } = student.perplexity
+    const more = {
+      student: {
+        ...student,
+        perplexity: { ...student.perplexity, words: 3000, valuePerWord: Math.exp(nll / 3000) },
+        items: { ...student.items!, estimates, activities },
+      },
+      control,
+    }
+    const { page: told, metrics: found } = makeReport(more, {}, options)
+    assert.doesNotMatch(page, /per word|<details>/i)
+    assert.match(told, /<th scope="col">Perplexity per word<\/th>/)
+    assert.match(told, /the text\u2019s 3,000 words/)
+    assert.deepEqual(found['perplexityPerWord'], { student: Math.exp(nll / 3000) })
+    assert.match(told, /acc_norm by characters">\s*<span\s*>51\.5\u00a0% <span class="quiet">± 2\.0<\/span/)
+    assert.match(told, /<summary>By activity<\/summary>/)
+    assert.match(told, /Running &#60;fast&#62;<\/th>\s*<td data-label="Items">600<\/td>.*12\.5\u00a0%/s)
+  })
+
   it('draws no distance to a teacher for a training that had none', () => {
     const control = makeCurve(100, 5, 2, false).map((point) => ({ ...point, kl: 0 }))
     assert.doesNotMatch(makeReport(clear, { control }, options).page, /Distance to the teacher/)
@@ -151,5 +175,9 @@ describe('the page', () => {
   it('refuses models that were not scored on the same items', () => {
     const other = { ...clear, control: makeScores({ right: answers(599, 0.3), documents: losses(40, 1.9, 3) }) }
     assert.throws(() => makeReport(other, {}, options), { code: 'SCORES_ITEMS_DIFFER' })
+    const { student } = clear
+    const results = student!.items!.results.map((result) => ({ ...result, label: 3 - result.label }))
+    const turned = { ...clear, student: { ...student!, items: { ...student!.items!, results } } }
+    assert.throws(() => makeReport(turned, {}, options), { code: 'SCORES_ITEMS_DIFFER' })
   })
 })

@@ -15,6 +15,19 @@ before(async () => {
 after(() => rm(folder, { recursive: true }))
 
 const good: Scores = makeScores({ right: answers(20, 0.5), documents: losses(25, 1.5) })
+const ends: Scores = {
+  ...makeScores({ right: null }),
+  lastWords: {
+    count: 2,
+    acc: { value: 0.5, standardError: 0.5, low: 0, high: 1 },
+    perplexity: { value: Math.exp(3), low: Math.exp(2), high: Math.exp(4) },
+    results: [
+      { right: true, logProb: -2, tokens: 1 },
+      { right: false, logProb: -4, tokens: 2 },
+    ],
+    convention: 'The last word of a text.',
+  },
+}
 const write = (value: unknown) => writeFile(join(folder, 'scores.json'), JSON.stringify(value))
 
 const mistake = async (value: unknown): Promise<string> => {
@@ -31,6 +44,13 @@ describe('scores.json', () => {
     for (const path of [folder, join(folder, 'scores.json')]) {
       assert.deepEqual(await readScores(path), { ok: true, value: good })
     }
+  })
+
+  it('may hold last words, and words of the text', async () => {
+    const { perplexity } = ends
+    const value = { ...ends, perplexity: { ...perplexity, words: 50, valuePerWord: Math.exp(perplexity.nll / 50) } }
+    await write(value)
+    assert.deepEqual(await readScores(folder), { ok: true, value })
   })
 
   it('may be without items and documents', async () => {
@@ -76,6 +96,31 @@ describe('scores.json', () => {
       'an accuracy that its results do not give',
       { ...good, items: { ...items, acc: 0.9 } },
       /"items.acc": expected 0\.\d+/,
+    ],
+    [
+      'a perplexity per word that its sums do not give',
+      { ...good, perplexity: { ...good.perplexity, words: 9, valuePerWord: 2 } },
+      /"perplexity.valuePerWord": expected/,
+    ],
+    [
+      'last words that are right more often than counted',
+      { ...ends, lastWords: { ...ends.lastWords!, acc: { ...ends.lastWords!.acc, value: 0 } } },
+      /"lastWords.acc.value": expected 0\.5/,
+    ],
+    [
+      'a perplexity of last words that they do not give',
+      { ...ends, lastWords: { ...ends.lastWords!, perplexity: { value: 2, low: 1, high: 3 } } },
+      /"lastWords.perplexity.value": expected 20\.0/,
+    ],
+    [
+      'fewer last words than counted',
+      { ...ends, lastWords: { ...ends.lastWords!, count: 3 } },
+      /"lastWords.results": expected 3 entries, found 2/,
+    ],
+    [
+      'a last word that is neither right nor wrong',
+      { ...ends, lastWords: { ...ends.lastWords!, results: [{ right: 1, logProb: -1, tokens: 1 }] } },
+      /results\[0\]\.right": expected true or false, found 1/,
     ],
     [
       'a choice beyond the endings',

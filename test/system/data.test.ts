@@ -11,6 +11,8 @@ import { copyModel } from '../../lib/data/model-files.ts'
 import { readWeights } from '../../lib/data/weights.ts'
 import { readItems } from '../../lib/data/tasks.ts'
 import { loadTokenizer } from '../../lib/data/tokenizer.ts'
+import { encodeSplit } from '../../lib/data/tokens.ts'
+import { wordsOf } from '../../lib/data/words.ts'
 
 const folder = process.env['PIPELINE_DATA']
 if (folder === undefined) throw new Error('PIPELINE_DATA must name the folder of real corpora')
@@ -45,6 +47,18 @@ describe("GPT-2's tokenizer on WikiText-2", () => {
     })
   }
 
+  it('keeps the published number of words, however documents are separated', () => {
+    for (const [name, words] of [
+      ['wiki.valid.raw', 213_886],
+      ['wiki.test.raw', 241_211],
+    ] as const) {
+      for (const separator of ['none', 'eos'] as const) {
+        const split = encodeSplit(tokenizer, splitDocuments(read(name), 'article'), { name: 'test', separator })
+        assert.equal(wordsOf(tokenizer, split, tokenizer.eos, split.ids.length), words)
+      }
+    }
+  })
+
   it('is the same from tokenizer.json and from vocab.json with merges.txt', async () => {
     const files = mkdtempSync(join(temporary, 'files-'))
     for (const name of ['vocab.json', 'merges.txt']) cpSync(data('tokenizer', name), join(files, name))
@@ -54,7 +68,7 @@ describe("GPT-2's tokenizer on WikiText-2", () => {
 })
 
 describe('HellaSwag', () => {
-  const items = readItems(data('hellaswag', 'hellaswag_val.jsonl'))
+  const items = readItems(data('hellaswag', 'hellaswag_val.jsonl'), 'hellaswag', 'plain')
 
   it('is read whole', () => {
     assert.ok(items.ok)
@@ -67,9 +81,9 @@ describe('HellaSwag', () => {
     assert.ok(items.ok)
     let rows = 0
     const hash = createHash('sha256')
-    for (const { context, endings } of items.value) {
-      const head = tokenizer.encode(context)
-      for (const ending of endings) {
+    for (const { options } of items.value) {
+      for (const { context, ending } of options) {
+        const head = tokenizer.encode(context)
         const whole = tokenizer.encode(`${context} ${ending}`)
         assert.deepEqual([...head, ...tokenizer.encode(` ${ending}`)], whole)
         hash.update(Uint16Array.from(whole))

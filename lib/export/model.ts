@@ -1,0 +1,59 @@
+import { readFileSync, readdirSync, statSync } from 'node:fs'
+import { join, relative, sep } from 'node:path'
+import { publishFile } from '../data/publish.ts'
+import { isFile } from '../data/read.ts'
+import { exportTokenizer } from '../data/tokenizer-export.ts'
+import { loadTokenizer } from '../data/tokenizer.ts'
+import { loadModel, saveModel } from '../model/weights.ts'
+import type { Model } from '../model/weights.ts'
+import type { ExportedFile, ExportFormat, Provenance } from '../util/export.ts'
+import { Failure } from '../util/failure.ts'
+import { licenseOf, modelCard } from './card.ts'
+
+/** Writes config.json and the weights of a model into a folder. */
+type WriteWeights = (folder: string, model: Model, eos: number) => void
+
+const writers: Readonly<Record<ExportFormat, WriteWeights>> = {
+  safetensors: (folder, model, eos) => saveModel(folder, model, { eos }),
+}
+
+/**
+ * Writes the model of a folder into another, which is there and empty, with all that a loader of the format asks for.
+ * Throws Failure of `loadModel` and `loadTokenizer`, VOCABULARY_DIFFERS.
+ */
+export async function exportModel(
+  from: string,
+  to: string,
+  format: ExportFormat,
+  provenance: Provenance,
+): Promise<readonly ExportedFile[]> {
+  const { vocabSize, eos } = await loadTokenizer(from)
+  const model = await loadModel(from)
+  if (vocabSize > model.config.vocabSize) {
+    const message = `The model in "${from}" has ${model.config.vocabSize} tokens and its tokenizer ${vocabSize}: some text would have no embedding. Give the model its own tokenizer.`
+    throw new Failure('VOCABULARY_DIFFERS', message)
+  }
+  writers[format](to, model, eos)
+  exportTokenizer(from, to, model.config.context)
+  writeText(join(to, 'generation_config.json'), generationConfig(from, eos))
+  const license = provenance.license ?? licenseOf(from)
+  const known = license === undefined ? provenance : { ...provenance, license }
+  writeText(join(to, 'README.md'), modelCard(model.config, format, known))
+  return filesIn(to)
+}
+
+function generationConfig(from: string, eos: number): string {
+  const file = join(from, 'generation_config.json')
+  if (isFile(file)) return readFileSync(file, 'utf8')
+  return `${JSON.stringify({ bos_token_id: eos, eos_token_id: eos }, null, 2)}\n`
+}
+
+const writeText = (file: string, text: string): void => publishFile(file, (append) => append(Buffer.from(text)))
+
+function filesIn(folder: string): ExportedFile[] {
+  return readdirSync(folder, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .map((file) => ({ path: relative(folder, file).replaceAll(sep, '/'), bytes: statSync(file).size }))
+    .sort((a, b) => (a.path < b.path ? -1 : 1))
+}

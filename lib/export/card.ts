@@ -10,15 +10,27 @@ interface Use {
   readonly example: string
 }
 
+const code = (language: string, ...lines: readonly string[]): string => ['```' + language, ...lines, '```'].join('\n')
+
 const uses: Readonly<Record<ExportFormat, Use>> = {
   safetensors: {
     library: 'transformers',
-    example: `\`\`\`python
-from transformers import AutoModelForCausalLM, AutoTokenizer
-
-tokenizer = AutoTokenizer.from_pretrained(folder)
-model = AutoModelForCausalLM.from_pretrained(folder)
-\`\`\``,
+    example: code(
+      'python',
+      'from transformers import AutoModelForCausalLM, AutoTokenizer',
+      '',
+      'tokenizer = AutoTokenizer.from_pretrained(folder)',
+      'model = AutoModelForCausalLM.from_pretrained(folder)',
+    ),
+  },
+  onnx: {
+    library: 'transformers.js',
+    example: code(
+      'js',
+      "import { pipeline } from '@huggingface/transformers'",
+      '',
+      "const generator = await pipeline('text-generation', folder, { dtype: 'fp32' })",
+    ),
   },
 }
 

@@ -9,12 +9,14 @@ import type { Model } from '../model/weights.ts'
 import type { ExportedFile, ExportFormat, Provenance } from '../util/export.ts'
 import { Failure } from '../util/failure.ts'
 import { licenseOf, modelCard } from './card.ts'
+import { saveOnnx } from './onnx/file.ts'
 
 /** Writes config.json and the weights of a model into a folder. */
 type WriteWeights = (folder: string, model: Model, eos: number) => void
 
 const writers: Readonly<Record<ExportFormat, WriteWeights>> = {
   safetensors: (folder, model, eos) => saveModel(folder, model, { eos }),
+  onnx: (folder, model, eos) => saveOnnx(folder, model, eos),
 }
 
 /**

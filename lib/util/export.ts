@@ -1,6 +1,6 @@
 /** What `pipeline export` and the tool behind it say to each other. */
 
-export const exportFormats = ['safetensors'] as const
+export const exportFormats = ['safetensors', 'onnx'] as const
 export type ExportFormat = (typeof exportFormats)[number]
 
 /** Where a model comes from, for its card. What is not known is left out. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdirSync, readFileSync, readdirSync, rmSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { AutoTokenizer, env } from '@xenova/transformers'
+import { AutoTokenizer, env, pipeline } from '@xenova/transformers'
 import { loadTokenizer } from '../../lib/data/tokenizer.ts'
 import { loadModel } from '../../lib/model/weights.ts'
 import type { ExportedFile } from '../../lib/util/export.ts'
@@ -119,6 +119,23 @@ describe('pipeline export', () => {
     assert.deepEqual(readdirSync(place.root).sort(), ['a', 'b', 'c', 'm'])
     assert.deepEqual(readdirSync(join(place.root, 'b')), ['mine.txt'])
   })
+
+  for (const name of ['builtin:student', 'builtin:teacher']) {
+    it(`writes ${name} as ONNX, which transformers.js continues a text with as generate does`, async (t) => {
+      const place = new Place(t)
+      assert.equal((await place.run('export', name, '--to', 'a', '--format', 'onnx')).code, 0)
+      assert.deepEqual(readdirSync(join(place.root, 'a')).sort(), [...common.slice(0, 3), 'onnx', ...common.slice(3)])
+      assert.match(place.read('a/README.md'), /library_name: transformers\.js\n/)
+      const generator = await pipeline('text-generation', join(place.root, 'a'), { dtype: 'fp32' })
+      for (const prompt of ['in', 'in Oslo lived Anna . in Rome lived Ben . to Rome came Anna . Anna was in']) {
+        const said = await generator(prompt, { max_new_tokens: 30, do_sample: false })
+        const { out } = await place.run('generate', name, prompt, '--tokens', '30', '--temperature', '0')
+        assert.deepEqual(said, [{ generated_text: out.trimEnd() }])
+        assert.ok(new Set(out.slice(prompt.length).split(' ')).size > 5, out)
+      }
+      await generator.dispose()
+    })
+  }
 
   const spoil: Readonly<Record<string, [(place: Place) => void, RegExp]>> = {
     'weights that are cut short': [

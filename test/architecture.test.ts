@@ -28,7 +28,8 @@ const allowed: Record<string, { folders: string[]; packages: string[] }> = {
     folders: ['lib/util'],
     packages: ['yaml', 'ajv', 'p-graph', 'execa', 'esbuild', 'json-schema-to-ts'],
   },
-  'lib/tools': { folders: ['lib/data', 'lib/engine', 'lib/model', 'lib/util'], packages: [] },
+  'lib/export': { folders: ['lib/model', 'lib/engine', 'lib/data', 'lib/util'], packages: [] },
+  'lib/tools': { folders: ['lib/export', 'lib/data', 'lib/engine', 'lib/model', 'lib/util'], packages: [] },
   stages: {
     folders: ['lib/pipeline', 'lib/engine', 'lib/model', 'lib/data', 'lib/report', 'lib/util'],
     packages: [],

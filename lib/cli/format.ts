@@ -37,6 +37,18 @@ const isObject = (value: Json): value is JsonObject =>
 export const short = (value: Json): string =>
   typeof value === 'number' ? String(Number(value.toPrecision(5))) : JSON.stringify(value)
 
+/** The groups of numbers among metrics, and all names that stand in one. */
+export function numberGroups(metrics: JsonObject): {
+  readonly columns: readonly string[]
+  readonly rows: readonly (readonly [string, JsonObject])[]
+} {
+  const rows = Object.entries(metrics).filter(
+    (entry): entry is [string, JsonObject] =>
+      isObject(entry[1]) && Object.values(entry[1]).every((value) => typeof value === 'number'),
+  )
+  return { columns: [...new Set(rows.flatMap(([, group]) => Object.keys(group)))], rows }
+}
+
 /**
  * Metrics for people: groups of numbers as rows of one table, single values below it. What is nested deeper, lists and
  * groups of texts stand in the record and on the page.
@@ -45,11 +57,7 @@ export const short = (value: Json): string =>
  *     perplexity  5.1      9.7
  */
 export function metricLines(metrics: JsonObject): string {
-  const rows = Object.entries(metrics).filter(
-    (entry): entry is [string, JsonObject] =>
-      isObject(entry[1]) && Object.values(entry[1]).every((value) => typeof value === 'number'),
-  )
-  const columns = [...new Set(rows.flatMap(([, group]) => Object.keys(group)))]
+  const { columns, rows } = numberGroups(metrics)
   const cells = rows.map(([name, group]) => [
     name,
     ...columns.map((column) => short(group[column] ?? null).replace('null', '')),

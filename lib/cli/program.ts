@@ -1,8 +1,10 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import type { ExportArguments } from './commands/export.ts'
 import type { GenerateArguments } from './commands/generate.ts'
 import type { LogitsArguments } from './commands/logits.ts'
 import type { RunArguments } from './commands/run.ts'
 import type { ScoreArguments } from './commands/score.ts'
+import { exportFormats } from '../util/export.ts'
 import { Failure } from '../util/failure.ts'
 import { exit, ignoreClosedOutput, writeFailures } from './output.ts'
 
@@ -71,10 +73,13 @@ function makeProgram(version: string, end: (code: number) => void): Command {
 
 /** What every command on one model takes. */
 const withModel = (command: Command, description: string): Command =>
-  withJson(command.description(`${description}; a model is a hash, builtin:, file: or hub:`)).addOption(engineOption())
+  withJson(command.description(`${description}; a model is a hash, builtin:, file: or hub:`))
+
+const withRunningModel = (command: Command, description: string): Command =>
+  withModel(command, description).addOption(engineOption())
 
 function addModels(program: Command, end: (code: number) => void): void {
-  withModel(program.command('generate <model> <prompt>'), 'continue a text')
+  withRunningModel(program.command('generate <model> <prompt>'), 'continue a text')
     .addOption(new Option('--tokens <number>', 'at most so many new ones').argParser(positive).default(40))
     .addOption(new Option('--temperature <number>', '0 takes the likeliest').argParser(fromZero).default(1))
     .addOption(new Option('--top-k <number>', 'draw from the k likeliest; 0: all').argParser(whole).default(0))
@@ -83,16 +88,22 @@ function addModels(program: Command, end: (code: number) => void): void {
     .action(async (model: string, prompt: string, options: GenerateArguments) =>
       end(await (await import('./commands/generate.ts')).generate(model, prompt, options)),
     )
-  withModel(program.command('logits <model>'), "print a model's logits, a row a token")
+  withRunningModel(program.command('logits <model>'), "print a model's logits, a row a token")
     .requiredOption('--ids <numbers>', 'token ids, apart by commas')
     .action(async (model: string, options: LogitsArguments) =>
       end(await (await import('./commands/logits.ts')).logits(model, options)),
     )
-  withModel(program.command('score <model>'), "measure a model's perplexity on a text")
+  withRunningModel(program.command('score <model>'), "measure a model's perplexity on a text")
     .requiredOption('--text <file>', 'a text file, read as one document')
     .addOption(new Option('--stride <tokens>', 'from row to row').argParser(positive).default(0, 'half the context'))
     .action(async (model: string, options: ScoreArguments) =>
       end(await (await import('./commands/score.ts')).score(model, options)),
+    )
+  withModel(program.command('export <model>'), 'write a model as other programs load it')
+    .requiredOption('--to <folder>', 'a new folder')
+    .addOption(new Option('--format <name>', 'of the weights').choices([...exportFormats]).default('safetensors'))
+    .action(async (model: string, options: ExportArguments) =>
+      end(await (await import('./commands/export.ts')).exportModel(model, options)),
     )
 }
 

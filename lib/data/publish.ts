@@ -1,7 +1,19 @@
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  writeSync,
+} from 'node:fs'
 import { randomBytes } from 'node:crypto'
 import { basename, dirname } from 'node:path'
 import { Failure } from '../util/failure.ts'
+import { isFolder } from './read.ts'
 
 /** A file in the making, beside its final place: there whole after `commit`, or not at all. */
 export interface Draft {
@@ -23,9 +35,39 @@ export function publishFile(file: string, write: (append: (bytes: Uint8Array) =>
   }
 }
 
+/**
+ * Makes a folder that is there whole or not at all: `make` fills a draft beside it, by `publishFile`; if it
+ * rejects, nothing is left.
+ * Rejects with `Failure` FOLDER_TAKEN where something is there already, DISK_FULL, WRITE_FAILED.
+ */
+export async function publishFolder(folder: string, make: (draft: string) => Promise<void>): Promise<void> {
+  checkFree(folder)
+  const draft = draftOf(folder)
+  try {
+    guard(folder, () => mkdirSync(draft, { recursive: true }))
+    await make(draft)
+    checkFree(folder)
+    guard(folder, () => {
+      if (existsSync(folder)) rmdirSync(folder) // only Windows needs it gone
+      renameSync(draft, folder)
+      syncFolder(dirname(folder))
+    })
+  } finally {
+    rmSync(draft, { recursive: true, force: true })
+  }
+}
+
+function checkFree(folder: string): void {
+  if (!existsSync(folder) || (isFolder(folder) && readdirSync(folder).length === 0)) return
+  const what = isFolder(folder) ? 'is a folder with something in it' : 'is a file'
+  throw new Failure('FOLDER_TAKEN', `"${folder}" ${what}. Name a new folder, or take away what is there.`)
+}
+
+const draftOf = (path: string): string => `${path}.${randomBytes(4).toString('hex')}.draft`
+
 /** Throws `Failure` DISK_FULL or WRITE_FAILED, here and from the draft's functions. */
 export function startFile(file: string): Draft {
-  const draft = `${file}.${randomBytes(4).toString('hex')}.draft`
+  const draft = draftOf(file)
   const fd = guard(file, () => openSync(draft, 'wx'))
   let open = true
   const close = () => {

@@ -97,7 +97,7 @@ export function digestSpec(spec: TokenizerSpec): string {
 }
 
 /** Every token with its id, the added ones included. */
-function vocabularyOf({ model, added_tokens: added }: TokenizerSpec): Map<string, number> {
+export function vocabularyOf({ model, added_tokens: added }: TokenizerSpec): Map<string, number> {
   return new Map([...Object.entries(model.vocab), ...added.map(({ content, id }) => [content, id] as const)])
 }
 

@@ -7,6 +7,7 @@ import { readWeights } from '../data/weights.ts'
 import type { Memory, TensorValue } from '../engine/engine.ts'
 import { sizeOf, state } from '../graph/index.ts'
 import { Failure } from '../util/failure.ts'
+import type { JsonObject } from '../util/json.ts'
 import { startInduction } from './induction.ts'
 import { Random } from '../util/random.ts'
 import { mkdirSync } from 'node:fs'
@@ -133,7 +134,12 @@ export function saveModel(
   mkdirSync(folder, { recursive: true })
   const stored = new Map([...weights].map(([name, value]) => [name, isOutIn(config, name) ? transposed(value) : value]))
   writeSafetensors(join(folder, 'model.safetensors'), stored, { dtype })
-  const json = `${JSON.stringify(writeConfig(config, eos), null, 2)}\n`
+  saveConfig(folder, config, eos)
+}
+
+/** Writes config.json as transformers reads it, with what more a reader of `extra` wants to find there. */
+export function saveConfig(folder: string, config: GptConfig, eos: number, extra: JsonObject = {}): void {
+  const json = `${JSON.stringify({ ...writeConfig(config, eos), ...extra }, null, 2)}\n`
   publishFile(join(folder, 'config.json'), (append) => append(Buffer.from(json)))
 }
 
@@ -205,8 +211,8 @@ function checkHead(from: Checkpoint, folder: string, embedding: StoredTensor): v
   throw new Failure('WEIGHTS_UNTIED', message)
 }
 
-/** In tiles, whose rows and columns both stay in the processor's cache. */
-function transposed({ shape, data }: TensorValue): TensorValue {
+/** Of a matrix, in tiles, whose rows and columns both stay in the processor's cache. */
+export function transposed({ shape, data }: TensorValue): TensorValue {
   const [rows, columns] = shape as readonly [number, number]
   const result = new Float32Array(data.length)
   const tile = 32

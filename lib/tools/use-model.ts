@@ -1,10 +1,10 @@
 import { availableParallelism } from 'node:os'
-import { fetchFolder, pickModel } from '../data/sources.ts'
+import { pickModel } from '../data/sources.ts'
 import { openEngine } from '../engine/index.ts'
 import { hold } from '../model/likelihood.ts'
 import type { Running } from '../model/likelihood.ts'
 import { loadModel } from '../model/weights.ts'
-import { say } from '../util/answer.ts'
+import { fetchModel } from './fetch-model.ts'
 
 /**
  * Gives `work` the model of a folder or of `hub:`, held by the engine of that name, and the folder it lies in. Throws
@@ -15,9 +15,7 @@ export async function useModel<T>(
   engineName: string,
   work: (model: Running, folder: string) => Promise<T>,
 ): Promise<T> {
-  const onBytes = (done: number, total: number): void => say({ type: 'fetching', what: source, done, total })
-  const hooks = { signal: new AbortController().signal, onBytes, log: () => undefined }
-  const folder = await fetchFolder(source, pickModel, hooks)
+  const folder = await fetchModel(source, pickModel)
   const model = await loadModel(folder)
   const engine = await openEngine({ name: engineName, threads: availableParallelism() })
   try {

@@ -47,13 +47,16 @@ const schema = {
         dataType: { type: 'int32', id: 2 },
         name: { type: 'string', id: 8 },
         rawData: { type: 'bytes', id: 9 },
+        externalData: { rule: 'repeated', type: 'StringStringEntryProto', id: 13 },
+        dataLocation: { type: 'int32', id: 14 },
       },
     },
+    StringStringEntryProto: { fields: { key: { type: 'string', id: 1 }, value: { type: 'string', id: 2 } } },
     ValueInfoProto: { fields: { name: { type: 'string', id: 1 }, type: { type: 'TypeProto', id: 2 } } },
     TypeProto: { fields: { tensorType: { type: 'TensorType', id: 1 } } },
     TensorType: { fields: { elemType: { type: 'int32', id: 1 }, shape: { type: 'TensorShapeProto', id: 2 } } },
     TensorShapeProto: { fields: { dim: { rule: 'repeated', type: 'Dimension', id: 1 } } },
-    Dimension: { fields: { dimValue: { type: 'int64', id: 1 } } },
+    Dimension: { fields: { dimValue: { type: 'int64', id: 1 }, dimParam: { type: 'string', id: 2 } } },
   },
 }
 
@@ -73,12 +76,15 @@ export interface NodeProto {
   readonly output: readonly string[]
   readonly attribute: readonly AttributeProto[]
 }
-export interface TensorProto {
+/** Its bytes stand in the model, or in a file beside it (`dataLocation` 1: `location`, `offset`, `length`). */
+export type TensorProto = {
   readonly name: string
   readonly dims: readonly number[]
   readonly dataType: number
-  readonly rawData: Uint8Array
-}
+} & (
+  | { readonly rawData: Uint8Array }
+  | { readonly dataLocation: 1; readonly externalData: readonly { readonly key: string; readonly value: string }[] }
+)
 export interface ValueInfoProto {
   readonly name: string
   readonly type: { readonly tensorType: { readonly elemType: number; readonly shape: { readonly dim: object[] } } }

@@ -1,4 +1,4 @@
-import type { RunNode, Shape } from '../../graph/index.ts'
+import type { Shape } from '../../graph/index.ts'
 import { elementType } from './proto.ts'
 import type { AttributeProto, ElementType, GraphProto, NodeProto, TensorProto, ValueInfoProto } from './proto.ts'
 
@@ -10,6 +10,8 @@ export interface EmitOptions {
   readonly domain?: string
   /** How many outputs the op has. 1. */
   readonly outputs?: number
+  /** Of the (first) output; one that says the op where not given. */
+  readonly name?: string
 }
 
 /** Collects the nodes and constants of one ONNX graph; tensors go by name. */
@@ -25,8 +27,7 @@ export class Writer {
   }
 
   emitAll(opType: string, inputs: readonly string[], options: EmitOptions = {}): readonly string[] {
-    const { attributes = {}, domain = '', outputs = 1 } = options
-    const name = `${opType}_${this.count++}`
+    const { attributes = {}, domain = '', outputs = 1, name = `${opType}_${this.count++}` } = options
     const output = Array.from({ length: outputs }, (_, i) => (i === 0 ? name : `${name}_${i}`))
     const attribute = Object.entries(attributes).map(([key, value]) => encodeAttribute(key, value))
     this.nodes.push({ opType, domain, name, input: inputs, output, attribute })
@@ -53,10 +54,13 @@ export class Writer {
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
     const small = bytes.length <= 256
     const name = small ? `c_${type}_${shape.join('x')}_${Buffer.from(bytes).toString('hex')}` : `c_${this.count++}`
-    if (!this.initializers.has(name)) {
-      this.initializers.set(name, { name, dims: shape, dataType: elementType[type], rawData: bytes })
-    }
+    if (!this.initializers.has(name)) this.add({ name, dims: shape, dataType: elementType[type], rawData: bytes })
     return name
+  }
+
+  /** A constant under a name of its own. */
+  add(tensor: TensorProto): void {
+    this.initializers.set(tensor.name, tensor)
   }
 
   finish(name: string, input: readonly ValueInfoProto[], output: readonly ValueInfoProto[]): GraphProto {
@@ -64,10 +68,17 @@ export class Writer {
   }
 }
 
+export interface BorderType {
+  /** A length that is known when the model runs goes by a name. */
+  readonly shape: readonly (number | string)[]
+  readonly dtype: ElementType
+}
+
 /** How a tensor is declared at the graph's border: `bool` travels as int32. */
-export function valueInfo(name: string, { shape, dtype }: Pick<RunNode, 'shape' | 'dtype'>): ValueInfoProto {
+export function valueInfo(name: string, { shape, dtype }: BorderType): ValueInfoProto {
   const elemType = elementType[dtype === 'bool' ? 'int32' : dtype]
-  return { name, type: { tensorType: { elemType, shape: { dim: shape.map((dimValue) => ({ dimValue })) } } } }
+  const dim = shape.map((length) => (typeof length === 'number' ? { dimValue: length } : { dimParam: length }))
+  return { name, type: { tensorType: { elemType, shape: { dim } } } }
 }
 
 function encodeAttribute(name: string, value: AttributeValue): AttributeProto {

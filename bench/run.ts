@@ -4,6 +4,7 @@ import type { Bench } from './figures.ts'
 /** Each loads what it needs when it is asked for. */
 const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   default: async () => (await import('./default.ts')).embeddedDefault,
+  generate: async () => (await import('./generate.ts')).generation,
   startup: async () => (await import('./startup.ts')).startup,
   teacher: async () => (await import('./teacher.ts')).teacher,
   'train-step': async () => (await import('./train-step.ts')).trainStep,

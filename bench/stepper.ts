@@ -3,11 +3,10 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import type { Account } from './figures.ts'
 
-/** The wall and CPU milliseconds of each step, and the last loss. */
+/** The wall and CPU milliseconds of each step; some say more. */
 export interface Steps {
   readonly wall: readonly number[]
   readonly cpu: readonly number[]
-  readonly loss: number
   readonly version: string
   /** Milliseconds of a step, of a process that was started with the argument "profile"; it answers once. */
   readonly account?: Account

@@ -58,7 +58,7 @@ function stepGraph(): Graph {
   })
 }
 
-async function steps(step: Program, count: number): Promise<Steps> {
+async function steps(step: Program, count: number): Promise<Steps & { readonly loss: number }> {
   const [wall, cpu]: [number[], number[]] = [[], []]
   let loss = NaN
   for (let i = 0; i < count; i++) {

@@ -19,7 +19,7 @@ export interface Engine {
 }
 
 export interface Memory {
-  /** Takes the value over: the caller must not write to `value.data` again. */
+  /** Takes the value over: nobody else may use `value.data` again, which a program may change in place. */
   write(name: string, value: TensorValue): void
   /** Its value now, good until the next run with this memory, not to be written to. Throws for an unknown name: that is our bug. */
   read(name: string): Promise<TensorValue>

@@ -6,7 +6,10 @@ import { sizeOf } from './tensor.ts'
 import type { Node, OpName, Shape, Tensor } from './tensor.ts'
 
 /** The cotangents of a node's inputs, given that of its value `dy`; undefined where nothing flows. */
-type Vjp<N extends OpName> = (dy: Tensor, node: Node<N>, y: Tensor) => readonly (Tensor | undefined)[]
+type Vjp<N extends OpName> = (dy: Tensor, node: Node<N>, y: Tensor, pull: Pull) => readonly (Tensor | undefined)[]
+
+/** The cotangents of `wrt`, given that of an expression. */
+export type Pull = (output: Tensor, cotangent: Tensor, wrt: readonly Tensor[]) => readonly Tensor[]
 
 const none = (): readonly undefined[] => []
 
@@ -139,6 +142,13 @@ export const derivatives = {
     return [g.mul(factor, g.sub(first(node), mean)), undefined, undefined]
   },
   withGradient: (dy, node) => node.inputs.map((_, i) => (i % 2 === 1 ? scaled(dy, node.inputs[i + 1]!) : undefined)),
+  recomputed: (dy, node, _, pull) => {
+    const [first, ...rest] = node.inputs.slice(1) as [Tensor, ...Tensor[]]
+    // later than dy, or the engine would see that it has computed the same before, and keep that; what the inputs come of is
+    // the business of who asks
+    const inputs = [s.after(first, dy), ...rest].map(g.stopGradient)
+    return [undefined, ...pull(node.attributes.fn(...inputs), dy, inputs)]
+  },
 } satisfies { [N in OpName]: Vjp<N> }
 
 type Any = { readonly inputs: readonly Tensor[] }

@@ -1,10 +1,11 @@
 import { derivatives } from './derivatives.ts'
+import type { Pull } from './derivatives.ts'
 import { add, constant, zeros } from './elementwise.ts'
 import { describe, sameShape, sizeOf } from './tensor.ts'
 import type { OpName, Node, Tensor } from './tensor.ts'
 import { topological } from './topological.ts'
 
-type AnyVjp = (dy: Tensor, node: Node<OpName>, y: Tensor) => readonly (Tensor | undefined)[]
+type AnyVjp = (dy: Tensor, node: Node<OpName>, y: Tensor, pull: Pull) => readonly (Tensor | undefined)[]
 
 /** The derivative of a scalar with respect to each of `wrt`, by reverse accumulation. Zeros where it depends on none. */
 export function grad(loss: Tensor, wrt: readonly Tensor[]): Tensor[] {
@@ -35,7 +36,7 @@ export function vjp(outputs: readonly Tensor[], cotangents: readonly Tensor[], w
   for (const node of order.reverse()) {
     const dy = sums.get(node)
     if (!dy || !relevant.has(node)) continue
-    const flows = (derivatives[node.op] as AnyVjp)(dy, node, node)
+    const flows = (derivatives[node.op] as AnyVjp)(dy, node, node, pull)
     node.inputs.forEach((from, i) => {
       const flow = flows[i]
       if (flow && relevant.has(from)) accumulate(from, flow)
@@ -43,6 +44,8 @@ export function vjp(outputs: readonly Tensor[], cotangents: readonly Tensor[], w
   }
   return wrt.map((x) => sums.get(x) ?? zeros(x.shape))
 }
+
+const pull: Pull = (output, cotangent, wrt) => vjp([output], [cotangent], wrt)
 
 /** The nodes of `order` through which something flows back to one of `wrt`. */
 function dependents(order: readonly Tensor[], wrt: readonly Tensor[]): Set<Tensor> {

@@ -5,7 +5,7 @@ import type { OpName, Tensor } from './tensor.ts'
 import { memoryOrder, topological } from './topological.ts'
 
 /** The ops that a finished graph holds: what only concerns derivatives is gone. */
-export type RunOp = Exclude<OpName, 'stopGradient' | 'withGradient'>
+export type RunOp = Exclude<OpName, 'stopGradient' | 'withGradient' | 'recomputed'>
 /** A node of a finished graph. */
 export type RunNode = Extract<Tensor, { op: RunOp }>
 
@@ -47,9 +47,11 @@ export function graph({ outputs, updates = {} }: GraphParts): Graph {
   return result
 }
 
-/** A value with a given gradient needs no gradient unless a derivative asked for it. */
+/** Of what only a derivative asks for, the value alone is needed. */
 const valueInputs = (node: Tensor): readonly Tensor[] =>
-  node.op === 'withGradient' ? node.inputs.slice(0, 1) : node.inputs
+  isForDerivatives(node) ? node.inputs.slice(0, 1) : node.inputs
+
+const isForDerivatives = ({ op }: Tensor): boolean => op === 'withGradient' || op === 'recomputed'
 
 function simplify(originals: readonly Tensor[]): Map<Tensor, Tensor> {
   const unique = uniquely()
@@ -57,7 +59,7 @@ function simplify(originals: readonly Tensor[]): Map<Tensor, Tensor> {
   for (const node of originals) {
     const inputs = valueInputs(node).map((from) => simpler.get(from)!)
     const same = inputs.length === node.inputs.length && inputs.every((from, i) => from === node.inputs[i])
-    const rebuilt = node.op === 'withGradient' ? inputs[0]! : same ? node : apply(node.op, inputs, node.attributes)
+    const rebuilt = isForDerivatives(node) ? inputs[0]! : same ? node : apply(node.op, inputs, node.attributes)
     simpler.set(node, unique(rewrite(rebuilt)))
   }
   return simpler
@@ -102,7 +104,8 @@ function byHeight(roots: readonly Tensor[], originals: readonly Tensor[]): Tenso
 }
 
 function asRun(node: Tensor): RunNode {
-  if (node.op === 'stopGradient' || node.op === 'withGradient') throw new Error(`Internal error: "${node.op}" is left`)
+  if (node.op === 'stopGradient' || node.op === 'withGradient' || node.op === 'recomputed')
+    throw new Error(`Internal error: "${node.op}" is left`)
   return node
 }
 

@@ -24,6 +24,7 @@ type Rewrite<N extends OpName> = (node: Node<N> & Tensor, x: Tensor, y: Tensor) 
 const rewrites: { readonly [N in OpName]?: Rewrite<N> } = {
   stopGradient: (_, x) => x,
   withGradient: (_, x) => x,
+  recomputed: (_, x) => x,
   reshape: (node, x) => reshaped(node, x),
   broadcastTo: (node, x) => stretched(node, x),
   transpose: (node, x) => transposed(node, x, node.attributes.perm),

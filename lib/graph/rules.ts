@@ -132,6 +132,7 @@ export const rules = {
     }
     return { shape: value.shape, dtype: value.dtype }
   },
+  recomputed: (inputs) => only('recomputed', inputs.slice(0, 1)),
 } satisfies { [N in OpName]: Rule<N> }
 
 function leaf(shape: Shape, dtype: DType): Kind {

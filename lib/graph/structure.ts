@@ -1,4 +1,5 @@
 import { apply } from './apply.ts'
+import { add, mul, stopGradient } from './elementwise.ts'
 import { normaliseAxes } from './shapes.ts'
 import { sizeOf } from './tensor.ts'
 import type { Shape, Tensor } from './tensor.ts'
@@ -91,6 +92,26 @@ export const layerNorm = (x: Tensor, gain: Tensor, bias: Tensor, epsilon: number
  */
 export const withGradient = (value: Tensor, pairs: readonly (readonly [Tensor, Tensor])[]): Tensor =>
   apply('withGradient', [value, ...pairs.flat()], {})
+
+/**
+ * fn(inputs), of which nothing is kept for the derivative: that computes it again from the inputs, which costs its time
+ * once more and no memory in between.
+ */
+export const recomputed = (inputs: readonly Tensor[], fn: (...inputs: readonly Tensor[]) => Tensor): Tensor =>
+  apply('recomputed', [fn(...inputs), ...inputs], { fn })
+
+/**
+ * x, but not before `y` (float32) is there: an engine may compute what is ready in any order, and keep what others still
+ * need. Costs a pass over x; NaN where y's first entry is not finite.
+ */
+export function after(x: Tensor, y: Tensor): Tensor {
+  const one = slice(
+    y,
+    y.shape.map(() => 0),
+    y.shape.map(() => 1),
+  )
+  return add(x, stopGradient(mul(reshape(one, []), 0)))
+}
 
 function reduce(op: 'sum' | 'mean' | 'max', x: Tensor, axes: readonly number[] | undefined, keepDims: boolean): Tensor {
   return apply(op, [x], { axes: normaliseAxes(x.shape.length, axes), keepDims })

@@ -69,6 +69,7 @@ export interface Attributes {
   layerNormMean: { readonly epsilon: number }
   layerNormInverse: { readonly epsilon: number }
   withGradient: None
+  recomputed: { readonly fn: (...inputs: readonly Tensor[]) => Tensor }
 }
 
 export type OpName = keyof Attributes

@@ -12,7 +12,9 @@ import {
   less,
   matmul,
   or,
+  recomputed,
   reshape,
+  sizeOf,
   slice,
   softmax,
   sub,
@@ -99,7 +101,7 @@ export function embed(weight: Weights, { tokens, positions }: Batch): Tensor {
 export function block(config: GptConfig, weight: Weights, x: Tensor, masked: Tensor, past?: Kept): Block {
   const { mixed, kept } = attention(config, weight, norm(config, weight, 'ln_1', x), masked, past)
   const attended = add(x, mixed)
-  return { x: add(attended, mlp(weight, norm(config, weight, 'ln_2', attended))), kept }
+  return { x: add(attended, mlp(config, weight, norm(config, weight, 'ln_2', attended))), kept }
 }
 
 interface Block {
@@ -152,16 +154,20 @@ function attention(
   const { q, k, v, output } = config.architecture === 'gpt2' ? fused(weight, x, C) : separate(weight, x)
   const kept = { keys: heads(k), values: heads(v) }
   const scale = config.architecture === 'gpt2' ? 1 / Math.sqrt(D) : 1
-  const mixed = transpose(attend(heads(q), kept, past, masked, scale), [0, 2, 1, 3]) // (B, T, H, D)
+  const mixed = transpose(attend(config, scale, heads(q), kept, masked, past), [0, 2, 1, 3]) // (B, T, H, D)
   return { mixed: linear(weight, output, reshape(mixed, [B, T, C])), kept }
 }
 
 /** (B, H, T, D). What is past is not joined to the rest, which would copy it in each run: the scores of the two are. */
-function attend(q: Tensor, own: Kept, past: Kept | undefined, masked: Tensor, scale: number): Tensor {
-  const scoresOf = ({ keys }: Kept): Tensor => matmul(q, keys, { transposeB: true, scale })
-  if (!past) return matmul(softmax(add(scoresOf(own), masked)), own.values)
+function attend({ layers }: GptConfig, scale: number, q: Tensor, own: Kept, masked: Tensor, past?: Kept): Tensor {
+  const scores = (of: Tensor, keys: Tensor): Tensor => matmul(of, keys, { transposeB: true, scale })
+  if (!past) {
+    const mix = (of: Tensor, keys: Tensor, values: Tensor): Tensor =>
+      matmul(softmax(add(scores(of, keys), masked)), values)
+    return sparing(layers * sizeOf(masked.shape.slice(2)) * sizeOf(q.shape.slice(0, 2)), [q, own.keys, own.values], mix)
+  }
   const P = past.keys.shape[2]!
-  const shares = softmax(add(concat([scoresOf(past), scoresOf(own)], 3), masked)) // (B, H, T, P + T)
+  const shares = softmax(add(concat([scores(q, past.keys), scores(q, own.keys)], 3), masked)) // (B, H, T, P + T)
   const part = (start: number, size: number): Tensor => slice(shares, [0, 0, 0, start], [-1, -1, -1, size])
   return add(matmul(part(0, P), past.values), matmul(part(P, -1), own.values))
 }
@@ -184,9 +190,19 @@ function separate(weight: Weights, x: Tensor): Projected {
   return { q: project('q_proj'), k: project('k_proj'), v: project('v_proj'), output: 'attn.attention.out_proj' }
 }
 
-function mlp(weight: Weights, x: Tensor): Tensor {
-  return linear(weight, 'mlp.c_proj', gelu(linear(weight, 'mlp.c_fc', x))) // (B, T, C) → (B, T, I) → (B, T, C)
+function mlp({ layers }: GptConfig, weight: Weights, x: Tensor): Tensor {
+  const inner = linear(weight, 'mlp.c_fc', x) // (B, T, I)
+  const project = (of: Tensor, matrix: Tensor): Tensor => matmul(gelu(of), matrix)
+  const projected = sparing(layers * sizeOf(inner.shape), [inner, weight('mlp.c_proj.weight')], project)
+  return add(projected, weight('mlp.c_proj.bias')) // (B, T, C)
 }
+
+/** Where all layers would keep more bytes than that of one kind of tensor for the derivative, it is computed again. */
+const mostKept = 2 ** 28
+
+/** fn(inputs), which keeps so many floats in all layers. */
+const sparing = (floats: number, inputs: readonly Tensor[], fn: (...inputs: readonly Tensor[]) => Tensor): Tensor =>
+  4 * floats > mostKept ? recomputed(inputs, fn) : fn(...inputs)
 
 function linear(weight: Weights, name: string, x: Tensor): Tensor {
   return add(matmul(x, weight(`${name}.weight`)), weight(`${name}.bias`))

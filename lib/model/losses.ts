@@ -1,5 +1,6 @@
 import {
   add,
+  after,
   concat,
   constant,
   div,
@@ -97,13 +98,22 @@ function lossOfChunk(inputs: LossInputs, divisor: Tensor, start: number, K: numb
   const share = div(cast(less(-1, labels), 'float32'), divisor) // (K): of each token in the mean
   const logits = matmul(hidden, head, { transposeB: true }) // (K, V)
   const hard = crossEntropy(logits, maximum(labels, 0), share)
-  if (!teacher) return { ...hard, kl: constant(0), ...back(hard.gradient, hidden, head), loss: hard.ce }
+  if (!teacher) {
+    return {
+      ...hard,
+      kl: constant(0),
+      ...back(mul(hard.gradient, after(constant(1), hard.ce)), hidden, head),
+      loss: hard.ce,
+    }
+  }
   const soft = forwardKl(logits, teacher, start, share)
   const { alpha, temperature } = teacher
   const rest = sub(1, alpha)
   const softShare = mul(alpha, mul(temperature, temperature))
-  const gradient = add(mul(soft.gradient, mul(alpha, temperature)), mul(hard.gradient, rest))
   const loss = add(mul(softShare, soft.kl), mul(rest, hard.ce))
+  // after the loss: what that alone still needs of the chunk would be kept while the others run
+  const [softWeight, hardWeight] = [after(mul(alpha, temperature), loss), after(rest, loss)]
+  const gradient = add(mul(soft.gradient, softWeight), mul(hard.gradient, hardWeight))
   return { loss, ce: hard.ce, kl: soft.kl, ...back(gradient, hidden, head) }
 }
 

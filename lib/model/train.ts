@@ -33,6 +33,7 @@ export interface TrainOptions {
 export interface TrainInputs {
   readonly engine: Engine
   readonly config: GptConfig
+  /** Of the start. They are given away: the training changes them in place. */
   readonly weights: ReadonlyMap<string, TensorValue>
   readonly train: Split
   readonly validation: Split

@@ -624,4 +624,16 @@ export const cases = {
       gradients: ([w], x, y) => [x.data.map((a) => 6 * w! * a), y.data.map((b) => 2 * w! * Math.exp(b))],
     },
   ],
+  recomputed: [
+    {
+      title: 'of two inputs, twice in a row',
+      inputs: [x23, row],
+      build: (x, y) => {
+        const fn = (a: Tensor, b: Tensor): Tensor => g.mul(g.tanh(a), b)
+        const once = g.recomputed([x, y], (a, b) => fn(a, b))
+        return g.recomputed([once, y], (a, b) => fn(a, b))
+      },
+      expected: (x, y) => x.data.map((a, i) => Math.tanh(Math.tanh(a) * y.data[i % 3]!) * y.data[i % 3]!),
+    },
+  ],
 } satisfies Record<OpName, readonly Case[]>

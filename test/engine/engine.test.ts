@@ -59,8 +59,7 @@ for (const name of names) {
       const [row, part, start] = [g.state('row', [2, 4]), g.input('part', [2, 2]), g.input('start', [], 'int32')]
       const updates = { row: g.dynamicUpdateSlice(row, g.mul(part, 10), start, 1), twice: g.mul(row, 2) }
       const program = await engine.compile(g.graph({ outputs: { before: g.sum(row, [1]) }, updates }))
-      const mine = Float32Array.of(0, 0, 0, 0, 1, 1, 1, 1)
-      memory.write('row', { shape: [2, 4], data: mine })
+      memory.write('row', { shape: [2, 4], data: Float32Array.of(0, 0, 0, 0, 1, 1, 1, 1) })
       const run = (at: number, ...data: number[]) =>
         program.run(
           { part: { shape: [2, 2], data: Float32Array.from(data) }, start: { shape: [], data: Int32Array.of(at) } },
@@ -71,7 +70,6 @@ for (const name of names) {
       assert.deepEqual([...(await memory.read('twice')).data], [0, 0, 20, 40, 2, 2, 60, 80])
       await assert.rejects(async () => run(3, 1, 2, 3, 4))
       assert.deepEqual([...(await memory.read('row')).data], [0, 50, 60, 20, 1, 70, 80, 40])
-      assert.deepEqual([...mine], [0, 0, 0, 0, 1, 1, 1, 1])
     })
 
     it('gives inputs and constants back where they are outputs', async () => {

@@ -124,6 +124,33 @@ describe('grad', () => {
     assert.equal(opsOf(dx!).filter((op) => op === 'matmul').length, 1)
   })
 
+  it('computes again what is not to be kept, and that only when its cotangent is there', () => {
+    const tanhs = (output: Tensor): string[] => opsOf(output).filter((op) => op === 'tanh')
+    const square = (of: Tensor): Tensor => g.square(g.tanh(of))
+    const kept = square(x)
+    const again = g.recomputed([x], (of) => square(of))
+    assert.equal(tanhs(again).length, 1)
+    const gradients = (of: Tensor): Tensor => g.grad(g.sum(g.exp(of)), [x])[0]!
+    assert.equal(tanhs(gradients(kept)).length, 1)
+    assert.equal(tanhs(gradients(again)).length, 2)
+    const { nodes } = g.graph({ outputs: { dx: gradients(again) } })
+    const second = nodes.findLastIndex(({ op }) => op === 'tanh')
+    const exp = nodes.findIndex(({ op }) => op === 'exp')
+    assert.ok(exp < second && second > 0)
+  })
+
+  it('lets nothing through what only comes after', () => {
+    const [dx, dy] = g.grad(g.sum(g.after(x, g.exp(y))), [x, y])
+    assert.deepEqual(
+      [opsOf(dx!), opsOf(dy!)],
+      [
+        ['constant', 'broadcastTo'],
+        ['constant', 'broadcastTo'],
+      ],
+    )
+    assert.ok(opsOf(g.after(x, g.exp(y))).includes('exp'))
+  })
+
   it('differentiates 20,000 nodes in a row', () => {
     let deep = g.input('z', [])
     const z = deep

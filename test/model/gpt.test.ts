@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { TensorValue } from '../../lib/engine/index.ts'
-import { graph, input } from '../../lib/graph/index.ts'
+import { grad, graph, input, sum } from '../../lib/graph/index.ts'
 import type { Tensor } from '../../lib/graph/index.ts'
 import { checkContext } from '../../lib/model/config.ts'
 import type { GptConfig } from '../../lib/model/config.ts'
 import { gpt } from '../../lib/model/gpt.ts'
 import { hold } from '../../lib/model/likelihood.ts'
-import { initialise, weightState } from '../../lib/model/weights.ts'
-import { assertClose, engine, ids, tiny, tinyNeo } from './rig.ts'
+import { initialise, weightShapes, weightState } from '../../lib/model/weights.ts'
+import { assertClose, copied, engine, ids, tiny, tinyNeo } from './rig.ts'
 
 interface Row {
   readonly tokens: readonly number[]
@@ -96,6 +96,22 @@ describe('a local layer', () => {
   }
 })
 
+it('keeps what is small for the derivative, and computes the shares of attention and GELU again where they are large', () => {
+  const [layers, heads] = [2, 16]
+  const config = tiny({ layers, heads, width: 32, inner: 32_768, context: 2048 })
+  const timesOf = (T: number): Record<string, number> => {
+    const weight = weightState(config)
+    const hidden = gpt(config, weight, { tokens: input('tokens', [1, T], 'int32') })
+    const gradients = grad(sum(hidden), [...weightShapes(config).keys()].map(weight))
+    const { nodes } = graph({ outputs: Object.fromEntries(gradients.map((gradient, n) => [`${n}`, gradient])) })
+    return Object.fromEntries(
+      ['softmax', 'gelu'].map((op) => [op, nodes.filter((node) => node.op === op).length / layers]),
+    )
+  }
+  assert.deepEqual(timesOf(1024), { softmax: 1, gelu: 1 })
+  assert.deepEqual(timesOf(2048), { softmax: 2, gelu: 2 })
+})
+
 it('GPT-Neo without the factor 1/√D is GPT-2 with queries √D times as large', async (t) => {
   const neo = tinyNeo({ attention: ['global', 'global'] })
   const weights = drawn(neo)
@@ -131,7 +147,7 @@ async function compiled(config: GptConfig, layout: Row, weights: Weights = drawn
   const extra = { ...(positions && { positions: row('positions') }), ...(segments && { segments: row('segments') }) }
   const hidden = gpt(config, weightState(config), { tokens: row('tokens'), ...extra })
   const program = await engine.compile(graph({ outputs: { hidden } }))
-  const { memory } = hold(engine, { config, weights })
+  const { memory } = hold(engine, { config, weights: copied(weights) })
   return async (values) => {
     const feeds = Object.entries(values).map(([name, data]) => [name, ids(shape, data as number[])] as const)
     const { data } = (await program.run(Object.fromEntries(feeds), memory))['hidden']!

@@ -10,7 +10,7 @@ import type { Loss } from '../../lib/model/losses.ts'
 import { adamW, corrections } from '../../lib/model/optimizer.ts'
 import { compileStep, emptyState, teacherHeadName } from '../../lib/model/steps.ts'
 import { loadInto, loadModel, weightShapes, weightState } from '../../lib/model/weights.ts'
-import { assertClose, engine, evaluate, fixtures, int32, scalar, tensorsOf } from './rig.ts'
+import { assertClose, copied, engine, evaluate, fixtures, int32, scalar, tensorsOf } from './rig.ts'
 
 // What PyTorch and transformers gave (test/reference), in float64 from the same float32 weights.
 
@@ -75,7 +75,7 @@ for (const name of ['gpt2', 'gpt-neo']) {
 
     it('gives its ten steps of AdamW: losses, norms before clipping, final weights', async (t) => {
       const memory = engine.memory()
-      loadInto(memory, new Map([...held, ...emptyState(config, 1)]))
+      loadInto(memory, new Map([...copied(held), ...emptyState(config, 1)]))
       const [W, D] = teacher.head.shape as readonly [number, number]
       const optimizer = { ...adamW, weightDecay: 0.1 }
       const shape = { config, rows: B, context: T, chunk: 16, teacherHead: [W, D] as const, optimizer, clip: 0.5 }

@@ -49,6 +49,10 @@ export const ids = (shape: readonly number[], data: readonly number[]): TensorVa
   data: Int32Array.from(data),
 })
 
+/** For who gives them away and still looks at them. */
+export const copied = (values: ReadonlyMap<string, TensorValue>): Map<string, TensorValue> =>
+  new Map([...values].map(([name, { shape, data }]) => [name, { shape, data: data.slice() }]))
+
 /** Runs a graph of these outputs once. */
 export async function evaluate(
   outputs: Readonly<Record<string, Tensor>>,
@@ -57,7 +61,7 @@ export async function evaluate(
   on: Engine = engine,
 ): Promise<Values> {
   const memory = on.memory()
-  for (const [name, value] of state) memory.write(name, value)
+  for (const [name, value] of copied(state)) memory.write(name, value)
   const program = await on.compile(graph({ outputs }))
   try {
     return await program.run(feeds, memory)

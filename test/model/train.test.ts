@@ -17,7 +17,7 @@ import type { TrainInputs, TrainOptions, Trained } from '../../lib/model/train.t
 import { initialise, weightShapes } from '../../lib/model/weights.ts'
 import { Random } from '../../lib/util/random.ts'
 import { quiet } from './plain.ts'
-import { assertClose, engine, scratch, stream, tensorsOf, tinyNeo, vector } from './rig.ts'
+import { assertClose, copied, engine, scratch, stream, tensorsOf, tinyNeo, vector } from './rig.ts'
 import type { Values } from './rig.ts'
 
 const temporary = scratch()
@@ -379,7 +379,8 @@ interface Where {
 function trained({ inputs, options }: Setup, { folder = newFolder(), ...where }: Where = {}): Promise<Trained> {
   const hooks = { checkpoint: folder, signal: where.signal ?? quiet.signal, log: () => undefined }
   const onStep = ({ step }: { step: number }): void => where.onStep?.(step)
-  return train({ engine, ...inputs, ...(where.engine && { engine: where.engine }) }, options, { ...hooks, onStep })
+  const own = { ...inputs, weights: copied(inputs.weights), engine: where.engine ?? engine }
+  return train(own, options, { ...hooks, onStep })
 }
 
 /** Weights, moments and sums once this step is done, as the checkpoint has them. */

@@ -11,6 +11,7 @@ import type { Patch } from '../kernel/patches.ts'
 import { isNumber, splitTails } from '../kernel/split.ts'
 import type { Split, Tail } from '../kernel/split.ts'
 import { writeModel } from './model.ts'
+import { release } from './release.ts'
 import type { OnnxModel } from './model.ts'
 
 type Runtime = typeof OnnxRuntime
@@ -62,6 +63,8 @@ function openSession({ InferenceSession }: Runtime, model: Uint8Array, threads: 
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     logSeverityLevel: 3,
+    // its one block for all tensors would stand beside those of the first run, which the arena keeps
+    enableMemPattern: false,
   })
 }
 
@@ -80,8 +83,11 @@ async function run(compiled: Compiled, feeds: Feeds, memory: Memory | undefined)
     taken.add(outer)
     return first ? value : { ...value, data: value.data.slice() } // two owners of one array would see each other's writes
   }
-  for (const [name, outer] of model.updates) host.adopt(name, take(outer))
-  return Object.fromEntries([...graph.outputs.keys()].map((name) => [name, take(model.outputs.get(name)!)]))
+  for (const [name, outer] of model.updates) host.write(name, take(outer))
+  const outputs = [...graph.outputs.keys()].map((name) => [name, take(model.outputs.get(name)!)] as const)
+  const left = Object.keys(results).filter((outer) => !taken.has(outer))
+  release(left.map((outer) => fromOrt(results[outer]!).data as Float32Array<ArrayBuffer>))
+  return Object.fromEntries(outputs)
 }
 
 type Results = Readonly<Record<string, OrtTensor>>
@@ -101,17 +107,15 @@ interface Sources {
 
 function runTail({ split, model }: Compiled, tail: Tail, kernel: Kernel, { feeds, host, results }: Sources): void {
   const arrays = new Map<RunNode, Float32Array>()
-  const updated = new Set(tail.updates.map(([name]) => name))
   for (const leaf of tail.leaves) {
     if (isNumber(leaf)) continue
     if (leaf.op === 'input') arrays.set(leaf, floats(feeds[leaf.attributes.name]!.data))
     else if (leaf.op !== 'state') arrays.set(leaf, floats(results[model.outputs.get(split.taps.get(leaf)!)!]!.data))
-    else if (!updated.has(leaf.attributes.name)) arrays.set(leaf, floats(host.value(leaf.attributes.name).data))
-    else arrays.set(leaf, floats(host.own(leaf.attributes.name)))
+    else arrays.set(leaf, floats(host.value(leaf.attributes.name).data))
   }
   const targets = tail.updates.map(([name, { shape }]) => {
-    if (!host.has(name)) host.adopt(name, { shape, data: new Float32Array(tail.size) })
-    return floats(host.own(name))
+    if (!host.has(name)) host.write(name, { shape, data: new Float32Array(tail.size) })
+    return floats(host.value(name).data)
   })
   kernel(arrays, targets)
 }
@@ -119,7 +123,7 @@ function runTail({ split, model }: Compiled, tail: Tail, kernel: Kernel, { feeds
 /** After the tails, which read what the state was. */
 function runPatch({ model }: Compiled, patch: Patch, host: HostMemory, results: Results): void {
   const output = (name: string): TensorValue['data'] => fromOrt(results[model.outputs.get(name)!]!).data
-  applyPatch(patch, host.own(patch.name), output(patch.part), output(patch.start)[0]!)
+  applyPatch(patch, host.value(patch.name).data, output(patch.part), output(patch.start)[0]!)
 }
 
 function floats(data: unknown): Float32Array {

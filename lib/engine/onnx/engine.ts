@@ -86,7 +86,7 @@ async function run(compiled: Compiled, feeds: Feeds, memory: Memory | undefined)
   for (const [name, outer] of model.updates) host.write(name, take(outer))
   const outputs = [...graph.outputs.keys()].map((name) => [name, take(model.outputs.get(name)!)] as const)
   const left = Object.keys(results).filter((outer) => !taken.has(outer))
-  release(left.map((outer) => fromOrt(results[outer]!).data as Float32Array<ArrayBuffer>))
+  await release(left.map((outer) => fromOrt(results[outer]!).data as Float32Array<ArrayBuffer>))
   return Object.fromEntries(outputs)
 }
 

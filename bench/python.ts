@@ -2,7 +2,9 @@ import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 
-const packages = ['torch==2.9.1', 'transformers==4.57.3', 'numpy']
+const root = join(import.meta.dirname, '..')
+/** Pinned; what the references are made with, too. */
+const requirements = join(root, 'test', 'reference', 'requirements-harness.txt')
 
 /** The Python of `bench/.peers/venv`, made with the peers' packages where it is not there yet. */
 export function python(): Promise<string> {
@@ -14,7 +16,7 @@ export function python(): Promise<string> {
 
 function canImport(program: string): boolean {
   try {
-    execFileSync(program, ['-c', 'import torch, transformers, numpy'], { stdio: 'ignore' })
+    execFileSync(program, ['-c', 'import torch, transformers, numpy, accelerate, lm_eval'], { stdio: 'ignore' })
     return true
   } catch {
     return false
@@ -22,7 +24,7 @@ function canImport(program: string): boolean {
 }
 
 function install(folder: string): void {
-  console.error(`installing ${packages.join(' ')} into ${folder}: this takes minutes`)
+  console.error(`installing ${requirements} into ${folder}: this takes minutes`)
   if (!existsSync(folder)) execFileSync('python3', ['-m', 'venv', folder], { stdio: ['ignore', 2, 2] })
-  execFileSync(join(folder, 'bin', 'pip'), ['install', '--quiet', ...packages], { stdio: ['ignore', 2, 2] })
+  execFileSync(join(folder, 'bin', 'pip'), ['install', '--quiet', '-r', requirements], { stdio: ['ignore', 2, 2] })
 }

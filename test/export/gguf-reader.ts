@@ -1,4 +1,4 @@
-/** A GGUF file as its description has it (https://github.com/ggml-org/ggml/blob/master/docs/gguf.md), read apart from lib. */
+/** A GGUF file by its description (https://github.com/ggml-org/ggml/blob/master/docs/gguf.md), read apart from lib. */
 export interface GgufFile {
   readonly version: number
   /** By its key: the type's name, a list's with `[]`, and the value. */

@@ -18,6 +18,9 @@ interface AddedToken {
   readonly id: number
   readonly content: string
   readonly special: boolean
+  readonly lstrip?: boolean
+  readonly rstrip?: boolean
+  readonly single_word?: boolean
 }
 
 interface Step {

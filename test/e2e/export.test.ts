@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, readFileSync, readdirSync, rmSync, truncateSync } from 'node:fs'
+import { mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { AutoTokenizer, env, pipeline } from '@xenova/transformers'
 import { loadTokenizer } from '../../lib/data/tokenizer.ts'
 import { loadModel } from '../../lib/model/weights.ts'
 import type { ExportedFile } from '../../lib/util/export.ts'
+import { readGguf } from '../export/gguf-reader.ts'
 import { tiny, tinyNeo } from '../model/rig.ts'
 import { outcomes, Place } from './command.ts'
 import { writeLearner, writeModel } from './learner.ts'
@@ -120,12 +121,35 @@ describe('pipeline export', () => {
     assert.deepEqual(readdirSync(join(place.root, 'b')), ['mine.txt'])
   })
 
+  it('writes nothing into the folder of the model, be it named by a link: exit code 2', async (t) => {
+    const place = new Place(t)
+    await writeModel(place, 'm')
+    symlinkSync(join(place.root, 'm'), join(place.root, 'link'))
+    for (const [model, to] of [
+      ['m', 'm/a'],
+      ['m', 'link/new/a'],
+      ['link', 'm/a'],
+    ] as const) {
+      const { code, errors } = await place.run('export', `file:${model}`, '--to', to)
+      assert.match(
+        errors,
+        /a" would lie in the folder of the model, "\S+", .* Name a folder elsewhere\. \[FOLDER_INSIDE\]/,
+      )
+      assert.equal(code, 2)
+    }
+    assert.deepEqual(readdirSync(join(place.root, 'm')).sort(), ['config.json', 'model.safetensors', 'tokenizer.json'])
+    assert.equal((await place.run('export', 'file:m', '--to', 'm-a')).code, 0)
+  })
+
   for (const name of ['builtin:student', 'builtin:teacher']) {
     it(`writes ${name} as ONNX, which transformers.js continues a text with as generate does`, async (t) => {
       const place = new Place(t)
       assert.equal((await place.run('export', name, '--to', 'a', '--format', 'onnx')).code, 0)
       assert.deepEqual(readdirSync(join(place.root, 'a')).sort(), [...common.slice(0, 3), 'onnx', ...common.slice(3)])
       assert.match(place.read('a/README.md'), /library_name: transformers\.js\n/)
+      const installed = join(import.meta.dirname, '../../node_modules/@xenova/transformers/package.json')
+      const { name: library } = JSON.parse(readFileSync(installed, 'utf8')) as { name: string }
+      assert.ok(place.read('a/README.md').includes(`import { pipeline } from '${library}'`))
       const generator = await pipeline('text-generation', join(place.root, 'a'), { dtype: 'fp32' })
       for (const prompt of ['in', 'in Oslo lived Anna . in Rome lived Ben . to Rome came Anna . Anna was in']) {
         const said = await generator(prompt, { max_new_tokens: 30, do_sample: false })
@@ -133,7 +157,41 @@ describe('pipeline export', () => {
         assert.deepEqual(said, [{ generated_text: out.trimEnd() }])
         assert.ok(new Set(out.slice(prompt.length).split(' ')).size > 5, out)
       }
+      const asked = generator.tokenizer('in Oslo lived Anna .') as { input_ids: { tolist(): bigint[][] } }
+      const { logits } = (await generator.model(asked)) as { logits: { tolist(): number[][][] } }
+      const ids = asked.input_ids.tolist()[0]!
+      assert.equal(ids.length, 5)
+      const { out } = await place.run('logits', name, '--ids', ids.join(), '--json')
+      const expected = (JSON.parse(out) as { logits: number[][] }).logits
+      const differences = logits.tolist()[0]!.map((row, t) => row.map((logit, v) => Math.abs(logit - expected[t]![v]!)))
+      const worst = Math.max(...differences.flat())
+      assert.ok(worst <= 1e-4, `largest difference ${worst}`)
       await generator.dispose()
+    })
+  }
+
+  it('writes a GPT-2 as GGUF, with its tokenizer beside it', async (t) => {
+    const place = new Place(t)
+    const model = join(import.meta.dirname, '../fixtures/harness/model')
+    assert.equal((await place.run('export', `file:${model}`, '--to', 'a', '--format', 'gguf')).code, 0)
+    const files = [...common.slice(0, 3), 'model.gguf', 'special_tokens_map.json', ...common.slice(3)]
+    assert.deepEqual(readdirSync(join(place.root, 'a')).sort(), files)
+    const { metadata, tensors } = readGguf(readFileSync(join(place.root, 'a/model.gguf')))
+    assert.deepEqual(metadata.get('gpt2.context_length'), ['uint32', 128])
+    const { weights } = await loadModel(model)
+    assert.deepEqual(tensors.get('token_embd.weight')!.data, weights.get('transformer.wte.weight')!.data)
+    assert.match(place.read('a/README.md'), /library_name: gguf\n[^]*llama-cli -no-cnv -m model\.gguf/)
+  })
+
+  for (const [name, message] of [
+    ['builtin:student', /tokenizer is of the type WordLevel.* \[GGUF_TOKENIZER\]/],
+    ['builtin:teacher', /There is no GGUF of a GPT-Neo.* \[GGUF_ARCHITECTURE\]/],
+  ] as const) {
+    it(`writes no GGUF of ${name}, and says why: exit code 2`, async (t) => {
+      const place = new Place(t)
+      const { code, errors } = await place.run('export', name, '--to', 'a', '--format', 'gguf')
+      assert.match(errors, message)
+      assert.deepEqual([code, readdirSync(place.root)], [2, []])
     })
   }
 

@@ -80,6 +80,16 @@ const ours = async ({ config, weights }: Named, ids: readonly number[]): Promise
   }
 }
 
+/** What transformers.js says with the folder alone. */
+async function theirs(folder: string, ids: readonly number[]): Promise<number[][]> {
+  const model = await AutoModelForCausalLM.from_pretrained(folder, { dtype: 'fp32' })
+  const row = [1, ids.length]
+  const given = { input_ids: new TheirTensor('int64', ids.map(BigInt), row), attention_mask: allOnes(row) }
+  const { logits } = (await model(given)) as { logits: { tolist(): number[][][] } }
+  await model.dispose()
+  return logits.tolist()[0]!
+}
+
 /** Gives the largest difference, which must be at most 1e-4. */
 function assertClose(found: readonly number[][], expected: readonly number[][]): number {
   assert.deepEqual([found.length, found[0]!.length], [expected.length, expected[0]!.length])
@@ -114,6 +124,10 @@ for (const [what, make] of Object.entries(models)) {
       const { logits } = await session.run([ids], [ones(T)])
       const worst = assertClose(rowsOf(logits!)[0]!, expected)
       t.diagnostic(`largest difference ${worst.toExponential(1)}`)
+    })
+
+    it('gives them in transformers.js', async () => {
+      assertClose(await theirs(folder, ids), expected)
     })
 
     it('gives them of what follows a past, of many tokens and of one', async () => {
@@ -156,11 +170,7 @@ describe('a model too large for one file of protobuf', () => {
       const expected = await ours(model, ids)
       const { logits } = await (await Session.of(folder, model)).run([ids], [ones(8)])
       assertClose(rowsOf(logits!)[0]!, expected)
-      const theirs = await AutoModelForCausalLM.from_pretrained(folder, { dtype: 'fp32' })
-      const given = { input_ids: new TheirTensor('int64', ids.map(BigInt), [1, 8]), attention_mask: allOnes([1, 8]) }
-      const { logits: found } = (await theirs(given)) as { logits: { tolist(): number[][][] } }
-      assertClose(found.tolist()[0]!, expected)
-      await theirs.dispose()
+      assertClose(await theirs(folder, ids), expected)
     })
   }
 })

@@ -2,6 +2,8 @@
 # make.sh                   test/fixtures/model and test/fixtures/torch anew, from PyTorch and transformers
 # make.sh harness           compares our scores with lm-evaluation-harness's, on the data sets of the folder PIPELINE_DATA
 # make.sh harness-fixtures  test/fixtures/harness anew: twenty items of each of these sets, with the harness's scores
+# make.sh export            compares exported models with what the pipeline says: in transformers, in the package gguf, and
+#                           in llama.cpp where LLAMA_PYTHON names a Python that has it
 # What is needed of Python is pinned in requirements*.txt. Takes the environment of the benchmarks where there is one,
 # else makes its own.
 set -euo pipefail
@@ -13,8 +15,9 @@ case $what in
     requirements=test/reference/requirements-harness.txt
     [ -d "${PIPELINE_DATA:-}" ] || { echo "PIPELINE_DATA must name the folder of the data sets, found \"${PIPELINE_DATA:-}\"" >&2; exit 2; }
     ;;
+  export) requirements=test/reference/requirements-export.txt ;;
   *)
-    echo "expected nothing, harness or harness-fixtures, found \"$what\"" >&2
+    echo "expected nothing, harness, harness-fixtures or export, found \"$what\"" >&2
     exit 2
     ;;
 esac
@@ -36,5 +39,18 @@ case $what in
     trap 'rm -rf "$folder"' EXIT
     python harness.py "$requirements" full "$folder"
     node --import tsx test/reference/harness.ts "$folder"
+    ;;
+  export)
+    folder=$(mktemp -d)
+    trap 'rm -rf "$folder"' EXIT
+    node --import tsx test/reference/export.ts "$folder"
+    status=0
+    python check_export.py "$requirements" "$folder" || status=1
+    if [ -n "${LLAMA_PYTHON:-}" ]; then
+      "$LLAMA_PYTHON" test/reference/check_llama.py "$folder" || status=1
+    else
+      echo "llama.cpp: not here. Compile it, \`pip install llama-cpp-python==0.3.16\`, and name that Python in LLAMA_PYTHON"
+    fi
+    exit $status
     ;;
 esac

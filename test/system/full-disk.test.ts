@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { mkdirSync } from 'node:fs'
+import { cpSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import type { TestContext } from 'node:test'
+import { initialise, saveModel } from '../../lib/model/weights.ts'
 import { FILL, Place, outcomes } from '../e2e/command.ts'
+import { config as learner } from '../e2e/learner.ts'
 
 describe('a full disk', () => {
   const PIPELINE = `version: 1
@@ -66,6 +68,28 @@ stages:
     assert.deepEqual(last, { type: 'finished', experiment: null, stages: [], metrics: {} })
     assert.equal((lines[0]?.failure as { code: string }).code, 'DISK_FULL')
   })
+
+  for (const [format, file] of [
+    ['safetensors', 'model.safetensors'],
+    ['onnx', 'model.onnx'],
+    ['gguf', 'model.gguf'],
+  ] as const) {
+    it(`while a model is exported as ${format}: said, exit code 1, nothing left of it`, async (t) => {
+      const place = smallDisk(t, 'disk')
+      const config = { ...learner, vocabSize: 8000, width: 64 } // 2 MB of embeddings
+      saveModel(join(place.root, 'm'), { config, weights: initialise(config, 1) }, { eos: 0 })
+      cpSync(
+        join(import.meta.dirname, '../fixtures/harness/model/tokenizer.json'),
+        join(place.root, 'm/tokenizer.json'),
+      )
+      const { code, out, errors } = await place.run('export', 'file:m', '--to', 'disk/a', '--format', format)
+      assert.match(
+        errors,
+        new RegExp(`^error: The disk is full: "${file}" could not .* not published\\..*\\[DISK_FULL\\]`),
+      )
+      assert.deepEqual([code, out, readdirSync(join(place.root, 'disk'))], [1, '', []])
+    })
+  }
 })
 
 /** A place of which a folder has 1 MB. */

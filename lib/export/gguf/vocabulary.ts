@@ -7,8 +7,8 @@ import type { GgufValue } from './container.ts'
 const kinds = { normal: 1, control: 3, userDefined: 4, unused: 5 } as const
 
 /**
- * A byte-level BPE as llama.cpp reads it, `size` tokens long; ids without a token are filled up, as the model has rows for
- * them. Throws Failure GGUF_TOKENIZER for any other tokenizer: llama.cpp would split text in another way.
+ * A byte-level BPE as llama.cpp reads it (llama-vocab.cpp), `size` tokens long; ids without a token are filled up, as the
+ * model has rows for them. Throws Failure GGUF_TOKENIZER for any other tokenizer: llama.cpp would split text in another way.
  */
 export function ggufVocabulary(spec: TokenizerSpec, eos: number, size: number): Readonly<Record<string, GgufValue>> {
   const difference = differenceIn(spec)
@@ -16,9 +16,10 @@ export function ggufVocabulary(spec: TokenizerSpec, eos: number, size: number): 
     const message = `There is no GGUF of this model: ${difference}, and llama.cpp takes GPT-2's byte-level BPE alone for it. Export it with --format safetensors or onnx.`
     throw new Failure('GGUF_TOKENIZER', message)
   }
-  const tokens = Array.from({ length: size }, (_, id) => `[PAD${id}]`)
+  const vocabulary = vocabularyOf(spec)
+  const tokens = Array.from({ length: size }, (_, id) => freeName(id, vocabulary))
   const types: number[] = tokens.map(() => kinds.unused)
-  for (const [token, id] of vocabularyOf(spec)) [tokens[id], types[id]] = [token, kinds.normal]
+  for (const [token, id] of vocabulary) [tokens[id], types[id]] = [token, kinds.normal]
   for (const { id, special } of spec.added_tokens) types[id] = special ? kinds.control : kinds.userDefined
   const merges = (spec.model.merges ?? []).map((merge) => (typeof merge === 'string' ? merge : merge.join(' ')))
   return {
@@ -33,8 +34,16 @@ export function ggufVocabulary(spec: TokenizerSpec, eos: number, size: number): 
   }
 }
 
+/** llama.cpp stops at a vocabulary in which two ids have one text. */
+function freeName(id: number, taken: ReadonlyMap<string, number>): string {
+  let name = `[PAD${id}]`
+  while (taken.has(name)) name = `[${name}]`
+  return name
+}
+
 /** What parts a tokenizer from GPT-2's, but for its vocabulary and merges. */
-function differenceIn({ model, normalizer, pre_tokenizer: step }: TokenizerSpec): string | undefined {
+function differenceIn(spec: TokenizerSpec): string | undefined {
+  const { model, normalizer, pre_tokenizer: step } = spec
   const type = model.type ?? 'BPE'
   if (type !== 'BPE') return `its tokenizer is of the type ${type}`
   if (normalizer !== null) return `its tokenizer changes the text first (${normalizer.type})`
@@ -44,5 +53,20 @@ function differenceIn({ model, normalizer, pre_tokenizer: step }: TokenizerSpec)
   const other = others.find((name) => Boolean(model[name]))
   if (other !== undefined) return `its tokenizer has the setting ${other}`
   if (step['add_prefix_space'] === true) return 'its tokenizer puts a space before the text'
-  return step['use_regex'] === false ? 'its tokenizer does not part words' : undefined
+  if (step['use_regex'] === false) return 'its tokenizer does not part words'
+  const choosy = spec.added_tokens.find((one) => [one.lstrip, one.rstrip, one.single_word].includes(true))
+  if (choosy !== undefined) return `its token "${choosy.content}" depends on what stands beside it`
+  const lacking = byteLetters.filter((letter) => !Object.hasOwn(model.vocab, letter)).length
+  return lacking === 0 ? undefined : `its tokenizer has no token for ${lacking} of the 256 bytes`
+}
+
+/**
+ * GPT-2's letters for the 256 bytes: printable ones are their own, the others have those from U+0100 on
+ * (bytes_to_unicode of https://github.com/openai/gpt-2/blob/master/src/encoder.py).
+ */
+const byteLetters = [range('!', '~'), range('¡', '¬'), range('®', 'ÿ'), range('Ā', 'Ń')].flat()
+
+function range(first: string, last: string): string[] {
+  const [from, to] = [first.charCodeAt(0), last.charCodeAt(0)]
+  return Array.from({ length: to - from + 1 }, (_, n) => String.fromCharCode(from + n))
 }

@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { publishFile } from '../../data/publish.ts'
+import { guard, publishFile } from '../../data/publish.ts'
 import { elementType, encodeModel } from '../../engine/onnx/proto.ts'
 import { Writer } from '../../engine/onnx/writer.ts'
 import { saveConfig } from '../../model/weights.ts'
@@ -15,11 +15,11 @@ const PAGE = 4096
 
 /**
  * Writes config.json and onnx/model.onnx, as transformers.js looks for them; weights of more than `mostInside` bytes stand
- * beside the model in onnx/model.onnx_data, and config.json says so.
+ * beside the model in onnx/model.onnx_data, and config.json says so. Throws Failure DISK_FULL, WRITE_FAILED.
  */
 export function saveOnnx(folder: string, model: Omit<Model, 'digest'>, eos: number, mostInside = MOST_INSIDE): void {
-  mkdirSync(join(folder, 'onnx'))
   const file = join(folder, 'onnx', 'model.onnx')
+  guard(file, () => mkdirSync(join(folder, 'onnx')))
   const size = [...model.weights.values()].reduce((sum, { data }) => sum + data.byteLength, 0)
   const inside = size <= mostInside
   const w = new Writer()

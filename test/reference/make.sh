@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # make.sh                   test/fixtures/model and test/fixtures/torch anew, from PyTorch and transformers
+# make.sh parity            compares our logits, gradients and files with transformers', at real shapes
 # make.sh harness           compares our scores with lm-evaluation-harness's, on the data sets of the folder PIPELINE_DATA
 # make.sh harness-fixtures  test/fixtures/harness anew: twenty items of each of these sets, with the harness's scores
 # What is needed of Python is pinned in requirements*.txt. Takes the environment of the benchmarks where there is one,
@@ -8,13 +9,13 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 what=${1:-fixtures}
 case $what in
-  fixtures) requirements=test/reference/requirements.txt ;;
+  fixtures | parity) requirements=test/reference/requirements.txt ;;
   harness | harness-fixtures)
     requirements=test/reference/requirements-harness.txt
     [ -d "${PIPELINE_DATA:-}" ] || { echo "PIPELINE_DATA must name the folder of the data sets, found \"${PIPELINE_DATA:-}\"" >&2; exit 2; }
     ;;
   *)
-    echo "expected nothing, harness or harness-fixtures, found \"$what\"" >&2
+    echo "expected nothing, parity, harness or harness-fixtures, found \"$what\"" >&2
     exit 2
     ;;
 esac
@@ -29,6 +30,13 @@ case $what in
   fixtures)
     python make_fixtures.py "$requirements" test/fixtures/model
     python make_torch_files.py test/fixtures/torch
+    ;;
+  parity)
+    folder=$(mktemp -d)
+    trap 'rm -rf "$folder"' EXIT
+    python parity.py "$requirements" make "$folder"
+    node --import tsx test/reference/parity.ts "$folder"
+    python parity.py "$requirements" compare "$folder"
     ;;
   harness-fixtures) python harness.py "$requirements" fixture test/fixtures/harness ;;
   harness)

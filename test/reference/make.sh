@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # make.sh                   test/fixtures/model and test/fixtures/torch anew, from PyTorch and transformers
-# make.sh parity            compares our logits, gradients and files with transformers', at real shapes
+# make.sh parity            holds our logits, gradients and files against transformers' at real shapes, in 7 GB of $TMPDIR
 # make.sh harness           compares our scores with lm-evaluation-harness's, on the data sets of the folder PIPELINE_DATA
 # make.sh harness-fixtures  test/fixtures/harness anew: twenty items of each of these sets, with the harness's scores
 # What is needed of Python is pinned in requirements*.txt. Takes the environment of the benchmarks where there is one,

@@ -192,7 +192,7 @@ def compare(out):
         for what, figure, bound in part(out):
             ok = figure <= bound
             failed += not ok
-            print(f"{what:<86} {figure:7.2g} <= {bound:<6g} {'ok' if ok else 'FAILED'}", flush=True)
+            print(f"{what:<84} {figure:8.3g} <= {bound:<6g} {'ok' if ok else 'FAILED'}", flush=True)
     return 1 if failed else 0
 
 

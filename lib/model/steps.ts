@@ -26,7 +26,8 @@ export interface StepShape {
 
 /** The teacher's head in memory. */
 export const teacherHeadName = 'teacher.head'
-const accumulatorName = (weight: string): string => `accumulated/${weight}`
+/** A weight's sum of gradients in memory. */
+export const accumulatorName = (weight: string): string => `accumulated/${weight}`
 
 /** Scalars of the graph, fed by name. */
 export const scalar = (value: number): TensorValue => ({ shape: [], data: Float32Array.of(value) })

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # make.sh                   test/fixtures/model and test/fixtures/torch anew, from PyTorch and transformers
+# make.sh parity            holds our logits, gradients and files against transformers' at real shapes, in 7 GB of $TMPDIR
 # make.sh harness           compares our scores with lm-evaluation-harness's, on the data sets of the folder PIPELINE_DATA
 # make.sh harness-fixtures  test/fixtures/harness anew: twenty items of each of these sets, with the harness's scores
 # make.sh export            compares exported models with what the pipeline says: in transformers, in the package gguf, and
@@ -10,14 +11,14 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 what=${1:-fixtures}
 case $what in
-  fixtures) requirements=test/reference/requirements.txt ;;
+  fixtures | parity) requirements=test/reference/requirements.txt ;;
   harness | harness-fixtures)
     requirements=test/reference/requirements-harness.txt
     [ -d "${PIPELINE_DATA:-}" ] || { echo "PIPELINE_DATA must name the folder of the data sets, found \"${PIPELINE_DATA:-}\"" >&2; exit 2; }
     ;;
   export) requirements=test/reference/requirements-export.txt ;;
   *)
-    echo "expected nothing, harness, harness-fixtures or export, found \"$what\"" >&2
+    echo "expected nothing, parity, harness, harness-fixtures or export, found \"$what\"" >&2
     exit 2
     ;;
 esac
@@ -32,6 +33,13 @@ case $what in
   fixtures)
     python make_fixtures.py "$requirements" test/fixtures/model
     python make_torch_files.py test/fixtures/torch
+    ;;
+  parity)
+    folder=$(mktemp -d)
+    trap 'rm -rf "$folder"' EXIT
+    python parity.py "$requirements" make "$folder"
+    node --import tsx test/reference/parity.ts "$folder"
+    python parity.py "$requirements" compare "$folder"
     ;;
   harness-fixtures) python harness.py "$requirements" fixture test/fixtures/harness ;;
   harness)

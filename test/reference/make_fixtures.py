@@ -28,11 +28,11 @@ B, T = 3, 13
 PADDING = [(0, 0), (0, 4), (3, 0)]
 
 
-def gpt2():
+def gpt2(vocab=61, width=24, heads=3, context=16, layers=2):
     return GPT2LMHeadModel(
         GPT2Config(
-            vocab_size=61, n_positions=16, n_embd=24, n_layer=2, n_head=3, bos_token_id=60, eos_token_id=60,
-            resid_pdrop=0, embd_pdrop=0, attn_pdrop=0, attn_implementation="eager",
+            vocab_size=vocab, n_positions=context, n_embd=width, n_layer=layers, n_head=heads,
+            bos_token_id=vocab - 1, eos_token_id=vocab - 1, resid_pdrop=0, embd_pdrop=0, attn_pdrop=0, attn_implementation="eager",
         )
     )  # fmt: skip
 

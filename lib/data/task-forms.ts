@@ -1,3 +1,4 @@
+import { prepareChoices, prepareCopa, prepareLambada, preparePiqa, prepareWinogrande } from './task-originals.ts'
 import { contextsLine, hellaswagLine, lastWordLine, questionLine } from './task-lines.ts'
 import type { ContextsLine, HellaswagLine, Json, QuestionLine } from './task-lines.ts'
 
@@ -25,33 +26,66 @@ export type ItemFormat = (typeof itemFormats)[number]
 interface Form {
   /** Of the data set. */
   readonly title: string
+  /** What a line has, for people. */
+  readonly keys: string
   /** The question of a line, or what is wrong with the line. */
   readonly read: (line: Json, convention: Convention) => Question | string
 }
+
+const asked = 'query, choices, gold, or '
 
 /**
  * How a line becomes a question. Plain: verbatim. Harness: as the data set's task of lm-evaluation-harness 0.4.13
  * (`lm_eval/tasks`: hellaswag, openbookqa, arc, piqa, super_glue/copa, winogrande) words it.
  */
 export const forms: Record<ItemFormat, Form> = {
-  hellaswag: form('HellaSwag', hellaswagLine, { plain: hellaswagPlain, harness: hellaswagHarness }),
-  openbookqa: form('OpenBookQA', questionLine, { plain: verbatim, harness: verbatim }),
-  arc: form('ARC', questionLine, { plain: verbatim, harness: asQuestion }),
-  piqa: form('PIQA', questionLine, { plain: verbatim, harness: asQuestion }),
-  copa: form('COPA', questionLine, { plain: verbatim, harness: spaced }),
-  winogrande: form('WinoGrande', contextsLine, { plain: partial, harness: partial }),
+  hellaswag: form('HellaSwag', 'ctx, endings, label', hellaswagLine, {
+    plain: hellaswagPlain,
+    harness: hellaswagHarness,
+  }),
+  openbookqa: form('OpenBookQA', `${asked}question_stem, choices, answerKey`, original(prepareChoices, questionLine), {
+    plain: verbatim,
+    harness: verbatim,
+  }),
+  arc: form('ARC', `${asked}question, choices, answerKey`, original(prepareChoices, questionLine), {
+    plain: verbatim,
+    harness: asQuestion,
+  }),
+  piqa: form('PIQA', `${asked}goal, sol1, sol2, label`, original(preparePiqa, questionLine), {
+    plain: verbatim,
+    harness: asQuestion,
+  }),
+  copa: form('COPA', `${asked}premise, question, choice1, choice2, label`, original(prepareCopa, questionLine), {
+    plain: verbatim,
+    harness: spaced,
+  }),
+  winogrande: form(
+    'WinoGrande',
+    'context_options, continuation, gold, or sentence, option1, option2, answer',
+    original(prepareWinogrande, contextsLine),
+    { plain: partial, harness: partial },
+  ),
 }
 
 /** LAMBADA's text and the word that ends it, in both conventions the same; or what is wrong with the line. */
 export function lastWord(line: Json): Option | string {
-  const found = lastWordLine(line)
+  const found = original(prepareLambada, lastWordLine)(line)
   return typeof found === 'string' ? found : { context: found.context, ending: found.continuation }
+}
+
+/** Reads a line that may have its authors' form. */
+function original<L>(prepare: (line: Json) => Json | string, parse: (line: Json) => L | string) {
+  return (line: Json): L | string => {
+    const prepared = prepare(line)
+    return typeof prepared === 'string' ? prepared : parse(prepared)
+  }
 }
 
 type Wording<L> = (line: L) => Question | string
 
 function form<L extends object>(
   title: string,
+  keys: string,
   parse: (line: Json) => L | string,
   wordings: Record<Convention, Wording<L>>,
 ): Form {
@@ -59,7 +93,7 @@ function form<L extends object>(
     const line = parse(json)
     return typeof line === 'string' ? line : wordings[convention](line)
   }
-  return { title, read }
+  return { title, keys, read }
 }
 
 function hellaswagPlain({ ctx, endings, label, activity }: HellaswagLine): Question {

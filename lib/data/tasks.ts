@@ -17,14 +17,14 @@ export interface Item extends Question {
  * Failures: FILE_MISSING, FILE_NOT_UTF8, ITEMS_EMPTY, and ITEMS_INVALID, placed at the first wrong line and naming more.
  */
 export function readItems(file: string, format: ItemFormat, convention: Convention): Result<Item[], Failure> {
-  const { title, read } = forms[format]
-  const questions = readLines(file, title, (line) => read(line, convention))
+  const { read, ...form } = forms[format]
+  const questions = readLines(file, form, (line) => read(line, convention))
   return questions.ok ? ok(questions.value.map((question, index) => ({ index, ...question }))) : questions
 }
 
 /** Reads LAMBADA: texts, each with the word that ends it. Failures: those of `readItems`. */
 export function readLastWords(file: string): Result<Option[], Failure> {
-  return readLines(file, 'LAMBADA', lastWord)
+  return readLines(file, { title: 'LAMBADA', keys: 'context, continuation, or text' }, lastWord)
 }
 
 interface Mistake {
@@ -36,16 +36,21 @@ interface Mistake {
 /** `read` gives what a line holds, or says what is wrong with it. */
 type ReadLine<T> = (line: Readonly<Record<string, unknown>>) => T | string
 
-function readLines<T extends object>(file: string, title: string, read: ReadLine<T>): Result<T[], Failure> {
+interface Named {
+  readonly title: string
+  readonly keys: string
+}
+
+function readLines<T extends object>(file: string, form: Named, read: ReadLine<T>): Result<T[], Failure> {
   try {
-    return parseLines(file, title, read)
+    return parseLines(file, form, read)
   } catch (error) {
     if (error instanceof Failure) return err(error)
     throw error
   }
 }
 
-function parseLines<T extends object>(file: string, title: string, read: ReadLine<T>): Result<T[], Failure> {
+function parseLines<T extends object>(file: string, form: Named, read: ReadLine<T>): Result<T[], Failure> {
   const found: T[] = []
   const mistakes: Mistake[] = []
   readText(file)
@@ -56,7 +61,7 @@ function parseLines<T extends object>(file: string, title: string, read: ReadLin
       if (typeof one === 'string') mistakes.push({ line: at + 1, text, what: one })
       else found.push(one)
     })
-  if (mistakes.length > 0) return err(invalid(file, title, mistakes))
+  if (mistakes.length > 0) return err(invalid(file, form, mistakes))
   if (found.length > 0) return ok(found)
   return err(new Failure('ITEMS_EMPTY', `"${file}" holds no items: expected a JSON object a line.`))
 }
@@ -71,10 +76,10 @@ function parseLine<T>(text: string, read: ReadLine<T>): T | string {
   return isRecord(json) ? read(json) : 'it is not a JSON object'
 }
 
-function invalid(file: string, title: string, mistakes: readonly Mistake[]): Failure {
+function invalid(file: string, { title, keys }: Named, mistakes: readonly Mistake[]): Failure {
   const shown = mistakes.slice(0, 5).map(({ line, what }) => `line ${line}: ${what}`)
   if (mistakes.length > 5) shown.push(`and ${mistakes.length - 5} more`)
-  const message = `"${file}" is not in ${title}'s form: ${shown.join('; ')}.`
+  const message = `"${file}" is not in ${title}'s form: ${shown.join('; ')}. A line has ${keys}.`
   const { line, text } = mistakes[0]!
   return new Failure('ITEMS_INVALID', message, { place: { file, line, column: 1, text } })
 }

@@ -193,6 +193,92 @@ describe('items of other data sets', () => {
   }
 })
 
+describe("items as their data set's authors have them", () => {
+  const texts = ['gas', 'ice', 'water']
+  const columns = { text: texts, label: ['A', 'B', 'C'] }
+  const pairs = texts.map((text, n) => ({ text, label: String(n + 1) }))
+  const cases: [ItemFormat, object, string[], string[], number][] = [
+    ['openbookqa', { id: '7', question_stem: 'It melts:', choices: columns, answerKey: 'B ' }, ['It melts:'], texts, 1],
+    ['openbookqa', { question: { stem: 'It melts:', choices: pairs }, answerKey: '2' }, ['It melts:'], texts, 1],
+    [
+      'arc',
+      { question: 'What melts?', choices: columns, answerKey: 'C' },
+      ['Question: What melts?\nAnswer:'],
+      texts,
+      2,
+    ],
+    ['arc', { question: { stem: 'What?', choices: pairs }, answerKey: '1' }, ['Question: What?\nAnswer:'], texts, 0],
+    [
+      'piqa',
+      { goal: 'Melt ice', sol1: 'Heat', sol2: 'Cool', label: 0 },
+      ['Question: Melt ice\nAnswer:'],
+      ['Heat', 'Cool'],
+      0,
+    ],
+    [
+      'copa',
+      { premise: 'Ice melted. ', choice1: 'It was hot.', choice2: 'I sang.', question: 'cause', label: 0, idx: 3 },
+      ['Ice melted because'],
+      [' it was hot.', ' i sang.'],
+      0,
+    ],
+    [
+      'copa',
+      { premise: 'Ice melted.', choice1: 'It sank.', choice2: 'I sang.', question: 'effect', label: 1 },
+      ['Ice melted therefore'],
+      [' it sank.', ' i sang.'],
+      1,
+    ],
+    [
+      'winogrande',
+      { sentence: 'Ann told Bea that _ won.', option1: 'Ann', option2: 'Bea', answer: '2' },
+      ['Ann told Bea that Ann', 'Ann told Bea that Bea'],
+      ['won.'],
+      1,
+    ],
+  ]
+  for (const [format, line, contexts, endings, label] of cases) {
+    it(`are read: ${format}, ${Object.keys(line).join(', ')}`, () => {
+      const items = read(JSON.stringify(line), format, 'harness')
+      assert.ok(items.ok)
+      const count = Math.max(contexts.length, endings.length)
+      const at = (list: string[], n: number): string => list[n % list.length]!
+      const options = Array.from({ length: count }, (_, n) => ({ context: at(contexts, n), ending: at(endings, n) }))
+      assert.deepEqual(items.value, [{ index: 0, options, label }])
+    })
+  }
+
+  it('are read: lambada, text', () => {
+    writeFileSync(file, JSON.stringify({ text: 'She saw the blue sea' }))
+    assert.deepEqual(readLastWords(file), { ok: true, value: [{ context: 'She saw the blue', ending: 'sea' }] })
+  })
+
+  const wrong: [ItemFormat, object, RegExp][] = [
+    ['arc', { question: 'Q', choices: columns, answerKey: 'D' }, /"answerKey" must be one of A, B, C, found "D"/],
+    [
+      'arc',
+      { question: 'Q', choices: texts, answerKey: 'A' },
+      /"choices" must have a text and a label each, found \["gas/,
+    ],
+    [
+      'arc',
+      { question: '', choices: columns, answerKey: 'A' },
+      /"query".* A line has query, choices, gold, or question, /,
+    ],
+    ['piqa', { goal: 'G', sol1: 'a', label: 0 }, /"choices" must be two texts or more/],
+    ['copa', { premise: 'P.', choice1: 'a', choice2: 'b', question: 'why', label: 0 }, /cause or effect, found "why"/],
+    ['winogrande', { sentence: 'No blank', option1: 'a', option2: 'b', answer: '1' }, /"sentence" must have a blank/],
+    ['winogrande', { sentence: '_ won', option1: 'a', option2: 'b', answer: '' }, /"answer" must be 1 or 2, found ""/],
+  ]
+  for (const [format, line, message] of wrong) {
+    it(`are refused: ${format}, ${message.source}`, () => {
+      const items = read(JSON.stringify(line), format)
+      assert.ok(!items.ok)
+      assert.match(items.error.message, message)
+    })
+  }
+})
+
 describe('last words', () => {
   it('are read with the text before them', () => {
     writeFileSync(file, '{"context":"She saw the","continuation":"sea"}\n')

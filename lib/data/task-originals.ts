@@ -55,7 +55,10 @@ export const prepareLambada: Prepare = (line) => {
 
 function lettered(query: unknown, choices: unknown, key: unknown): Json | string {
   const named = columnsOf(choices)
-  if (!named) return `"choices" must have a text and a label each, found ${`${JSON.stringify(choices)}`.slice(0, 80)}`
+  if (!named) {
+    const found = JSON.stringify(choices) as string | undefined
+    return `"choices" must have a text and a label each, found ${found?.slice(0, 80) ?? 'none'}`
+  }
   const gold = typeof key === 'string' ? named.labels.indexOf(key.trim()) : -1
   if (gold >= 0) return { query, choices: named.texts, gold }
   return `"answerKey" must be one of ${named.labels.join(', ')}, found ${JSON.stringify(key)}`

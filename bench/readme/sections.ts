@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { readJson, readText } from './read.ts'
 import type { RecordedExperiment, RecordedSeeds } from './recorded.ts'
+import { realPairSection } from './real-pair.ts'
 import { resultsSection } from './results.ts'
 import { seedsSection } from './seeds.ts'
 import { readBenches, speedSection } from './speed.ts'
@@ -24,6 +25,7 @@ export function sections(folder: string): Readonly<Record<string, string>> {
     ),
     seeds: seeds.experiments.length === 0 ? NOT_RUN : seedsSection(seeds),
     temperature: transcript === undefined ? NOT_RUN : fenced(transcript),
+    'real-pair': realPairSection(readBenches(folder)) ?? NOT_RUN,
     speed: speedSection(readBenches(folder)) || NOT_RUN,
   }
   // the report's no-break spaces look like any other in an editor

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { figure } from '../../bench/figures.ts'
 import { markdownTable } from '../../bench/readme/markdown.ts'
+import { realPairSection } from '../../bench/readme/real-pair.ts'
 import { resultsSection } from '../../bench/readme/results.ts'
 import { seedsSection } from '../../bench/readme/seeds.ts'
 import { speedSection } from '../../bench/readme/speed.ts'
@@ -44,6 +45,35 @@ describe('results', () => {
     const rows = lines.filter((line) => line.startsWith('|'))
     assert.equal(rows.at(-1), '| GPT-2 124M, published | 124.4 M | – | 0.2859 | 0.2955 |')
     assert.ok(lines.includes('Experiment `0123456789abcdef`, on 2 × CPU.'))
+  })
+})
+
+describe('what the real pair takes', () => {
+  const of = (what: string, ours: number) => ({
+    machine: 'a machine',
+    figures: [figure({ what, unit: '', ours, reach })],
+  })
+  const reach = { max: 1 }
+  const benches = {
+    teacher: of('targets for 4096 tokens, from F32 files to the written file', 100),
+    'train-step-gpt2': of('time of a step of 2 × 1024 tokens', 10),
+    score: of('200 items', 2),
+  }
+
+  it('follows from the benches of a machine', () => {
+    assert.deepEqual(realPairSection([{}, benches])?.split('\n'), [
+      '| part | operations | hours on a machine |',
+      '| --- | --: | --: |',
+      "| the teacher's targets, once for all temperatures | 1.3 · 10^16 | 6.6 |",
+      '| the student, three epochs | 7.2 · 10^15 | 9.7 |',
+      '| the control, three epochs | 5.3 · 10^15 | at most 9.7 |',
+      '| HellaSwag by each of the three small models |  | 1.4 |',
+    ])
+  })
+
+  it('is not known where one of them is missing', () => {
+    for (const bench of Object.keys(benches))
+      assert.equal(realPairSection([{ ...benches, [bench]: undefined }]), undefined)
   })
 })
 

@@ -44,17 +44,17 @@ describe('reading items', () => {
   const wrong: [string, unknown, RegExp][] = [
     ['no JSON', '{"ctx":', /not valid JSON/],
     ['a list', [], /not a JSON object/],
-    ['no context', { ...good, ctx: undefined }, /"ctx"/],
-    ['an empty context', { ...good, ctx: '' }, /"ctx"/],
+    ['no context', { ...good, ctx: undefined }, /it has "endings", "label"\. A line has "ctx", "endings", "label"\.$/],
+    ['an empty context', { ...good, ctx: '' }, /"ctx" must be a text that is not empty, found ""/],
     ['three endings', { ...good, endings: ['a', 'b', 'c'] }, /"endings" must be four texts .*found 3/],
     ['five endings', { ...good, endings: ['a', 'b', 'c', 'd', 'e'] }, /found 5/],
-    ['an empty ending', { ...good, endings: ['a', '', 'c', 'd'] }, /"endings"/],
-    ['an ending that is a number', { ...good, endings: ['a', 1, 'c', 'd'] }, /"endings"/],
+    ['an empty ending', { ...good, endings: ['a', '', 'c', 'd'] }, /"endings" must be .*found 4: \["a","","c","d"\]/],
+    ['an ending that is a number', { ...good, endings: ['a', 1, 'c', 'd'] }, /"endings" must be .*found 4: \["a",1,/],
     ['label 4', { ...good, label: 4 }, /"label" must be a whole number from 0 to 3, found 4/],
     ['label -1', { ...good, label: -1 }, /found -1/],
     ['label 1.5', { ...good, label: '1.5' }, /found "1.5"/],
     ['label 2x', { ...good, label: '2x' }, /found "2x"/],
-    ['no label', { ...good, label: undefined }, /"label"/],
+    ['no label', { ...good, label: undefined }, /it has "ctx", "endings"\./],
     ['one part of the context alone', { ...good, ctx_a: 'A man' }, /"ctx_a" and "ctx_b" must both be texts/],
   ]
   for (const [what, line, message] of wrong) {
@@ -171,7 +171,11 @@ describe('items of other data sets', () => {
   })
 
   const wrong: [ItemFormat, object, RegExp][] = [
-    ['arc', { ...question, query: '' }, /is not in ARC's form: line 1: "query"/],
+    [
+      'arc',
+      { ...question, query: '' },
+      /is not in ARC's form: line 1: "query" must be a text that is not empty, found ""/,
+    ],
     [
       'piqa',
       { ...question, choices: ['one'] },
@@ -179,8 +183,21 @@ describe('items of other data sets', () => {
     ],
     ['openbookqa', { ...question, choices: ['one', ''] }, /"choices" must be two texts or more, none empty/],
     ['copa', { ...question, gold: 3 }, /"gold" must be a whole number from 0 to 2, found 3/],
-    ['winogrande', question, /"context_options" must be two texts or more/],
-    ['winogrande', { context_options: ['a', 'b'], gold: 1 }, /"continuation" must be a text/],
+    [
+      'winogrande',
+      question,
+      /line 1: it has "query", "choices", "gold"\. A line has "context_options", "continuation"/,
+    ],
+    [
+      'winogrande',
+      { context_options: ['a'], continuation: 'c', gold: 0 },
+      /"context_options" must be two texts or more, none empty, found 1: \["a"\]/,
+    ],
+    [
+      'winogrande',
+      { context_options: ['a', 'b'], continuation: '', gold: 1 },
+      /"continuation" must be a text that is not empty, found ""/,
+    ],
     ['winogrande', { context_options: ['a', 'b'], continuation: 'c', gold: 2 }, /"gold" .* from 0 to 1, found 2/],
   ]
   for (const [format, line, message] of wrong) {
@@ -200,14 +217,20 @@ describe('last words', () => {
   })
 
   it('are refused without a text, or without a word', () => {
-    for (const [line, name] of [
-      [{ continuation: 'sea' }, 'context'],
-      [{ context: 'She saw the', continuation: '' }, 'continuation'],
+    for (const [line, what] of [
+      [
+        { continuation: 'sea' },
+        /LAMBADA's form: line 1: it has "continuation"\. A line has "context", "continuation"; /,
+      ],
+      [
+        { context: 'She saw the', continuation: '' },
+        /line 1: "continuation" must be a text that is not empty, found ""/,
+      ],
     ] as const) {
       writeFileSync(file, JSON.stringify(line))
       const texts = readLastWords(file)
       assert.ok(!texts.ok)
-      assert.match(texts.error.message, new RegExp(`is not in LAMBADA's form: line 1: "${name}" must be a text`))
+      assert.match(texts.error.message, what)
     }
   })
 })

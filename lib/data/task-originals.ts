@@ -1,79 +1,94 @@
 import { isRecord } from '../util/json.ts'
-import type { Json } from './task-lines.ts'
-
-/** A line as a data set's authors or the hub have it, in the prepared form; what is no such line stays as it is. */
-type Prepare = (line: Json) => Json | string
+import { indexOf, isText, isTexts, shown, textsOf } from './task-fields.ts'
+import type { Json } from './task-fields.ts'
+import type { ContextsLine, LastWordLine, QuestionLine } from './task-lines.ts'
 
 /**
- * OpenBookQA and ARC: on the hub `question_stem` or `question`, `choices` of `text` and `label`, `answerKey`; in the
- * authors' files `question` of `stem` and `choices`, each with `text` and `label`.
+ * OpenBookQA's and ARC's on the hub: the question, as `name`; `choices: { text, label }`, a list each; `answerKey`, one of
+ * the labels, which are letters or digits.
  */
-export const prepareChoices: Prepare = (line) => {
-  const { question, question_stem: stem = question, choices, answerKey } = line
-  if (isRecord(question)) return lettered(question['stem'], question['choices'], answerKey)
-  return stem === undefined ? line : lettered(stem, choices, answerKey)
+export const hubLine =
+  (name: string) =>
+  (line: Json): QuestionLine | string =>
+    lettered(line, name, line['answerKey'])
+
+/** The same in the authors' files: `question: { stem, choices: [{ text, label }] }`, `answerKey`. */
+export function authorsLine({ question, answerKey }: Json): QuestionLine | string {
+  if (!isRecord(question)) return `"question" must hold "stem" and "choices", found ${shown(question)}`
+  return lettered({ ...question, choices: columnsOf(question['choices']) }, 'stem', answerKey)
 }
 
-/** `goal`, `sol1`, `sol2`, `label`. */
-export const preparePiqa: Prepare = (line) => {
-  const { goal, sol1, sol2, label } = line
-  return goal === undefined ? line : { query: goal, choices: [sol1, sol2], gold: label }
+/** PIQA's: `goal`, `sol1`, `sol2`, `label` (0 or 1). */
+export function solutionsLine(line: Json): QuestionLine | string {
+  const texts = textsOf(line, 'goal', 'sol1', 'sol2')
+  if (typeof texts === 'string') return texts
+  const gold = indexOf(line, 'label', 2)
+  return typeof gold === 'string' ? gold : { query: texts.goal, choices: [texts.sol1, texts.sol2], gold }
 }
 
-const connectors: Readonly<Record<string, string>> = { cause: 'because', effect: 'therefore' }
-
-/** `premise`, `question` (cause or effect), `choice1`, `choice2`, `label`: one sentence, as the harness joins them. */
-export const prepareCopa: Prepare = (line) => {
-  const { premise, question, choice1, choice2, label } = line
-  if (typeof premise !== 'string') return line
-  const connector = typeof question === 'string' ? connectors[question] : undefined
-  if (connector === undefined) return `"question" must be cause or effect, found ${JSON.stringify(question)}`
-  const small = (text: unknown): unknown =>
-    typeof text === 'string' ? text.slice(0, 1).toLowerCase() + text.slice(1) : text
-  return { query: `${premise.trim().slice(0, -1)} ${connector}`, choices: [choice1, choice2].map(small), gold: label }
-}
-
-/** `sentence` with a blank `_`, `option1`, `option2`, `answer` (1 or 2). */
-export const prepareWinogrande: Prepare = (line) => {
-  const { sentence, option1, option2, answer } = line
-  if (typeof sentence !== 'string') return line
-  const blank = sentence.indexOf('_')
-  if (blank < 0) return '"sentence" must have a blank, _'
-  const filled = (option: unknown): unknown => (typeof option === 'string' ? sentence.slice(0, blank) + option : option)
-  const gold = ['1', '2'].indexOf(String(answer))
-  if (gold < 0) return `"answer" must be 1 or 2, found ${JSON.stringify(answer)}`
-  return { context_options: [option1, option2].map(filled), continuation: sentence.slice(blank + 1).trim(), gold }
-}
-
-/** `text`, whose last word is asked for. */
-export const prepareLambada: Prepare = (line) => {
-  const { text } = line
-  if (typeof text !== 'string') return line
-  const at = text.lastIndexOf(' ')
-  return { context: text.slice(0, Math.max(at, 0)), continuation: text.slice(at + 1) }
-}
-
-function lettered(query: unknown, choices: unknown, key: unknown): Json | string {
-  const named = columnsOf(choices)
-  if (!named) {
-    const found = JSON.stringify(choices) as string | undefined
-    return `"choices" must have a text and a label each, found ${found?.slice(0, 80) ?? 'none'}`
+/**
+ * COPA's, of SuperGLUE: `premise`, `choice1`, `choice2`, `question` ("cause" or "effect"), `label` (0 or 1). Three
+ * sentences become two of one each, as the harness joins them: the premise without its period goes on in a choice.
+ */
+export function copaLine(line: Json): QuestionLine | string {
+  const texts = textsOf(line, 'premise', 'choice1', 'choice2')
+  if (typeof texts === 'string') return texts
+  const { question } = line
+  if (question !== 'cause' && question !== 'effect') {
+    return `"question" must be "cause" or "effect", found ${shown(question)}`
   }
-  const gold = typeof key === 'string' ? named.labels.indexOf(key.trim()) : -1
-  if (gold >= 0) return { query, choices: named.texts, gold }
-  return `"answerKey" must be one of ${named.labels.join(', ')}, found ${JSON.stringify(key)}`
+  const gold = indexOf(line, 'label', 2)
+  if (typeof gold === 'string') return gold
+  const premise = texts.premise.trim().replace(/.$/u, '')
+  const connector = { cause: 'because', effect: 'therefore' }[question]
+  return { query: `${premise} ${connector}`, choices: [texts.choice1, texts.choice2].map(uncapitalize), gold }
 }
 
-/** Of two lists, or of a list of pairs. */
-function columnsOf(choices: unknown): { texts: readonly unknown[]; labels: readonly unknown[] } | undefined {
-  if (Array.isArray(choices)) {
-    const pairs: readonly unknown[] = choices
-    if (!pairs.every(isRecord)) return undefined
-    return { texts: pairs.map(({ text }) => text), labels: pairs.map(({ label }) => label) }
+/** WinoGrande's: `sentence` with a blank, "_"; `option1`, `option2`, one of which fills it; `answer` (1 or 2). */
+export function blankLine(line: Json): ContextsLine | string {
+  const texts = textsOf(line, 'sentence', 'option1', 'option2')
+  if (typeof texts === 'string') return texts
+  const [head = '', ...rest] = texts.sentence.split('_')
+  const continuation = rest.join('_').trim()
+  if (continuation === '') {
+    return `"sentence" must have a blank, "_", and go on after it, found ${shown(texts.sentence)}`
   }
-  if (!isRecord(choices)) return undefined
-  const { text, label } = choices
-  return Array.isArray(text) && Array.isArray(label) && text.length === label.length
-    ? { texts: text, labels: label }
-    : undefined
+  const gold = indexOf(line, 'answer', 2, 1)
+  if (typeof gold === 'string') return gold
+  return { contexts: [texts.option1, texts.option2].map((option) => head + option), continuation, gold }
+}
+
+/** LAMBADA's, of OpenAI: `text`, whose last word is what follows the last space. */
+export function textLine(line: Json): LastWordLine | string {
+  const texts = textsOf(line, 'text')
+  if (typeof texts === 'string') return texts
+  const space = texts.text.lastIndexOf(' ')
+  const [context, continuation] = [texts.text.slice(0, Math.max(space, 0)), texts.text.slice(space + 1)]
+  if (context !== '' && continuation !== '') return { context, continuation }
+  return `"text" must be several words, the last one after a space, found ${shown(texts.text)}`
+}
+
+function lettered(line: Json, name: string, answerKey: unknown): QuestionLine | string {
+  const { [name]: query, choices } = line
+  if (!isText(query)) return `"${name}" must be a text that is not empty, found ${shown(query)}`
+  const { text, label }: Json = isRecord(choices) ? choices : {}
+  if (!isTexts(text) || !isTexts(label) || text.length !== label.length) {
+    return `"choices" must hold two texts or more, none empty, and a label for each, found ${shown(choices)}`
+  }
+  // some copies of OpenBookQA have a space before the key
+  const gold = typeof answerKey === 'string' ? label.indexOf(answerKey.trimStart()) : -1
+  return gold === -1
+    ? `"answerKey" must be one of ${label.join(', ')}, found ${shown(answerKey)}`
+    : { query, choices: text, gold }
+}
+
+/** A list of choices as lists of their texts and labels. */
+function columnsOf(choices: unknown): unknown {
+  if (!Array.isArray(choices) || !choices.every(isRecord)) return choices
+  return { text: choices.map(({ text }) => text), label: choices.map(({ label }) => label) }
+}
+
+function uncapitalize(text: string): string {
+  const [first = '', ...rest] = text
+  return first.toLowerCase() + rest.join('')
 }

@@ -82,6 +82,29 @@ describe('an items file', () => {
     )
   })
 
+  it('of Parquet keeps lists in structs, and numbers of 64 bits', async () => {
+    const file = join(temporary, 'originals')
+    await writeItems(fixture('openbookqa.parquet'), file)
+    const choices = { text: ['The “old” mill', 'Sand', 'A kite', 'Łódź'], label: ['A', 'B', 'C', 'D'] }
+    const [first] = readFileSync(file, 'utf8').split('\n')
+    const question = { id: 'own-1', question_stem: 'What grinds wheat?', choices, answerKey: 'A' }
+    assert.deepEqual(JSON.parse(first!), question)
+    const items = readItems(file, 'openbookqa', 'harness')
+    assert.ok(items.ok)
+    assert.deepEqual(
+      items.value.map(({ options, label }) => [options[3], label]),
+      [0, 3].map((label) => [{ context: 'What grinds wheat?', ending: 'Łódź' }, label]),
+    )
+    await writeItems(fixture('copa.parquet'), file)
+    const copa = readItems(file, 'copa', 'harness')
+    assert.ok(copa.ok)
+    const options = [' the wind fell.', ' it rained.'].map((ending) => ({
+      context: 'The mill stopped because',
+      ending,
+    }))
+    assert.deepEqual(copa.value, [{ index: 0, options, label: 0 }])
+  })
+
   it('of text stays as it is', async () => {
     await writeItems(written('items.jsonl', '{"ctx":1}'), join(temporary, 'same'))
     assert.equal(readFileSync(join(temporary, 'same'), 'utf8'), '{"ctx":1}')

@@ -13,14 +13,20 @@ const counts = {
   hellaswag: 20,
   'hellaswag-raw': 6,
   openbookqa: 20,
+  'openbookqa-raw': 4,
   'arc-easy': 20,
   'arc-challenge': 20,
   'arc-uneven': 10,
+  'arc-raw': 4,
   piqa: 20,
+  'piqa-raw': 3,
   copa: 20,
+  'copa-raw': 3,
   winogrande: 20,
+  'winogrande-raw': 4,
   lambada: 20,
-  'lambada-own': 9,
+  'lambada-raw': 3,
+  'lambada-own': 8,
 }
 
 describe('scores beside those of lm-evaluation-harness', async () => {
@@ -37,7 +43,8 @@ describe('scores beside those of lm-evaluation-harness', async () => {
       assert.equal(agreeing, items)
       assert.ok(Object.keys(figures).length > 0)
       for (const [figure, [theirs, ours]] of Object.entries(figures)) {
-        assert.ok(Math.abs(ours / theirs - 1) < 1e-6 || ours === theirs, `${figure}: ${theirs}, ours ${ours}`)
+        // of a perplexity that is the difference in nats: sums of 40 nats and more have a resolution of 4e-6
+        assert.ok(Math.abs(ours / theirs - 1) < 1e-5 || ours === theirs, `${figure}: ${theirs}, ours ${ours}`)
       }
     })
   }

@@ -50,6 +50,19 @@ def lettered(stem):
     return doc
 
 
+def unnested(stem):
+    """Lines as the authors have them become lines as the hub has them."""
+
+    def doc(item):
+        question = item.get("question")
+        if not isinstance(question, dict):
+            return item
+        choices = {key: [choice[key] for choice in question["choices"]] for key in ["text", "label"]}
+        return {"id": item["id"], stem: question["stem"], "choices": choices, "answerKey": item["answerKey"]}
+
+    return doc
+
+
 def piqa(item):
     goal = item["query"].removeprefix("Question: ").removesuffix("\n")
     return {"goal": goal, "sol1": item["choices"][0], "sol2": item["choices"][1], "label": item["gold"]}
@@ -75,18 +88,24 @@ def lambada(item):
 
 
 # name, form, the harness's file, items, how an item becomes a document of the original set
-HERE = Path(__file__).parent
+RAW = Path(__file__).parent / "raw"  # as data sets lie on the hub and on their authors' pages, written by hand
 SETS = [
     ("hellaswag", "hellaswag", "hellaswag/hellaswag.yaml", "hellaswag/hellaswag_val.jsonl", hellaswag),
-    ("hellaswag-raw", "hellaswag", "hellaswag/hellaswag.yaml", HERE / "hellaswag-raw.jsonl", dict),
+    ("hellaswag-raw", "hellaswag", "hellaswag/hellaswag.yaml", RAW / "hellaswag.jsonl", dict),
     ("openbookqa", "openbookqa", "openbookqa/openbookqa.yaml", "eval/openbook_qa.jsonl", lettered("question_stem")),
+    ("openbookqa-raw", "openbookqa", "openbookqa/openbookqa.yaml", RAW / "openbookqa.jsonl", unnested("question_stem")),
     ("arc-easy", "arc", "arc/arc_easy.yaml", "eval/arc_easy.jsonl", lettered("question")),
     ("arc-challenge", "arc", "arc/arc_challenge.yaml", "eval/arc_challenge.jsonl", lettered("question")),
     ("arc-uneven", "arc", "arc/arc_easy.yaml", "eval/arc_easy_train.jsonl", lettered("question")),
+    ("arc-raw", "arc", "arc/arc_easy.yaml", RAW / "arc.jsonl", unnested("question")),
     ("piqa", "piqa", "piqa/piqa.yaml", "eval/piqa.jsonl", piqa),
+    ("piqa-raw", "piqa", "piqa/piqa.yaml", RAW / "piqa.jsonl", dict),
     ("copa", "copa", "super_glue/copa/default.yaml", "eval/copa.jsonl", copa),
+    ("copa-raw", "copa", "super_glue/copa/default.yaml", RAW / "copa.jsonl", dict),
     ("winogrande", "winogrande", "winogrande/default.yaml", "eval/winogrande.jsonl", winogrande),
+    ("winogrande-raw", "winogrande", "winogrande/default.yaml", RAW / "winogrande.jsonl", dict),
     ("lambada", "lambada", "lambada/lambada_openai.yaml", "eval/lambada_openai.jsonl", lambada),
+    ("lambada-raw", "lambada", "lambada/lambada_openai.yaml", RAW / "lambada.jsonl", dict),
     ("lambada-own", "lambada", "lambada/lambada_openai.yaml", "eval/lambada_openai.jsonl", lambada),
 ]  # fmt: skip
 

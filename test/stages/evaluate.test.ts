@@ -88,7 +88,7 @@ describe('stages/evaluate.ts', () => {
     assert.deepEqual(metrics['acc'], { control: 0, student: 1 })
     assert.deepEqual(metrics['accNorm'], {})
     assert.match(told, /The distilled student answers better than the control/)
-    assert.match(told, /100\.0\u00a0% and 0\.0\u00a0% of 9 questions right/)
+    assert.match(told, /100\.0\u00a0% and 0\.0\u00a0% of 8 questions right/)
     const fewer = await run(set('lambada'), { format: 'lambada', items: 3 })
     assert.throws(() => makeReport({ student: own, control: fewer }, {}, page), { code: 'SCORES_ITEMS_DIFFER' })
     assert.match(told, /<summary>Last words, with bootstrap intervals<\/summary>/)

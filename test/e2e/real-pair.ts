@@ -2,6 +2,7 @@ import { cpSync, readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { linkPackages } from '../../bench/copy.ts'
+import type { ExperimentRecord } from '../../lib/pipeline/experiment.ts'
 import { HubServer, diskFile } from '../data/hub-server.ts'
 import type { Content } from '../data/hub-server.ts'
 import { Place } from './command.ts'
@@ -10,13 +11,13 @@ import type { Line } from './command.ts'
 const ROOT = join(import.meta.dirname, '..', '..')
 const parquet = join(ROOT, 'test', 'fixtures', 'data', 'parquet')
 
-/** The commits that the recipe for the real pair names, by repository. */
-export const commits = {
-  'EleutherAI/gpt-neo-2.7B': 'e24fa291132763e59f4a5422741b424fb5d59056',
-  'openai-community/gpt2': '607a30d783dfa663caf39e06633721c8d4cfcd7e',
-  'datasets/Salesforce/wikitext': 'b08601e04326c79dfdd32d625aee71d232d685c3',
-  'datasets/Rowan/hellaswag': '218ec52e09a7e7462a5400043bb9a69a41d06b76',
-} as const
+/** What the recipe for the real pair downloads. */
+export const sources = {
+  teacher: 'hub:EleutherAI/gpt-neo-2.7B@e24fa291132763e59f4a5422741b424fb5d59056',
+  student: 'hub:openai-community/gpt2@607a30d783dfa663caf39e06633721c8d4cfcd7e',
+  corpus: 'hub:datasets/Salesforce/wikitext@b08601e04326c79dfdd32d625aee71d232d685c3',
+  tasks: 'hub:datasets/Rowan/hellaswag@218ec52e09a7e7462a5400043bb9a69a41d06b76',
+}
 
 /**
  * The project as it is cloned, and a hub on this machine that has the repositories of the recipe for the real pair: two
@@ -58,12 +59,12 @@ async function contentOf(folder: string): Promise<Record<string, Content>> {
 }
 
 /** What a run left of its experiment. */
-export function readRecord(
-  place: Place,
-  last: Line,
-): { readonly text: string; readonly revisions: unknown; readonly page: string } {
+export function readExperiment(place: Place, last: Line): { readonly record: ExperimentRecord; readonly page: string } {
   const folder = join('artifacts', 'experiments', last.experiment as string)
-  const text = place.read(join(folder, 'record.json'))
-  const { revisions } = JSON.parse(text) as { revisions: unknown }
-  return { text, revisions, page: place.read(join(folder, 'report.html')) }
+  const record = JSON.parse(place.read(join(folder, 'record.json'))) as ExperimentRecord
+  return { record, page: place.read(join(folder, 'report.html')) }
 }
+
+/** The sources of a record's download stage, by input. */
+export const sourcesOf = ({ resolved }: ExperimentRecord): unknown =>
+  (resolved as { stages: { download: { in: unknown } } }).stages.download.in

@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import type { GptConfig } from '../../lib/model/config.ts'
-import type { CurvePoint } from '../../lib/model/train.ts'
 import type { Scores } from '../../lib/report/scores.ts'
+import type { JsonObject } from '../../lib/util/json.ts'
 import { outcomes } from './command.ts'
 import type { Line } from './command.ts'
 import { writePublished } from './published.ts'
-import { commits, readRecord, startRealPair } from './real-pair.ts'
+import { readExperiment, sources, sourcesOf, startRealPair } from './real-pair.ts'
 
 const data = join(import.meta.dirname, '..', 'fixtures', 'data')
 const models = mkdtempSync(join(tmpdir(), 'pair-'))
@@ -41,18 +41,17 @@ const few = ['context=16', 'distill.steps=4', 'distill.validationRows=2']
 const parts = [...few, 'evaluate.context=16', 'evaluate.stride=8', 'evaluate.tokens=40', 'evaluate.items=1']
 const limits = parts.flatMap((part) => ['--set', part])
 
-const published = 'GPT-2 124M, published'
-
 describe('the recipe for the real pair, with tiny models in its place on a hub', { timeout: 120_000 }, () => {
   it('runs to a report and is fresh then, also by a branch, and with the settings of the first program', async (t) => {
     const { place, server } = await startRealPair(t, { teacher, student })
     const cold = await place.lines(...real, ...limits)
     assert.deepEqual([cold.code, outcomes(cold.last)], [0, all('ran')])
-    const { text, page } = readRecord(place, cold.last)
-    for (const [repository, commit] of Object.entries(commits)) {
-      assert.ok(text.includes(`"hub:${repository}@${commit}"`), repository)
-    }
-    assert.ok(page.includes('GPT-Neo-2.7B teaches GPT-2') && page.includes(published))
+    const { record, page } = readExperiment(place, cold.last)
+    assert.deepEqual(sourcesOf(record), sources)
+    assert.ok(page.includes('GPT-Neo-2.7B teaches GPT-2') && page.includes('GPT-2 124M, published'))
+    const limited = { steps: 4, accumulate: 4, validationRows: 2 }
+    assertHas(record.stages['distill']?.with, { ...limited, temperature: 2, alpha: 0.7 })
+    assertHas(record.stages['control']?.with, { ...limited, alpha: 0 })
     const scores = JSON.parse(place.read('artifacts/evaluate/teacher/scores')) as Scores
     assert.deepEqual([scores.items?.count, scores.perplexity.tokens, scores.perplexity.stride], [1, 39, 8])
 
@@ -64,18 +63,24 @@ describe('the recipe for the real pair, with tiny models in its place on a hub',
     const branch = await place.lines(...real, ...limits, '--set', `student.model=${source}`)
     assert.deepEqual([branch.code, ran(branch.last)], [0, ['download']])
     const pinned = { [source]: `hub:openai-community/gpt2@${server.commit}` }
-    assert.deepEqual(readRecord(place, branch.last).revisions, pinned)
+    assert.deepEqual(readExperiment(place, branch.last).record.revisions, pinned)
 
     const seed = await place.lines(...real, '-p', 'recipes/seed.yaml', ...limits)
     assert.deepEqual(
       [seed.code, ran(seed.last)],
       [0, ['distill', 'control', 'evaluate[control]', 'evaluate[student]', 'report']],
     )
-    const curves = place.read('artifacts/distill/curves').trimEnd().split('\n')
-    assert.equal((JSON.parse(curves.at(-1)!) as CurvePoint).rate, 0)
-    assert.match(readRecord(place, seed.last).page, /alphaLast/)
+    const { stages: defined } = readExperiment(place, seed.last).record
+    const falls = { rate: 0.000005, warmup: 0, decay: 'linear', last: 0, weightDecay: 0.01, batch: 8, accumulate: 1 }
+    assertHas(defined['distill']?.with, { ...falls, temperature: 1.5, alpha: 0.7, alphaLast: 0.3 })
+    assertHas(defined['control']?.with, { ...falls, alpha: 0 })
   })
 })
 
 const ran = (last: Line): string[] =>
   outcomes(last).flatMap((outcome) => (outcome.endsWith(': ran') ? [outcome.slice(0, -5)] : []))
+
+/** The values are among those that a stage was given. */
+function assertHas(given: JsonObject | undefined, values: JsonObject): void {
+  assert.deepEqual({ ...given, ...values }, given)
+}

@@ -8,7 +8,7 @@ import type { GptConfig } from '../../lib/model/config.ts'
 import type { Scores } from '../../lib/report/scores.ts'
 import { outcomes } from '../e2e/command.ts'
 import { writePublishedConfig } from '../e2e/published.ts'
-import { commits, readRecord, startRealPair } from '../e2e/real-pair.ts'
+import { readExperiment, sources, sourcesOf, startRealPair } from '../e2e/real-pair.ts'
 
 const data = process.env['PIPELINE_DATA']
 if (data === undefined) throw new Error('PIPELINE_DATA must name the folder of real corpora')
@@ -48,10 +48,8 @@ it('the recipe for the real pair runs with models of its shapes, but for the num
   assert.equal(cold.code, 0)
   assert.equal(outcomes(cold.last).length, 10)
   assert.ok(outcomes(cold.last).every((outcome) => outcome.endsWith(': ran')))
-  const { text, page } = readRecord(place, cold.last)
-  for (const [repository, commit] of Object.entries(commits)) {
-    assert.ok(text.includes(`"hub:${repository}@${commit}"`), repository)
-  }
+  const { record, page } = readExperiment(place, cold.last)
+  assert.deepEqual(sourcesOf(record), sources)
   assert.match(page, /GPT-Neo, 2 layers, 2560 wide/)
   // GPT-2's own number; GPT-Neo-2.7B's 2,651,307,520 without 30 layers of 78,668,800
   for (const [model, parameters] of Object.entries({ student: 124_439_808, teacher: 291_243_520 })) {

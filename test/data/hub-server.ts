@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { createReadStream, statSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -16,6 +17,15 @@ export type Fault =
   /** Half of the bytes come so many milliseconds after the others. */
   | { readonly pausesMs: number }
 
+/** A large file on this machine, served whole without being read whole; no fault strikes it. */
+export interface DiskFile {
+  readonly path: string
+  readonly length: number
+  readonly sha256: string
+}
+
+export type Content = Buffer | DiskFile
+
 export interface Asked {
   readonly host: string
   readonly url: string
@@ -31,12 +41,12 @@ export class HubServer {
   /** Which files no fault strikes. */
   spared: (url: string) => boolean = () => false
   readonly #server: Server
-  readonly #repositories: ReadonlyMap<string, Readonly<Record<string, Buffer>>>
+  readonly #repositories: ReadonlyMap<string, Readonly<Record<string, Content>>>
   /** What `main` is now; every commit has the same files. */
   commit = 'c0ffee'.padEnd(40, '0')
 
   /** Repositories by `models/OWNER/REPO`, and `files`: file name to content; those over 1,000 bytes are large. */
-  constructor(repositories: Readonly<Record<string, Readonly<Record<string, Buffer>>>>) {
+  constructor(repositories: Readonly<Record<string, Readonly<Record<string, Content>>>>) {
     this.#repositories = new Map(Object.entries(repositories))
     this.#server = createServer((request, response) => this.#answer(request, response))
   }
@@ -88,7 +98,8 @@ export class HubServer {
       const location = `http://localhost:${this.#port}/cdn/${repository}//${path}`
       return void response.writeHead(302, { location }).end()
     }
-    send(response, content, range, fault)
+    if (Buffer.isBuffer(content)) send(response, content, range, fault)
+    else sendFile(response, content)
   }
 
   #tell(repository: string, revision: string, response: ServerResponse): void {
@@ -96,11 +107,22 @@ export class HubServer {
     const sha = revision === 'main' ? this.commit : revision
     if (!files || !/^[0-9a-f]{40}$/.test(sha)) return void response.writeHead(404).end()
     const siblings = Object.entries(files).map(([rfilename, content]) => ({
-      ...{ rfilename, size: content.length, blobId: blobId(content) },
-      ...(isLarge(content) ? { lfs: { sha256: sha256(content), size: content.length, pointerSize: 134 } } : {}),
+      ...{ rfilename, size: content.length },
+      ...digestsOf(content),
     }))
     response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ sha, siblings }))
   }
+}
+
+function digestsOf(content: Content): object {
+  const large = (digest: string): object => ({ lfs: { sha256: digest, size: content.length, pointerSize: 134 } })
+  if (!Buffer.isBuffer(content)) return large(content.sha256)
+  return { blobId: blobId(content), ...(isLarge(content) ? large(sha256(content)) : {}) }
+}
+
+function sendFile(response: ServerResponse, { path, length }: DiskFile): void {
+  response.writeHead(200, { 'content-length': String(length) })
+  createReadStream(path, { highWaterMark: 1 << 20 }).pipe(response)
 }
 
 function send(response: ServerResponse, content: Buffer, range: string | undefined, fault: Fault | undefined): void {
@@ -128,7 +150,14 @@ function send(response: ServerResponse, content: Buffer, range: string | undefin
   response.write(body.subarray(0, fault.cutAfter), () => response.destroy())
 }
 
-const isLarge = (content: Buffer): boolean => content.length > 1000
+/** A file as `HubServer` serves it from the disk. */
+export async function diskFile(path: string): Promise<DiskFile> {
+  const hash = createHash('sha256')
+  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer)
+  return { path, length: statSync(path).size, sha256: hash.digest('hex') }
+}
+
+const isLarge = (content: Content): boolean => !Buffer.isBuffer(content) || content.length > 1000
 export const sha256 = (content: Buffer): string => createHash('sha256').update(content).digest('hex')
 const blobId = (content: Buffer): string =>
   createHash('sha1').update(`blob ${content.length}\0`).update(content).digest('hex')

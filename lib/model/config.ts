@@ -178,10 +178,12 @@ function number(json: Fields, name: string, otherwise = Number.NaN): number {
   return typeof value === 'number' ? value : Number.NaN
 }
 
+const found = (value: unknown): string => (value === undefined ? 'none' : JSON.stringify(value))
+
 function mistakeIn(config: GptConfig, json: Fields): string | undefined {
   for (const [field, name] of Object.entries(counts[config.architecture]) as [Count, string][]) {
     if (Number.isInteger(config[field]) && config[field] >= 1) continue
-    return `${name} must be a whole number of at least 1; found ${JSON.stringify(json[name]) ?? 'none'}`
+    return `${name} must be a whole number of at least 1; found ${found(json[name])}`
   }
   if (config.layers > mostLayers) return `it has ${config.layers} layers; supported are at most ${mostLayers}`
   if (config.width % config.heads !== 0) {

@@ -29,6 +29,33 @@ export interface GptConfig {
 
 type Fields = Readonly<Record<string, unknown>>
 
+/** The counts of a shape, by their names in its `config.json`. A GPT-2 has no window of its own. */
+const counts = {
+  gpt2: {
+    vocabSize: 'vocab_size',
+    context: 'n_positions',
+    width: 'n_embd',
+    layers: 'n_layer',
+    heads: 'n_head',
+    inner: 'n_inner',
+    window: 'n_positions',
+  },
+  gpt_neo: {
+    vocabSize: 'vocab_size',
+    context: 'max_position_embeddings',
+    width: 'hidden_size',
+    layers: 'num_layers',
+    heads: 'num_heads',
+    inner: 'intermediate_size',
+    window: 'window_size',
+  },
+} as const
+
+type Count = keyof (typeof counts)['gpt2']
+
+/** The deepest are 48 layers deep. Any number may stand in a file, and lists are made of that length. */
+const mostLayers = 1000
+
 /** Reads a `config.json` in the form of Hugging Face's transformers. Failures: CONFIG_UNSUPPORTED, CONFIG_INVALID. */
 export function parseConfig(json: unknown, file = 'config.json'): Result<GptConfig, Failure> {
   if (!isRecord(json)) return err(new Failure('CONFIG_INVALID', `"${file}" is not a JSON object.`))
@@ -107,7 +134,7 @@ function readGpt2(json: Fields): GptConfig {
     layers,
     heads: number(json, 'n_head'),
     inner: number(json, 'n_inner', 4 * width),
-    attention: Array.from({ length: layers }, () => 'global'),
+    attention: Array.from({ length: Math.min(layers, mostLayers) }, () => 'global'),
     window: context,
     epsilon: number(json, 'layer_norm_epsilon', 1e-5),
     tied: json['tie_word_embeddings'] !== false,
@@ -134,11 +161,14 @@ function readGptNeo(json: Fields): GptConfig {
 
 /** `attention_types: [[["global","local"],12]]` stands for 12 repetitions; the default alternates. */
 function attentionOf(json: Fields, layers: number): readonly Attention[] {
+  const most = Math.min(layers, mostLayers)
   const types = json['attention_types'] ?? [[['global', 'local'], Math.ceil(layers / 2)]]
   if (!Array.isArray(types)) return []
   const flat = types.flatMap((entry: unknown) => {
     const [kinds, times] = Array.isArray(entry) ? (entry as readonly unknown[]) : []
-    return Array.isArray(kinds) ? Array.from({ length: Number(times) }, () => kinds as Attention[]).flat() : []
+    return Array.isArray(kinds)
+      ? Array.from({ length: Math.min(Number(times), most) }, () => kinds as Attention[]).flat()
+      : []
   })
   return flat.slice(0, layers)
 }
@@ -148,11 +178,14 @@ function number(json: Fields, name: string, otherwise = Number.NaN): number {
   return typeof value === 'number' ? value : Number.NaN
 }
 
+const found = (value: unknown): string => (value === undefined ? 'none' : JSON.stringify(value))
+
 function mistakeIn(config: GptConfig, json: Fields): string | undefined {
-  for (const field of ['vocabSize', 'context', 'width', 'layers', 'heads', 'inner', 'window'] as const) {
-    if (!Number.isInteger(config[field]) || config[field] < 1)
-      return `its ${field} must be a whole number of at least 1`
+  for (const [field, name] of Object.entries(counts[config.architecture]) as [Count, string][]) {
+    if (Number.isInteger(config[field]) && config[field] >= 1) continue
+    return `${name} must be a whole number of at least 1; found ${found(json[name])}`
   }
+  if (config.layers > mostLayers) return `it has ${config.layers} layers; supported are at most ${mostLayers}`
   if (config.width % config.heads !== 0) {
     return `its width ${config.width} cannot be divided among ${config.heads} heads`
   }

@@ -1,5 +1,6 @@
 import { Failure } from '../util/failure.ts'
 import { Random } from '../util/random.ts'
+import { checkFinite } from './likelihood.ts'
 import type { Running } from './likelihood.ts'
 import { Reader } from './reader.ts'
 
@@ -28,7 +29,8 @@ export interface GenerateHooks {
 /**
  * Continues each prompt (token ids, none empty), one after another, and returns the new tokens. A continuation depends on
  * its prompt, its place among the prompts and the seed alone. It never goes past the position table: a prompt that leaves
- * no room for as many tokens as are asked for is refused. Throws Failure PROMPT_EMPTY, PROMPT_TOO_LONG.
+ * no room for as many tokens as are asked for is refused. Throws Failure PROMPT_EMPTY, PROMPT_TOO_LONG,
+ * SCORE_NOT_FINITE.
  */
 export async function generate(
   model: Running,
@@ -64,6 +66,7 @@ async function continueOne(
   for (let unread = prompt; drawn.length < options.tokens; unread = drawn.slice(-1)) {
     signal.throwIfAborted()
     const logits = await reader.read(unread)
+    checkFinite(logits)
     const token = draw(logits.subarray(0, options.vocabSize), options, random)
     if (token === options.eos) break
     drawn.push(token)

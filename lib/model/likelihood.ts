@@ -86,7 +86,13 @@ export async function likelihood(
   const feeds = { ...rows, sources: vector(sources), labels: vector(labels) }
   const { logProbs, likeliest } = await program.run(feeds, memory)
   const own = logProbs!.data.subarray(0, scored.length)
-  if (own.every(Number.isFinite)) return { logProbs: own, likeliest: likeliest?.data.subarray(0, scored.length) ?? [] }
+  checkFinite(own)
+  return { logProbs: own, likeliest: likeliest?.data.subarray(0, scored.length) ?? [] }
+}
+
+/** Of log-probabilities or logits. Throws Failure SCORE_NOT_FINITE. */
+export function checkFinite(values: TensorValue['data']): void {
+  if (values.every(Number.isFinite)) return
   const message = 'The model gives a token a probability that is no number. Its weights are damaged: make it again.'
   throw new Failure('SCORE_NOT_FINITE', message, { exitCode: 1 })
 }

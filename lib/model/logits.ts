@@ -1,12 +1,13 @@
 import { graph, input, matmul, reshape } from '../graph/index.ts'
 import { Failure } from '../util/failure.ts'
 import { gpt, headOf } from './gpt.ts'
+import { checkFinite } from './likelihood.ts'
 import type { Running } from './likelihood.ts'
 import { weightState } from './weights.ts'
 
 /**
  * Logits (T, V) of what follows each of T tokens. Throws Failure IDS_EMPTY, ID_UNKNOWN, CONTEXT_TOO_LONG where the row
- * does not fit the model.
+ * does not fit the model, and SCORE_NOT_FINITE.
  */
 export async function logitsOf(model: Running, ids: readonly number[]): Promise<Float32Array[]> {
   const { engine, memory, config } = model
@@ -18,6 +19,7 @@ export async function logitsOf(model: Running, ids: readonly number[]): Promise<
   const program = await engine.compile(graph({ outputs }))
   try {
     const { logits } = await program.run({ tokens: { shape: [1, T], data: Int32Array.from(ids) } }, memory)
+    checkFinite(logits!.data)
     return Array.from(ids, (_, t) => logits!.data.subarray(t * V, (t + 1) * V) as Float32Array)
   } finally {
     await program.dispose()

@@ -1,17 +1,16 @@
 import { TextStream } from '../data/text-stream.ts'
-import { loadTokenizer } from '../data/tokenizer.ts'
 import { generate } from '../model/generate.ts'
 import type { GenerateOptions } from '../model/generate.ts'
 import { answer, say } from '../util/answer.ts'
+import { encodeFor } from './encode.ts'
 import { useModel } from './use-model.ts'
 
 /** SOURCE PROMPT OPTIONS ENGINE: the text of the prompt and its continuation in parts as they come; then its ids, whole. */
 const [source, prompt, options, engine] = process.argv.slice(2) as [string, string, string, string]
 await answer(() =>
   useModel(source, engine, async (model, folder) => {
-    const tokenizer = await loadTokenizer(folder)
+    const { ids, tokenizer } = await encodeFor(model.config, folder, prompt)
     const wanted = JSON.parse(options) as Omit<GenerateOptions, 'eos' | 'vocabSize'>
-    const ids = tokenizer.encode(prompt)
     const all = { ...wanted, eos: tokenizer.eos, vocabSize: Math.min(tokenizer.vocabSize, model.config.vocabSize) }
     const stream = new TextStream(tokenizer.decode, ids)
     const part = (text: string): void => say({ type: 'part', part: text })

@@ -70,6 +70,16 @@ describe('pipeline logits', () => {
     assert.equal(rows, context)
   })
 
+  it('refuses what is no number, which JSON cannot say', async (t) => {
+    const place = new Place(t)
+    const weights = initialise(config, 1)
+    weights.get('transformer.ln_f.weight')!.data[3] = Number.NaN
+    saveModel(join(place.root, 'm'), { config, weights }, { eos: 0 })
+    const { code, out, errors } = await place.run('logits', 'file:m', '--ids', '1,2')
+    assert.match(errors, /a probability that is no number\. .*\[SCORE_NOT_FINITE\]/)
+    assert.deepEqual([code, out], [1, ''])
+  })
+
   it('ends when its reader has gone', async (t) => {
     const place = new Place(t)
     await writeModel(place, 'm', { ...config, context: 1000, window: 1000 }, 2000)

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { hold } from '../../lib/model/likelihood.ts'
@@ -6,7 +7,7 @@ import { loadModel } from '../../lib/model/weights.ts'
 import type { TextScore } from '../../lib/cli/commands/score.ts'
 import { Plain } from '../model/plain.ts'
 import { engine } from '../model/rig.ts'
-import { textOf } from '../model/words.ts'
+import { textOf, writeWords } from '../model/words.ts'
 import { Place } from './command.ts'
 import { writeModel } from './learner.ts'
 
@@ -43,17 +44,51 @@ describe('pipeline score', () => {
     )
   })
 
-  it('refuses a file that is not there, and one without text: exit code 2', async (t) => {
+  it('refuses what is no text: exit code 2', async (t) => {
     const place = new Place(t)
     await writeModel(place, 'm')
     place.write('empty.txt', ' \n')
+    writeFileSync(join(place.root, 'latin1.txt'), Buffer.from('w1 w2 \xe9', 'latin1'))
     for (const [file, message] of [
       ['none.txt', /--text: there is no file "none\.txt"\. .*\[FILE_MISSING\]/],
-      ['empty.txt', /has too little text \(tokens: 0\); it takes two to predict one\. \[TEXT_EMPTY\]/],
+      ['empty.txt', /has too little text \(tokens: 0, words: 0\); it takes two tokens .*\[TEXT_EMPTY\]/],
+      ['latin1.txt', /is not UTF-8 text: its first wrong byte is at offset 6\. .*\[FILE_NOT_UTF8\]/],
     ] as const) {
       const { code, errors } = await place.run('score', 'file:m', '--text', file)
       assert.match(errors, message)
       assert.equal(code, 2)
     }
   })
+
+  it('refuses white space alone, which has tokens but no word', async (t) => {
+    const place = new Place(t)
+    place.write('blank.txt', '   ')
+    const { code, errors } = await place.run('score', 'builtin:student', '--text', 'blank.txt')
+    assert.match(errors, /has too little text \(tokens: \d+, words: 0\).*\[TEXT_EMPTY\]/)
+    assert.equal(code, 2)
+  })
+
+  it('reads a byte order mark as no part of the text', async (t) => {
+    const place = new Place(t)
+    await writeModel(place, 'm')
+    place.write('marked.txt', `\ufeff${textOf(ids)}`)
+    place.write('plain.txt', textOf(ids))
+    const score = async (file: string) => (await place.run('score', 'file:m', '--text', file, '--json')).out
+    assert.equal(await score('marked.txt'), await score('plain.txt'))
+  })
+
+  for (const [command, args] of Object.entries({
+    score: ['--text', 'text.txt'],
+    generate: ['w1 w13', '--tokens', '1'],
+  })) {
+    it(`refuses in ${command} a tokenizer whose tokens the model does not have`, async (t) => {
+      const place = new Place(t)
+      await writeModel(place, 'm')
+      await writeWords(join(place.root, 'm'), 14)
+      place.write('text.txt', 'w1 w12 w13 w2')
+      const { code, out, errors } = await place.run(command, 'file:m', ...args)
+      assert.match(errors, /makes token 13 of the text, .* 0 to 12\. .*\[VOCABULARY_DIFFERS\]/)
+      assert.deepEqual([code, out], [2, ''])
+    })
+  }
 })

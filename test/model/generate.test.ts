@@ -47,6 +47,12 @@ for (const name of ['gpt2', 'gpt-neo']) {
       assert.deepEqual(said, all.flat())
     })
 
+    it('are refused where a logit is no number', async () => {
+      const damaged = await loadModel(join(fixtures, name))
+      damaged.weights.get('transformer.ln_f.weight')!.data[3] = Number.NaN
+      await assert.rejects(generate(hold(engine, damaged), prompts, greedy, quiet), { code: 'SCORE_NOT_FINITE' })
+    })
+
     it('end when they are asked to', async () => {
       const stop = new AbortController()
       const said: number[] = []

@@ -10,6 +10,7 @@ import { wordsOf } from '../lib/data/words.ts'
 import { openEngine } from '../lib/engine/index.ts'
 import { generate } from '../lib/model/generate.ts'
 import type { GenerateOptions } from '../lib/model/generate.ts'
+import { lostTokens } from '../lib/model/item-scores.ts'
 import { baselinesOf } from '../lib/model/items.ts'
 import { scoreLastWords } from '../lib/model/last-words.ts'
 import { hold } from '../lib/model/likelihood.ts'
@@ -108,7 +109,7 @@ function readQuestions(file: string, { format, items: limit, ...options }: Quest
   const items = first(limit, readItems(file, format, options.convention))
   return async (model, tokenizer, hooks) => {
     const { scores, cut } = await scoreItems(model, tokenizer, items, options, counting(hooks, 'rows'))
-    if (cut > 0) hooks.log(`${cut} contexts lost their first tokens to fit the position table`)
+    if (cut > 0) hooks.log(lostTokens(cut))
     hooks.log(`acc ${scores.acc.toFixed(4)}, accNorm ${scores.accNorm.toFixed(4)} of ${scores.count} items`)
     return { items: scores, baselines: baselinesOf(items) }
   }

@@ -104,5 +104,7 @@ const words: Record<Convention, string> = {
     'Context and ending are worded as lm-evaluation-harness words them and encoded together, the ending being the tokens beyond the context’s own; acc takes the ending of the highest sum of log-probabilities, accNorm that of the highest sum divided by its characters, the first one on ties',
 }
 
-export const cutWords = (cut: number): string =>
-  cut === 0 ? '' : `; ${cut} contexts lost their first tokens to fit the position table`
+export const cutWords = (cut: number): string => (cut === 0 ? '' : `; ${lostTokens(cut)}`)
+
+export const lostTokens = (cut: number): string =>
+  `${cut} ${cut === 1 ? 'context lost its' : 'contexts lost their'} first tokens to fit the position table`

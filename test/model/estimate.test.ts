@@ -21,6 +21,17 @@ describe('an estimate', () => {
     assert.deepEqual(estimateOf(answers(400, 120)), found)
   })
 
+  it('has the 50th and the 1950th of 1999 means of items drawn anew as its bounds', () => {
+    const values = Array.from({ length: 40 }, (_, n) => Math.sqrt(n)) // so many that no two means are equal
+    const random = new Random(1, 'bootstrap')
+    const means = Array.from({ length: 1999 }, () => {
+      return values.reduce((sum) => sum + values[random.below(40)]!, 0) / 40
+    }).sort((a, b) => a - b)
+    const { low, high } = estimateOf(values)
+    assert.ok(means[49]! < means[50]! && means[1949]! < means[1950]!)
+    assert.deepEqual([low, high], [means[49], means[1949]])
+  })
+
   it('covers the true share about as often as it says', () => {
     const random = new Random(5, 'samples')
     const covers = Array.from({ length: 200 }, () => {

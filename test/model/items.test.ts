@@ -154,6 +154,24 @@ describe('scores of items', () => {
     assert.ok(Math.abs(rightIn('accNorm') - 25 * byTokens.accNorm) < 1e-9)
   })
 
+  it('can be stopped between two batches, having told of each row', async () => {
+    const model = hold(engine, await loadModel(join(fixtures, 'gpt2')))
+    const items = Array.from({ length: 3 }, (_, n) => itemOf({ context: [n], endings: [[1], [2]] }, n))
+    const stop = new AbortController()
+    const told: number[][] = []
+    const onProgress = (...counts: number[]) => {
+      told.push(counts)
+      // what comes from outside, as a signal does, is heard while there is more to score
+      if (told.length === 2) setImmediate(() => stop.abort())
+    }
+    const scored = scoreItems(model, tokenizer, items, plain(1), { signal: stop.signal, onProgress })
+    await assert.rejects(scored, { name: 'AbortError' })
+    assert.deepEqual(told, [
+      [1, 3],
+      [2, 3],
+    ])
+  })
+
   it('measure an ending in code points, without the space before it', async () => {
     const model = hold(engine, await loadModel(join(fixtures, 'gpt2')))
     const { scores } = await scoreItems(model, tokenizer, [item('w1', ['w2 🎈', 'é'])], plain(1), quiet)
@@ -247,9 +265,11 @@ describe('a tree', () => {
     assert.ok(kept('harness').cut)
   })
 
-  it('cannot be made of an ending longer than the table, nor of a context without a token', () => {
+  it('cannot be made of an ending longer than the table, nor of a context or an ending without a token', () => {
     const long = itemOf({ context: [1], endings: [[1], [2], [3], Array.from({ length: 17 }, () => 1)] }, 0)
     assert.throws(() => treeOf(tokenizer, long, 16), { code: 'ITEM_TOO_LONG' })
+    assert.equal(treeOf(tokenizer, long, 17).tokens.length, 17) // an ending's last token is in no position
+    assert.throws(() => treeOf(tokenizer, item('w1', ['w1', ' ']), 16), { code: 'ITEM_EMPTY' })
     assert.throws(() => treeOf(tokenizer, item(' ', ['w1', 'w2', 'w3', 'w4']), 16), { code: 'ITEM_EMPTY' })
   })
 })

@@ -54,6 +54,8 @@ describe('last words', async () => {
   it('say how many contexts were cut', async () => {
     const long = { context: textOf(Array.from({ length: 17 }, (_, n) => n)), ending: textOf([1]) }
     const scores = await scoreLastWords(model, tokenizer, [long], { convention: 'plain', batch: 1 }, quiet)
-    assert.match(scores.convention, /; 1 contexts lost their first tokens to fit the position table\.$/)
+    assert.match(scores.convention, /; 1 context lost its first tokens to fit the position table\.$/)
+    const two = await scoreLastWords(model, tokenizer, [long, long], { convention: 'plain', batch: 1 }, quiet)
+    assert.match(two.convention, /; 2 contexts lost their first tokens to fit the position table\.$/)
   })
 })

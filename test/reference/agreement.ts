@@ -28,7 +28,8 @@ interface ExpectedItem {
   readonly accNorm?: boolean
 }
 
-type Figures = Readonly<Partial<Record<'acc' | 'acc_norm' | 'perplexity', number>>>
+type Figures = Readonly<Partial<Record<Figure, number>>>
+type Figure = 'acc' | 'acc_stderr' | 'acc_norm' | 'acc_norm_stderr' | 'perplexity'
 
 export interface Agreement {
   readonly name: string
@@ -57,6 +58,10 @@ export async function agreementOf(folder: string, engine: Engine): Promise<Agree
   return found
 }
 
+/** Of a perplexity, the difference is one in nats: sums of 40 nats and more have a resolution of 4e-6. */
+export const sameFigure = (theirs: number, ours: number): boolean =>
+  ours === theirs || Math.abs(ours / theirs - 1) < 1e-5
+
 interface Ours {
   readonly items: readonly Required<ExpectedItem>[]
   readonly figures: Figures
@@ -71,7 +76,7 @@ async function scoreSet(model: Running, tokenizer: Tokenizer, file: string, form
     if (!texts.ok) throw texts.error
     const { results, acc, perplexity } = await scoreLastWords(model, tokenizer, texts.value, options, hooks)
     const items = results.map(({ logProb, right }) => ({ logProbs: [logProb], choice: 0, acc: right, accNorm: right }))
-    return { items, figures: { acc: acc.value, perplexity: perplexity.value } }
+    return { items, figures: { acc: acc.value, acc_stderr: acc.standardError, perplexity: perplexity.value } }
   }
   const read = readItems(file, format, 'harness')
   if (!read.ok) throw read.error
@@ -79,7 +84,9 @@ async function scoreSet(model: Running, tokenizer: Tokenizer, file: string, form
   const items = scores.results.map(({ label, choice, choiceNorm, logProbs }) => {
     return { logProbs, choice, acc: choice === label, accNorm: choiceNorm === label }
   })
-  return { items, figures: { acc: scores.acc, acc_norm: scores.accNorm } }
+  const { acc, accNorm, standardError } = scores
+  const errors = { acc_stderr: standardError.acc, acc_norm_stderr: standardError.accNorm }
+  return { items, figures: { acc, acc_norm: accNorm, ...errors } }
 }
 
 function compare({ name, items: theirs, figures }: Expected, ours: Ours): Agreement {
@@ -90,7 +97,7 @@ function compare({ name, items: theirs, figures }: Expected, ours: Ours): Agreem
     const same = own.choice === choice && own.acc === acc && (accNorm === undefined || own.accNorm === accNorm)
     return same && differences[n]! <= tolerance
   }).length
-  const names = Object.keys(figures) as (keyof Figures)[]
+  const names = Object.keys(figures) as Figure[]
   return {
     name,
     items: theirs.length,

@@ -17,6 +17,7 @@ from pathlib import Path
 
 scratch = tempfile.TemporaryDirectory()
 os.environ.update(HF_HOME=scratch.name, HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1", TOKENIZERS_PARALLELISM="false")
+os.environ["DISABLE_MULTIPROC"] = "1"  # of the bootstrap
 
 from make_fixtures import check_versions, drawn
 
@@ -180,12 +181,16 @@ def answer(sample):
     return {"logProbs": log_probs, "choice": int(np.argmax(log_probs)), **judged}
 
 
+FIGURES = ["acc", "acc_stderr", "acc_norm", "acc_norm_stderr", "perplexity"]
+
+
 def expected(lm, tasks, forms):
-    results = evaluate(lm, {"tasks": tasks, "groups": {}, "group_map": {}}, bootstrap_iters=0)
+    # without any draws there are no standard errors at all; those of acc and acc_norm are a formula, and need none
+    results = evaluate(lm, {"tasks": tasks, "groups": {}, "group_map": {}}, bootstrap_iters=2)
     found = []
     for name in tasks:
         figures = {key.removesuffix(",none"): value for key, value in results["results"][name].items()}
-        measured = {key: figures[key] for key in ["acc", "acc_norm", "perplexity"] if key in figures}
+        measured = {key: figures[key] for key in FIGURES if key in figures}
         samples = sorted(results["samples"][name], key=lambda sample: sample["doc_id"])
         found.append({"name": name, "format": forms[name], "figures": measured, "items": [answer(one) for one in samples]})
     return found

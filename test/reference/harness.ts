@@ -1,6 +1,7 @@
-// FOLDER, written by harness.py: prints set by set how many items get the harness's answer; exit code 1 if any does not.
+// FOLDER, written by harness.py: prints set by set how many items get the harness's answer, and the figures of both; exit
+// code 1 if an answer or a figure differs.
 import { openEngine } from '../../lib/engine/index.ts'
-import { agreementOf } from './agreement.ts'
+import { agreementOf, sameFigure } from './agreement.ts'
 
 const engine = await openEngine({ name: 'onnx-cpu', threads: 2 })
 const found = await agreementOf(process.argv[2]!, engine)
@@ -16,4 +17,6 @@ for (const { name, items, agreeing, largestDifference, figures } of found) {
 }
 const sum = (of: 'agreeing' | 'items') => found.reduce((total, set) => total + set[of], 0)
 process.stdout.write(`${sum('agreeing')} of ${sum('items')} items agree\n`)
-process.exitCode = sum('agreeing') === sum('items') ? 0 : 1
+const figures = found.flatMap((set) => Object.values(set.figures))
+const same = sum('agreeing') === sum('items') && figures.every(([theirs, ours]) => sameFigure(theirs, ours))
+process.exitCode = same ? 0 : 1

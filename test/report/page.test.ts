@@ -140,8 +140,22 @@ describe('the page', () => {
     assert.match(told, /the text\u2019s 3,000 words/)
     assert.deepEqual(found['perplexityPerWord'], { student: Math.exp(nll / 3000) })
     assert.match(told, /acc_norm by characters">\s*<span\s*>51\.5\u00a0% <span class="quiet">± 2\.0<\/span/)
+    assert.match(told, /± 2\.0<\/span\s*><span class="interval">46\.0 to 54\.0\u00a0%<\/span>/)
     assert.match(told, /<summary>By activity<\/summary>/)
     assert.match(told, /Running &#60;fast&#62;<\/th>\s*<td data-label="Items">600<\/td>.*12\.5\u00a0%/s)
+  })
+
+  it('shows the interval of the last words, and no activities where the items have none', () => {
+    const estimate = { value: 0.5, standardError: 0.02, low: 0.46, high: 0.54 }
+    const { student } = clear
+    const lastWords = {
+      ...{ count: 2, acc: estimate, perplexity: { value: 12, low: 9.5, high: 15.25 }, convention: 'Last words.' },
+      results: [true, false].map((right) => ({ right, logProb: -2, tokens: 1 })),
+    }
+    const items = { ...student!.items!, activities: [] }
+    const { page: told } = makeReport({ student: { ...student!, items, lastWords } }, {}, options)
+    assert.match(told, /<span>12\.00<span class="interval">9\.50 to 15\.25<\/span><\/span>/)
+    assert.doesNotMatch(told, /By activity/)
   })
 
   it('draws no distance to a teacher for a training that had none', () => {

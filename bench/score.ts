@@ -16,8 +16,8 @@ const config: GptConfig = {
   ...{ vocabSize: 50_257, context: 1024, width: 768, layers: 12, heads: 12, inner: 3072, window: 1024 },
   ...{ epsilon: 1e-5, tied: true, attention: Array.from({ length: 12 }, () => 'global' as const) },
 }
-/** Ours scores the first 200 of HellaSwag's validation items; all score the first 48, whose time is compared. */
-const [all, some] = [200, 48]
+/** The first of HellaSwag's validation items. */
+const count = 200
 
 export const score: Bench = {
   about: "HellaSwag by a GPT-2 124M beside lm-evaluation-harness and the plain script, on PIPELINE_DATA's items",
@@ -52,40 +52,34 @@ function compare(folder: string, file: string, python: string): readonly Figure[
     JSON.parse(
       execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'], maxBuffer: 1e8 }),
     ) as Taken
-  const ours = (convention: string, count: number): Taken =>
+  const ours = (convention: string): Taken =>
     run(
       process.execPath,
       ...['--import', 'tsx', join(import.meta.dirname, 'score-ours.ts'), folder, threads],
       ...[file, convention, String(count)],
     )
-  const figures = (['harness', 'plain'] as const).flatMap((convention) => {
+  return (['harness', 'plain'] as const).flatMap((convention) => {
     const asked = join(folder, `${convention}.json`)
     writeFileSync(asked, JSON.stringify(worded(file, convention)))
-    const mine = ours(convention, some)
+    const mine = ours(convention)
     const theirs = run(python, join(import.meta.dirname, 'peers', 'score.py'), folder, threads, asked, convention)
     return figuresOf(mine, theirs)
   })
-  const whole = ours('plain', all)
-  return [
-    ...figures,
-    figure({ what: `${all} items`, unit: 'items/s', ours: all / whole.seconds, reach: { min: 0 } }),
-    figure({ what: 'resident memory, at most', unit: 'GiB', ours: whole.peak / 2 ** 30, reach: { max: 4 } }),
-  ]
 }
 
 /** Context and ending of each option of the items that are compared. */
 function worded(file: string, convention: 'harness' | 'plain'): readonly (readonly (readonly string[])[])[] {
   const items = readItems(file, 'hellaswag', convention)
   if (!items.ok) throw items.error
-  return items.value.slice(0, some).map(({ options }) => options.map(({ context, ending }) => [context, ending]))
+  return items.value.slice(0, count).map(({ options }) => options.map(({ context, ending }) => [context, ending]))
 }
 
 function figuresOf(mine: Taken, theirs: Taken): readonly Figure[] {
   const apart = mine.logProbs.flatMap((row, i) => row.map((value, n) => Math.abs(value - theirs.logProbs[i]![n]!)))
   return [
     figure({
-      ...{ what: `${some} items`, unit: 'items/s', reach: { min: 3 } },
-      ...{ ours: some / mine.seconds, peer: some / theirs.seconds, peerName: theirs.version },
+      ...{ what: `${count} items`, unit: 'items/s', reach: { min: 3 } },
+      ...{ ours: count / mine.seconds, peer: count / theirs.seconds, peerName: theirs.version },
     }),
     figure({
       ...{ what: `a log-probability's difference from that of ${theirs.version}, at most`, unit: 'nats' },

@@ -55,6 +55,7 @@ figure { margin: 0; min-width: 0; }
 .figures figure { max-width: 27rem; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 19rem), 1fr)); gap: 3rem; }
 .figures figure { display: grid; grid-row: span 4; grid-template-rows: subgrid; gap: 0; align-content: start; }
+.figures + table { margin-top: 3rem; }
 .single { max-width: 44rem; margin-top: 3rem; }
 .chart { margin: 0.5rem 0; }
 .chart svg { display: block; width: 100%; height: auto; font-family: var(--sans); font-variant-numeric: tabular-nums; }

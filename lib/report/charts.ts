@@ -16,7 +16,7 @@ export interface Line {
 }
 
 /** Room for labels is fixed: echarts cannot measure the reader's font, and its guess cuts them off. */
-export const FIXED = { outerBoundsMode: 'none', right: 18, top: 14, bottom: 26 } as const
+export const FIXED = { outerBoundsMode: 'none', right: 24, top: 14, bottom: 26 } as const
 export const LINES = { name: 'lines', width: 340, height: 236 }
 const SCORES = [
   { name: 'wide', width: 620, height: 270 },

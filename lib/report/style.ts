@@ -44,7 +44,7 @@ tbody + tbody::before { content: ''; display: block; height: 1.75rem; }
 .pair { font-size: 0.95rem; }
 .comparisons td { padding-top: 0.45rem; padding-bottom: 0.45rem; }
 .interval, .model { display: block; font-size: 0.85rem; font-weight: 400; color: var(--quiet); white-space: nowrap; }
-.model { white-space: normal; }
+.model, .outcome .interval { white-space: normal; }
 .dot { display: inline-block; width: 0.62em; height: 0.62em; margin-right: 0.55em; border-radius: 50%; background: var(--c); }
 
 details { margin-top: 1.5rem; }

@@ -128,7 +128,7 @@ const outcomes = (comparisons: readonly Comparison[]): Html => {
     const apart = measure === 'perplexity' ? `perplexity ${signed(difference, 2)}` : `${points(difference)} points`
     return [html`<span>${apart}</span>${small(`${probability(p)}: ${verdict}`)}`]
   })
-  return html`<span>${told.length === 0 ? '–' : told}</span>`
+  return html`<span class="outcome">${told.length === 0 ? '–' : told}</span>`
 }
 
 const small = (text: string): Html => html`<span class="interval">${text}</span>`

@@ -1,20 +1,13 @@
 import assert from 'node:assert/strict'
-import { cpSync } from 'node:fs'
-import { join } from 'node:path'
 import { it } from 'node:test'
-import { linkPackages } from '../../bench/copy.ts'
-import { Place, outcomes } from './command.ts'
+import { outcomes } from './command.ts'
+import { makeProject } from './project.ts'
 
-const ROOT = join(import.meta.dirname, '..', '..')
 const recipe = ['-p', 'recipes/temperature-sweep.yaml']
 const short = ['--set', 'distill.epochs=0.02', '--set', 'sweep.alphas=[0.5]']
 
 it('a sweep of temperatures asks the teacher once, and another temperature costs one student', async (t) => {
-  const place = new Place(t)
-  for (const part of ['lib', 'stages', 'recipes', 'pipeline.yaml', 'package.json', 'package-lock.json']) {
-    cpSync(join(ROOT, part), join(place.root, part), { recursive: true })
-  }
-  linkPackages(join(ROOT, 'node_modules'), join(place.root, 'node_modules'))
+  const place = makeProject(t)
   const first = await place.lines(...recipe, ...short, '--set', 'sweep.temperatures=[1, 2]')
   assert.equal(first.code, 0)
   const cells = ['distill[1,0.5]', 'distill[2,0.5]', 'evaluate-students[1,0.5]', 'evaluate-students[2,0.5]']

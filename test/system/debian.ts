@@ -4,9 +4,11 @@ import { execFileSync, spawnSync } from 'node:child_process'
 export function programOf(name: string, debianPackage = name): string {
   const known = which(name)
   if (known !== undefined) return known
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
-  execFileSync('apt-get', ['update', '-qq'], { stdio: 'inherit', env })
-  execFileSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', debianPackage], { stdio: 'inherit', env })
+  const install = `apt-get update -qq && apt-get install -y -qq --no-install-recommends ${debianPackage}`
+  execFileSync('sh', ['-c', install], {
+    stdio: 'inherit',
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+  })
   const found = which(name)
   if (found === undefined) throw new Error(`apt-get installed "${debianPackage}", which brought no "${name}"`)
   return found

@@ -1,5 +1,6 @@
 import type { JsonObject } from '../util/json.ts'
 import type { Mark } from './charts.ts'
+import { calibrationSection } from './calibration-section.ts'
 import { compareModels } from './compare.ts'
 import type { Models } from './compare.ts'
 import { curveSection } from './curve-section.ts'
@@ -66,8 +67,8 @@ export const makeReport = (models: Models, curves: Curves, options: ReportOption
             </ul>
           </header>
           ${scoreSection(rows, makeMarks(models, options.baselineLine), models)} ${sweep && sweepSection(sweep, rows)}
-          ${curveSection(curves)} ${sampleSection(models)} ${comparisonSection(comparisons)}
-          ${parameterSection(options.parameters)}
+          ${curveSection(curves)} ${calibrationSection(models)} ${sampleSection(models)}
+          ${comparisonSection(comparisons)} ${parameterSection(options.parameters)}
           ${noteSection(models, comparisons, [...options.notes, ...(sweep ? sweepNotes(sweep) : [])])}
         </main>
         <footer>${raw(RUN_MARK)}</footer>

@@ -4,8 +4,11 @@ import { Failure } from '../util/failure.ts'
 import { Order, Rows } from './batches.ts'
 import type { RowFeeds } from './batches.ts'
 import { Checkpoints } from './checkpoint.ts'
+import { takesTemperature } from './losses.ts'
 import { corrections } from './optimizer.ts'
 import { alphaAt, rateAt } from './schedule.ts'
+import { noLosses, plus } from './step-losses.ts'
+import type { StepLosses } from './step-losses.ts'
 import {
   compileAccumulate,
   compileApply,
@@ -26,19 +29,12 @@ interface Programs {
   readonly validate: Program
 }
 
-interface Losses {
-  readonly loss: number
-  readonly ce: number
-  readonly kl: number
-  readonly gradNorm: number
-}
-
 /** Where a training stands, but for its tensors. */
 interface Progress {
   /** Steps done. */
   readonly step: number
   /** The losses of the last step, where it was stopped before it was validated and recorded. */
-  readonly unrecorded: Losses | undefined
+  readonly unrecorded: StepLosses | undefined
   readonly points: readonly CurvePoint[]
   readonly best: Trained['best']
 }
@@ -60,7 +56,7 @@ export class Trainer {
   readonly #order: Order
   readonly #checkpoints: Checkpoints<Progress>
   #done = 0
-  #unrecorded: Losses | undefined
+  #unrecorded: StepLosses | undefined
   #points: CurvePoint[] = []
   #best: { step: number; loss: number } = { step: 0, loss: Infinity }
   #nextCheckpoint = performance.now() + checkpointSeconds * 1000
@@ -127,14 +123,14 @@ export class Trainer {
     await Promise.all([gradient.dispose(), apply?.dispose(), validate.dispose()])
   }
 
-  async #learn(): Promise<Losses> {
+  async #learn(): Promise<StepLosses> {
     const losses = await this.#update()
     this.#done += 1
     checkFinite(this.#done, { loss: losses.loss, "gradient's norm": losses.gradNorm })
     return losses
   }
 
-  async #update(): Promise<Losses> {
+  async #update(): Promise<StepLosses> {
     const { accumulate, batch, rate, optimizer } = this.#options
     const indices = this.#order.rowsOf(this.#done)
     const size = batch / accumulate
@@ -148,7 +144,7 @@ export class Trainer {
       correction2: scalar(correction2),
     }
     const { gradient, apply } = this.#programs
-    let losses = { loss: 0, ce: 0, kl: 0, gradNorm: 0 }
+    let losses = noLosses(Object.keys(this.#inputs.teacher?.objective.weights ?? {}))
     for (const [index, part] of feeds.entries()) {
       const all = { ...this.#lossFeeds(part, parts[index]!, valid), ...(apply ? {} : scalars) }
       losses = plus(losses, await gradient.run(all, this.#memory))
@@ -163,7 +159,8 @@ export class Trainer {
     const { temperature, alpha, rate } = this.#options
     const teacherHidden = this.#rows.hidden(indices, teacher.targets)
     const share = scalar(alphaAt(alpha, rate.steps, this.#done))
-    return { ...common, teacherHidden, temperature: scalar(temperature), alpha: share }
+    const softened = takesTemperature(teacher.objective) ? { temperature: scalar(temperature) } : {}
+    return { ...common, teacherHidden, alpha: share, ...softened }
   }
 
   /** Cross-entropy on the validation split, nats per token. */
@@ -191,14 +188,14 @@ export class Trainer {
     this.#checkpoints.saveBest(this.#done, await readFrom(this.#memory, this.#inputs.config))
   }
 
-  #record({ loss, ce, kl, gradNorm }: Losses, validationLoss: number | undefined): void {
+  #record({ loss, ce, terms, gradNorm }: StepLosses, validationLoss: number | undefined): void {
     const { rate } = this.#options
     const point: CurvePoint = {
       step: this.#done,
       epoch: this.#order.epochAt(this.#done),
       loss,
       ce,
-      ...(this.#inputs.teacher ? { kl } : {}),
+      ...(this.#inputs.teacher ? { terms } : {}),
       rate: rateAt(rate, this.#done - 1),
       gradNorm,
       ...(validationLoss === undefined ? {} : { validationLoss }),
@@ -247,9 +244,11 @@ async function compilePrograms({ engine, config, teacher }: TrainInputs, options
     const message = `\`batch\` is ${batch} rows, which cannot be cut into ${accumulate} equal micro-batches. Change \`accumulate\` to a divisor.`
     throw new Failure('ACCUMULATE_UNEVEN', message)
   }
-  const head = teacher?.head.shape
-  const teacherHead = head ? ([head[0]!, head[1]!] as const) : undefined
-  const shape: StepShape = { config, rows: batch / accumulate, context, chunk, teacherHead, optimizer, clip }
+  const teaches = teacher && {
+    head: [teacher.head.shape[0]!, teacher.head.shape[1]!] as const,
+    objective: teacher.objective,
+  }
+  const shape: StepShape = { config, rows: batch / accumulate, context, chunk, teacher: teaches, optimizer, clip }
   return {
     gradient: await (accumulate === 1 ? compileStep : compileAccumulate)(engine, shape),
     apply: accumulate === 1 ? undefined : await compileApply(engine, shape),
@@ -263,13 +262,9 @@ function identityOf({ config, train, validation, teacher, weights }: TrainInputs
     name,
     new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
   ])
-  const described = JSON.stringify([config, options, train.digest, validation.digest, teacher?.targets.header ?? null])
+  const taught = teacher ? [teacher.targets.header, teacher.objective] : null
+  const described = JSON.stringify([config, options, train.digest, validation.digest, taught])
   return digestParts([described, ...start])
-}
-
-function plus(losses: Losses, outputs: Readonly<Record<string, TensorValue>>): Losses {
-  const of = (name: keyof Losses): number => losses[name] + (outputs[name]?.data[0] ?? 0)
-  return { loss: of('loss'), ce: of('ce'), kl: of('kl'), gradNorm: of('gradNorm') }
 }
 
 function checkFinite(step: number, values: Readonly<Record<string, number>>): void {

@@ -2,16 +2,18 @@ import { checkTargets } from '../lib/data/targets.ts'
 import { readTokens } from '../lib/data/tokens.ts'
 import type { Tokens } from '../lib/data/tokens.ts'
 import { openEngine } from '../lib/engine/index.ts'
+import { checkContext } from '../lib/model/config.ts'
 import { fit } from '../lib/model/fit.ts'
 import { lossProperties, objectiveOf } from '../lib/model/loss-params.ts'
 import { readTargets } from '../lib/model/teacher.ts'
 import { trainProperties } from '../lib/model/train-params.ts'
+import type { CachedTeacher, OnlineTeacher } from '../lib/model/train.ts'
 import { checkVocabulary } from '../lib/model/vocabulary.ts'
 import { loadModel } from '../lib/model/weights.ts'
 import { defineStage } from '../lib/pipeline/stage.ts'
 import { Failure } from '../lib/util/failure.ts'
 
-/** Trains the student on the text and, where there are targets, on the teacher's distributions. */
+/** Trains the student on the text and, where there are targets or a teacher, on the teacher's distributions. */
 export default defineStage({
   params: {
     type: 'object',
@@ -30,7 +32,7 @@ export default defineStage({
       },
     },
   },
-  in: ['student', 'tokens', 'targets?'],
+  in: ['student', 'tokens', 'targets?', 'teacher?'],
   out: ['student', 'curves'],
   async run({ with: params, in: from, out, engine: choice, ranOn, ...hooks }) {
     const read = readTokens(from.tokens)
@@ -38,7 +40,7 @@ export default defineStage({
     const { splits, eos } = read.value
     const { config, weights } = await loadModel(from.student)
     await checkVocabulary(from.student, config, read.value)
-    const teacher = openTeacher(from.targets, params, read.value)
+    const teacher = await openTeacher(from, params, read.value)
     const engine = await openEngine(choice)
     ranOn(engine.device)
     try {
@@ -47,22 +49,34 @@ export default defineStage({
       const to = { model: out.student, curves: out.curves, dtype: 'F32' as const }
       await fit({ inputs, params, to, tokenizer: from.student, eos }, hooks)
     } finally {
-      teacher?.targets.close()
+      if (teacher && 'targets' in teacher) teacher.targets.close()
       await engine.dispose()
     }
   },
 })
 
-function openTeacher(
-  folder: string | undefined,
-  { alpha, context }: { readonly alpha: number; readonly context: number },
-  { splits, tokenizerDigest }: Tokens,
-): ReturnType<typeof readTargets> | undefined {
-  if (folder === undefined) {
-    if (alpha === 0) return undefined
-    const message = `\`alpha\` is ${alpha}, but there are no targets. Give the stage \`targets\`, or set alpha to 0 to learn from the text alone.`
-    throw new Failure('TARGETS_NEEDED', message)
+interface Lesson {
+  readonly alpha: number
+  readonly context: number
+}
+
+async function openTeacher(
+  { targets, teacher }: { readonly targets?: string; readonly teacher?: string },
+  { alpha, context }: Lesson,
+  tokens: Tokens,
+): Promise<CachedTeacher | OnlineTeacher | undefined> {
+  if (targets !== undefined && teacher !== undefined) {
+    const message = 'The stage is given both `targets` and `teacher`. Keep one: targets are what a teacher said before.'
+    throw new Failure('TEACHER_TWICE', message)
   }
+  if (targets !== undefined) return openCached(targets, context, tokens)
+  if (teacher !== undefined) return loadOnline(teacher, context, tokens)
+  if (alpha === 0) return undefined
+  const message = `\`alpha\` is ${alpha}, but there is nobody to learn from. Give the stage \`targets\`, or a \`teacher\` to run in each step, or set alpha to 0 to learn from the text alone.`
+  throw new Failure('TARGETS_NEEDED', message)
+}
+
+function openCached(folder: string, context: number, { splits, tokenizerDigest }: Tokens): CachedTeacher {
   const teacher = readTargets(folder)
   const { header } = teacher.targets
   const { train } = splits
@@ -71,4 +85,11 @@ function openTeacher(
   if (fits.ok) return teacher
   teacher.targets.close()
   throw fits.error
+}
+
+async function loadOnline(folder: string, context: number, tokens: Tokens): Promise<OnlineTeacher> {
+  const model = await loadModel(folder)
+  await checkVocabulary(folder, model.config, tokens)
+  checkContext(model.config, context)
+  return { model }
 }

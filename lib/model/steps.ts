@@ -5,7 +5,8 @@ import type { GptConfig } from './config.ts'
 import { gpt, headOf } from './gpt.ts'
 import type { Weights } from './gpt.ts'
 import { distillLoss } from './losses.ts'
-import type { Loss, Objective } from './losses.ts'
+import type { Loss, Objective, Teacher } from './losses.ts'
+import { onlineTeacher } from './online.ts'
 import { clipFactor, globalNorm, momentNames, updateAdamW } from './optimizer.ts'
 import type { AdamW } from './optimizer.ts'
 import { weightShapes, weightState } from './weights.ts'
@@ -24,11 +25,10 @@ export interface StepShape {
   readonly clip: number
 }
 
-export interface TeacherShape {
-  /** (W, D) */
-  readonly head: readonly [number, number]
-  readonly objective: Objective
-}
+export type TeacherShape = { readonly objective: Objective } & (
+  | { readonly kind: 'hidden'; readonly head: readonly [W: number, D: number] }
+  | { readonly kind: 'online'; readonly config: GptConfig }
+)
 
 /** The teacher's head in memory. */
 export const teacherHeadName = 'teacher.head'
@@ -39,7 +39,7 @@ export const accumulatorName = (weight: string): string => `accumulated/${weight
 export const scalar = (value: number): TensorValue => ({ shape: [], data: Float32Array.of(value) })
 
 /**
- * Forward, backward, clip and AdamW in one program. Feeds: tokens, labels, [teacherHidden, alpha, temperature], weight,
+ * Forward, backward, clip and AdamW in one program. Feeds: tokens, labels, [teacherHidden unless it is online, alpha, temperature], weight,
  * rate, correction1, correction2. Outputs: loss, ce, the objective's terms by name, gradNorm.
  */
 export function compileStep(engine: Engine, shape: StepShape): Promise<Program> {
@@ -94,14 +94,18 @@ function trainingLoss({ config, rows, context, chunk, teacher }: StepShape, weig
   const inputs = { hidden, head: headOf(config, weight), labels }
   if (!teacher) return distillLoss(inputs, chunk, input('weight', []))
   const soft = {
-    hidden: input('teacherHidden', [rows * context, teacher.head[1]]),
-    head: state(teacherHeadName, teacher.head),
+    ...(teacher.kind === 'online' ? onlineTeacher(teacher.config, tokens) : cached(teacher.head, rows * context)),
     temperature: input('temperature', []),
     alpha: input('alpha', []),
     objective: teacher.objective,
   }
   return distillLoss({ ...inputs, teacher: soft }, chunk, input('weight', []))
 }
+
+const cached = (head: readonly [number, number], count: number): Pick<Teacher, 'hidden' | 'head'> => ({
+  hidden: input('teacherHidden', [count, head[1]]),
+  head: state(teacherHeadName, head),
+})
 
 function named(config: GptConfig, weight: Weights): Map<string, Tensor> {
   return new Map([...weightShapes(config).keys()].map((name) => [name, weight(name)]))

@@ -7,6 +7,7 @@ import type { Objective } from './losses.ts'
 import type { AdamW } from './optimizer.ts'
 import type { AlphaSchedule, RateSchedule } from './schedule.ts'
 import { Trainer } from './trainer.ts'
+import type { Model } from './weights.ts'
 
 export interface TrainOptions {
   /** Tokens in a row. */
@@ -41,12 +42,18 @@ export interface TrainInputs {
   readonly teacher?: TrainTeacher
 }
 
-export interface TrainTeacher {
+export type TrainTeacher = { readonly objective: Objective } & (CachedTeacher | OnlineTeacher)
+
+export interface CachedTeacher {
   /** Its hidden states of the training split, in rows of the same context. */
   readonly targets: Targets
   /** (W, D) */
   readonly head: TensorValue
-  readonly objective: Objective
+}
+
+/** Runs in each step, on the step's tokens. */
+export interface OnlineTeacher {
+  readonly model: Model
 }
 
 export interface TrainHooks {

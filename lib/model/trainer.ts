@@ -7,6 +7,7 @@ import { Checkpoints } from './checkpoint.ts'
 import { takesTemperature } from './losses.ts'
 import { corrections } from './optimizer.ts'
 import { alphaAt, rateAt } from './schedule.ts'
+import { loadTeacher } from './online.ts'
 import { noLosses, plus } from './step-losses.ts'
 import type { StepLosses } from './step-losses.ts'
 import {
@@ -18,8 +19,8 @@ import {
   scalar,
   teacherHeadName,
 } from './steps.ts'
-import type { StepShape } from './steps.ts'
-import type { CurvePoint, TrainHooks, TrainInputs, TrainOptions, Trained } from './train.ts'
+import type { StepShape, TeacherShape } from './steps.ts'
+import type { CurvePoint, TrainHooks, TrainInputs, TrainOptions, TrainTeacher, Trained } from './train.ts'
 import { loadInto, readFrom } from './weights.ts'
 
 interface Programs {
@@ -91,7 +92,8 @@ export class Trainer {
   /** Loads the last checkpoint, or the start; validates the start, so that a training can never leave worse. */
   async resume(): Promise<void> {
     const { config, teacher, weights } = this.#inputs
-    if (teacher) this.#memory.write(teacherHeadName, teacher.head)
+    if (teacher && 'model' in teacher) loadTeacher(this.#memory, teacher.model)
+    else if (teacher) this.#memory.write(teacherHeadName, teacher.head)
     const last = this.#checkpoints.load()
     loadInto(this.#memory, last ? last.state : new Map([...weights, ...emptyState(config, this.#options.accumulate)]))
     if (!last) return this.#judge(await this.#validate())
@@ -157,10 +159,10 @@ export class Trainer {
     const { teacher } = this.#inputs
     if (!teacher) return common
     const { temperature, alpha, rate } = this.#options
-    const teacherHidden = this.#rows.hidden(indices, teacher.targets)
+    const cached = 'model' in teacher ? {} : { teacherHidden: this.#rows.hidden(indices, teacher.targets) }
     const share = scalar(alphaAt(alpha, rate.steps, this.#done))
     const softened = takesTemperature(teacher.objective) ? { temperature: scalar(temperature) } : {}
-    return { ...common, teacherHidden, alpha: share, ...softened }
+    return { ...common, ...cached, alpha: share, ...softened }
   }
 
   /** Cross-entropy on the validation split, nats per token. */
@@ -244,16 +246,27 @@ async function compilePrograms({ engine, config, teacher }: TrainInputs, options
     const message = `\`batch\` is ${batch} rows, which cannot be cut into ${accumulate} equal micro-batches. Change \`accumulate\` to a divisor.`
     throw new Failure('ACCUMULATE_UNEVEN', message)
   }
-  const teaches = teacher && {
-    head: [teacher.head.shape[0]!, teacher.head.shape[1]!] as const,
-    objective: teacher.objective,
+  const shape: StepShape = {
+    config,
+    rows: batch / accumulate,
+    context,
+    chunk,
+    teacher: teacher && shapeOf(teacher),
+    optimizer,
+    clip,
   }
-  const shape: StepShape = { config, rows: batch / accumulate, context, chunk, teacher: teaches, optimizer, clip }
   return {
     gradient: await (accumulate === 1 ? compileStep : compileAccumulate)(engine, shape),
     apply: accumulate === 1 ? undefined : await compileApply(engine, shape),
     validate: await compileValidation(engine, shape),
   }
+}
+
+function shapeOf(teacher: TrainTeacher): TeacherShape {
+  const { objective } = teacher
+  if ('model' in teacher) return { kind: 'online', config: teacher.model.config, objective }
+  const [W, D] = teacher.head.shape as readonly [number, number]
+  return { kind: 'hidden', head: [W, D], objective }
 }
 
 /** What the numbers depend on: a checkpoint of anything else must not be gone on with. */
@@ -262,7 +275,8 @@ function identityOf({ config, train, validation, teacher, weights }: TrainInputs
     name,
     new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
   ])
-  const taught = teacher ? [teacher.targets.header, teacher.objective] : null
+  const source = teacher && ('model' in teacher ? teacher.model.digest : teacher.targets.header)
+  const taught = teacher ? [source, teacher.objective] : null
   const described = JSON.stringify([config, options, train.digest, validation.digest, taught])
   return digestParts([described, ...start])
 }

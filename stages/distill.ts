@@ -3,7 +3,9 @@ import { readTokens } from '../lib/data/tokens.ts'
 import type { Tokens } from '../lib/data/tokens.ts'
 import { openEngine } from '../lib/engine/index.ts'
 import { checkContext } from '../lib/model/config.ts'
+import type { GptConfig } from '../lib/model/config.ts'
 import { fit } from '../lib/model/fit.ts'
+import { checkNoPairs, innerOf, innerProperties } from '../lib/model/inner-params.ts'
 import { lossProperties, objectiveOf } from '../lib/model/loss-params.ts'
 import { readTargets } from '../lib/model/teacher.ts'
 import { trainProperties } from '../lib/model/train-params.ts'
@@ -22,6 +24,7 @@ export default defineStage({
     properties: {
       ...trainProperties,
       ...lossProperties,
+      ...innerProperties,
       temperature: { type: 'number', exclusiveMinimum: 0, default: 2, description: 'divides the logits of both' },
       alpha: { type: 'number', minimum: 0, maximum: 1, default: 0.9, description: "the teacher's share of the loss" },
       alphaLast: {
@@ -40,7 +43,7 @@ export default defineStage({
     const { splits, eos } = read.value
     const { config, weights } = await loadModel(from.student)
     await checkVocabulary(from.student, config, read.value)
-    const teacher = await openTeacher(from, params, read.value)
+    const teacher = await openTeacher(from, { ...params, student: config }, read.value)
     const engine = await openEngine(choice)
     ranOn(engine.device)
     try {
@@ -55,22 +58,25 @@ export default defineStage({
   },
 })
 
-interface Lesson {
+type Lesson = Parameters<typeof innerOf>[0] & {
   readonly alpha: number
   readonly context: number
+  readonly student: GptConfig
 }
 
 async function openTeacher(
   { targets, teacher }: { readonly targets?: string; readonly teacher?: string },
-  { alpha, context }: Lesson,
+  lesson: Lesson,
   tokens: Tokens,
 ): Promise<CachedTeacher | OnlineTeacher | undefined> {
   if (targets !== undefined && teacher !== undefined) {
     const message = 'The stage is given both `targets` and `teacher`. Keep one: targets are what a teacher said before.'
     throw new Failure('TEACHER_TWICE', message)
   }
+  if (teacher !== undefined) return loadOnline(teacher, lesson, tokens)
+  checkNoPairs(lesson)
+  const { alpha, context } = lesson
   if (targets !== undefined) return openCached(targets, context, tokens)
-  if (teacher !== undefined) return loadOnline(teacher, context, tokens)
   if (alpha === 0) return undefined
   const message = `\`alpha\` is ${alpha}, but there is nobody to learn from. Give the stage \`targets\`, or a \`teacher\` to run in each step, or set alpha to 0 to learn from the text alone.`
   throw new Failure('TARGETS_NEEDED', message)
@@ -87,9 +93,9 @@ function openCached(folder: string, context: number, { splits, tokenizerDigest }
   throw fits.error
 }
 
-async function loadOnline(folder: string, context: number, tokens: Tokens): Promise<OnlineTeacher> {
+async function loadOnline(folder: string, lesson: Lesson, tokens: Tokens): Promise<OnlineTeacher> {
   const model = await loadModel(folder)
   await checkVocabulary(folder, model.config, tokens)
-  checkContext(model.config, context)
-  return { model }
+  checkContext(model.config, lesson.context)
+  return { model, inner: innerOf(lesson, { teacher: model.config, student: lesson.student }) }
 }

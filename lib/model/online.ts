@@ -1,9 +1,9 @@
 import type { Memory } from '../engine/engine.ts'
-import { reshape, state } from '../graph/index.ts'
+import { state } from '../graph/index.ts'
 import type { Tensor } from '../graph/index.ts'
 import type { GptConfig } from './config.ts'
-import { gpt, headOf } from './gpt.ts'
-import type { Weights } from './gpt.ts'
+import { gptInside, headOf } from './gpt.ts'
+import type { Inside, Weights } from './gpt.ts'
 import { loadInto, weightShapes } from './weights.ts'
 import type { Model } from './weights.ts'
 
@@ -16,9 +16,9 @@ const nameOf = (weight: string): string => `teacher/${weight}`
 export const loadTeacher = (memory: Memory, { weights }: Model): void =>
   loadInto(memory, new Map([...weights].map(([name, value]) => [nameOf(name), value])))
 
-/** What a teacher says of tokens (B, T): its final hidden states (B·T, D), and its head (W, D). */
-export function onlineTeacher(config: GptConfig, tokens: Tensor): { readonly hidden: Tensor; readonly head: Tensor } {
+/** What goes on in a teacher who reads tokens (B, T), and its head (W, D). */
+export function onlineTeacher(config: GptConfig, tokens: Tensor): Inside & { readonly head: Tensor } {
   const shapes = weightShapes(config)
   const weight: Weights = (name) => state(nameOf(name), shapes.get(name)!)
-  return { hidden: reshape(gpt(config, weight, { tokens }), [-1, config.width]), head: headOf(config, weight) }
+  return { ...gptInside(config, weight, { tokens }), head: headOf(config, weight) }
 }

@@ -3,6 +3,7 @@ import type { Targets } from '../data/targets.ts'
 import type { Engine, TensorValue } from '../engine/engine.ts'
 import { checkContext } from './config.ts'
 import type { GptConfig } from './config.ts'
+import type { InnerLosses } from './inner.ts'
 import type { Objective } from './losses.ts'
 import type { AdamW } from './optimizer.ts'
 import type { AlphaSchedule, RateSchedule } from './schedule.ts'
@@ -54,6 +55,7 @@ export interface CachedTeacher {
 /** Runs in each step, on the step's tokens. */
 export interface OnlineTeacher {
   readonly model: Model
+  readonly inner: InnerLosses
 }
 
 export interface TrainHooks {

@@ -4,21 +4,15 @@ import { Failure } from '../util/failure.ts'
 import { Order, Rows } from './batches.ts'
 import type { RowFeeds } from './batches.ts'
 import { Checkpoints } from './checkpoint.ts'
+import { innerNames } from './inner.ts'
 import { takesTemperature } from './losses.ts'
 import { corrections } from './optimizer.ts'
 import { alphaAt, rateAt } from './schedule.ts'
 import { loadTeacher } from './online.ts'
+import { startBeside } from './start-state.ts'
 import { noLosses, plus } from './step-losses.ts'
 import type { StepLosses } from './step-losses.ts'
-import {
-  compileAccumulate,
-  compileApply,
-  compileStep,
-  compileValidation,
-  emptyState,
-  scalar,
-  teacherHeadName,
-} from './steps.ts'
+import { compileAccumulate, compileApply, compileStep, compileValidation, scalar, teacherHeadName } from './steps.ts'
 import type { StepShape, TeacherShape } from './steps.ts'
 import type { CurvePoint, TrainHooks, TrainInputs, TrainOptions, TrainTeacher, Trained } from './train.ts'
 import { loadInto, readFrom } from './weights.ts'
@@ -91,11 +85,11 @@ export class Trainer {
 
   /** Loads the last checkpoint, or the start; validates the start, so that a training can never leave worse. */
   async resume(): Promise<void> {
-    const { config, teacher, weights } = this.#inputs
+    const { teacher, weights } = this.#inputs
     if (teacher && 'model' in teacher) loadTeacher(this.#memory, teacher.model)
     else if (teacher) this.#memory.write(teacherHeadName, teacher.head)
     const last = this.#checkpoints.load()
-    loadInto(this.#memory, last ? last.state : new Map([...weights, ...emptyState(config, this.#options.accumulate)]))
+    loadInto(this.#memory, last ? last.state : new Map([...weights, ...startBeside(this.#inputs, this.#options)]))
     if (!last) return this.#judge(await this.#validate())
     this.#done = last.progress.step
     this.#unrecorded = last.progress.unrecorded
@@ -146,7 +140,7 @@ export class Trainer {
       correction2: scalar(correction2),
     }
     const { gradient, apply } = this.#programs
-    let losses = noLosses(Object.keys(this.#inputs.teacher?.objective.weights ?? {}))
+    let losses = noLosses(termNames(this.#inputs.teacher))
     for (const [index, part] of feeds.entries()) {
       const all = { ...this.#lossFeeds(part, parts[index]!, valid), ...(apply ? {} : scalars) }
       losses = plus(losses, await gradient.run(all, this.#memory))
@@ -226,7 +220,7 @@ export class Trainer {
     if (this.#best.loss === Infinity) return // the start is not judged yet: there is nothing to lose
     const start = performance.now()
     const { config } = this.#inputs
-    const names = [...emptyState(config, this.#options.accumulate).keys()]
+    const names = [...startBeside(this.#inputs, this.#options).keys()]
     const state = await readFrom(this.#memory, config)
     for (const name of names) state.set(name, await this.#memory.read(name))
     // a loss is that of the weights before its step: what the step made of them is seen here first
@@ -262,9 +256,14 @@ async function compilePrograms({ engine, config, teacher }: TrainInputs, options
   }
 }
 
+function termNames(teacher: TrainTeacher | undefined): readonly string[] {
+  if (!teacher) return []
+  return [...Object.keys(teacher.objective.weights), ...('model' in teacher ? innerNames(teacher.inner) : [])]
+}
+
 function shapeOf(teacher: TrainTeacher): TeacherShape {
   const { objective } = teacher
-  if ('model' in teacher) return { kind: 'online', config: teacher.model.config, objective }
+  if ('model' in teacher) return { kind: 'online', config: teacher.model.config, inner: teacher.inner, objective }
   const [W, D] = teacher.head.shape as readonly [number, number]
   return { kind: 'hidden', head: [W, D], objective }
 }
@@ -275,7 +274,7 @@ function identityOf({ config, train, validation, teacher, weights }: TrainInputs
     name,
     new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
   ])
-  const source = teacher && ('model' in teacher ? teacher.model.digest : teacher.targets.header)
+  const source = teacher && ('model' in teacher ? [teacher.model.digest, teacher.inner] : teacher.targets.header)
   const taught = teacher ? [source, teacher.objective] : null
   const described = JSON.stringify([config, options, train.digest, validation.digest, taught])
   return digestParts([described, ...start])

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { fromHalf, toHalf } from '../../lib/util/half.ts'
 import type { TensorValue } from '../../lib/engine/index.ts'
+import type { InnerLosses } from '../../lib/model/inner.ts'
 import { openLayerwise } from '../../lib/model/layerwise.ts'
 import { Rows } from '../../lib/model/batches.ts'
 import { adamW } from '../../lib/model/optimizer.ts'
@@ -28,6 +29,10 @@ const options: TrainOptions = {
   rate: { peak: 0.01, warmup: 0, decay: 'cosine', last: 0.1, steps: 3 },
   ...{ optimizer: adamW, temperature: 2, alpha: { first: 0.9, last: 0.3 } },
 }
+const inner: InnerLosses = {
+  hidden: { pairs: [], loss: 'mse', weight: 1 },
+  attention: { pairs: [], loss: 'kl', weight: 1 },
+}
 let folders = 0
 
 const trained = (teacher: TrainTeacher, over: Partial<TrainOptions> = {}): Promise<Trained> =>
@@ -48,7 +53,7 @@ describe('a teacher that runs in each step', () => {
       await writeTargets(folder, engine, stored, split, { context: 12, batch: 3, tokenizerDigest: 'tokenizer' }, quiet)
       const cached = readTargets(folder)
       const [online, fromTargets] = [
-        await trained({ model, objective: plainKl }, { accumulate }),
+        await trained({ model, inner, objective: plainKl }, { accumulate }),
         await trained({ ...cached, objective: plainKl }, { accumulate }),
       ]
       cached.targets.close()
@@ -61,14 +66,14 @@ describe('a teacher that runs in each step', () => {
     const exact = await exactTargets()
     for (const name of ['forward-kl', 'reverse-kl', 'mse-logits'] as const) {
       const objective = { ...plainKl, weights: { [name]: 1 } }
-      compare(t, await trained({ model, objective }), await trained({ ...exact, objective }), 1e-5)
+      compare(t, await trained({ model, inner, objective }), await trained({ ...exact, objective }), 1e-5)
     }
   })
 
   it('does not learn: the next step is taught the same', async (t) => {
     const long = { ...options, rate: { ...options.rate, steps: 6 } }
     const exact = { ...(await exactTargets()), objective: plainKl }
-    compare(t, await trained({ model, objective: plainKl }, long), await trained(exact, long), 2e-5)
+    compare(t, await trained({ model, inner, objective: plainKl }, long), await trained(exact, long), 2e-5)
   })
 })
 

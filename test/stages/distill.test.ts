@@ -113,6 +113,33 @@ describe('stages/distill.ts', () => {
     assert.equal(terms, undefined)
   })
 
+  it('makes the inside of the student like the inside of a teacher who runs', async () => {
+    const { targets, ...alone } = from
+    const online = { ...alone, teacher: at('teacher') }
+    const one = [{ teacher: 1, student: 1 }]
+    const options = { hiddenPairs: one, hiddenLoss: 'cosine', hiddenWeight: 2, attentionPairs: one }
+    for (const { loss, ce, terms } of await curvesOf(options, online)) {
+      assert.deepEqual(Object.keys(terms!), ['forward-kl', 'hidden-cosine', 'attention-kl'])
+      const sum = 4 * terms!['forward-kl']! + 2 * terms!['hidden-cosine']! + terms!['attention-kl']!
+      assert.ok(Math.abs(0.9 * sum + 0.1 * ce! - loss) < 1e-5 * loss)
+    }
+    const beyond = {
+      hiddenPairs: [
+        { teacher: 0, student: 0 },
+        { teacher: 1, student: 2 },
+      ],
+    }
+    const unknown = { code: 'LAYER_UNKNOWN', message: /`hiddenPairs` names layer 2 of the student, which has 1/ }
+    await assert.rejects(curvesOf(beyond, online), unknown)
+    const unused = {
+      code: 'PAIRS_UNUSED',
+      message: /`attentionPairs` looks inside .* a `teacher` in place of `targets`/,
+    }
+    for (const given of [{ ...alone, targets }, alone]) {
+      await assert.rejects(curvesOf({ attentionPairs: one, alpha: 0 }, given), unused)
+    }
+  })
+
   it('has weights for all losses there are, and a name is a weight of 1', () => {
     const { loss } = distill.params.properties as unknown as { loss: { properties: object; pattern: string } }
     assert.deepEqual(Object.keys(loss.properties), Object.keys(divergences))

@@ -1,14 +1,32 @@
 import type { Engine, Program, TensorValue } from '../engine/engine.ts'
-import { add, grad, graph, input, mul, reshape, sizeOf, state, zeros } from '../graph/index.ts'
-import type { Tensor } from '../graph/index.ts'
+import {
+  add,
+  cast,
+  div,
+  grad,
+  graph,
+  input,
+  less,
+  maximum,
+  mul,
+  reshape,
+  sizeOf,
+  state,
+  zeros,
+} from '../graph/index.ts'
+import type { Shape, Tensor } from '../graph/index.ts'
 import type { GptConfig } from './config.ts'
-import { gpt, headOf } from './gpt.ts'
+import { gptInside, headOf } from './gpt.ts'
 import type { Weights } from './gpt.ts'
+import { innerTerms } from './inner.ts'
+import type { InnerLosses, InnerTerm } from './inner.ts'
 import { distillLoss } from './losses.ts'
-import type { Loss } from './losses.ts'
+import type { Loss, Objective } from './losses.ts'
+import { onlineTeacher } from './online.ts'
 import { clipFactor, globalNorm, momentNames, updateAdamW } from './optimizer.ts'
 import type { AdamW } from './optimizer.ts'
-import { weightShapes, weightState } from './weights.ts'
+import { projectionShapes } from './projections.ts'
+import { stateOf, weightShapes, weightState } from './weights.ts'
 
 /** What a compiled step is made for. */
 export interface StepShape {
@@ -18,11 +36,16 @@ export interface StepShape {
   readonly context: number
   /** Tokens whose logits exist at once. */
   readonly chunk: number
-  /** The teacher's head, (W, D); absent where the text alone teaches. */
-  readonly teacherHead: readonly [number, number] | undefined
+  /** Absent where the text alone teaches. */
+  readonly teacher: TeacherShape | undefined
   readonly optimizer: AdamW
   readonly clip: number
 }
+
+export type TeacherShape = { readonly objective: Objective } & (
+  | { readonly kind: 'hidden'; readonly head: readonly [W: number, D: number] }
+  | { readonly kind: 'online'; readonly config: GptConfig; readonly inner: InnerLosses }
+)
 
 /** The teacher's head in memory. */
 export const teacherHeadName = 'teacher.head'
@@ -33,33 +56,33 @@ export const accumulatorName = (weight: string): string => `accumulated/${weight
 export const scalar = (value: number): TensorValue => ({ shape: [], data: Float32Array.of(value) })
 
 /**
- * Forward, backward, clip and AdamW in one program. Feeds: tokens, labels, [teacherHidden, alpha, temperature], weight,
- * rate, correction1, correction2. Outputs: loss, ce, kl, gradNorm.
+ * Forward, backward, clip and AdamW in one program. Feeds: tokens, labels, [teacherHidden unless it is online, alpha, temperature], weight,
+ * rate, correction1, correction2. Outputs: loss, ce, the terms by name, gradNorm.
  */
 export function compileStep(engine: Engine, shape: StepShape): Promise<Program> {
-  const weight = weightState(shape.config)
-  const weights = named(shape.config, weight)
-  const { loss, ce, kl } = trainingLoss(shape, weight)
+  const weight = stateOf(learningShapes(shape))
+  const weights = learning(shape, weight)
+  const { loss, ce, terms } = trainingLoss(shape, weight)
   const gradients = gradientsOf(loss, weights)
   const { norm, updates } = optimize(shape, weights, gradients)
-  return engine.compile(graph({ outputs: { loss, ce, kl, gradNorm: norm }, updates }))
+  return engine.compile(graph({ outputs: { loss, ce, ...terms, gradNorm: norm }, updates }))
 }
 
-/** Adds a micro-batch's gradients up. Feeds: those of the loss. Outputs: loss, ce, kl. */
+/** Adds a micro-batch's gradients up. Feeds: those of the loss. Outputs: loss, ce, the terms. */
 export function compileAccumulate(engine: Engine, shape: StepShape): Promise<Program> {
-  const weight = weightState(shape.config)
-  const weights = named(shape.config, weight)
-  const { loss, ce, kl } = trainingLoss(shape, weight)
+  const weight = stateOf(learningShapes(shape))
+  const weights = learning(shape, weight)
+  const { loss, ce, terms } = trainingLoss(shape, weight)
   const updates: Record<string, Tensor> = {}
   for (const [name, gradient] of gradientsOf(loss, weights)) {
     updates[accumulatorName(name)] = add(state(accumulatorName(name), gradient.shape), gradient)
   }
-  return engine.compile(graph({ outputs: { loss, ce, kl }, updates }))
+  return engine.compile(graph({ outputs: { loss, ce, ...terms }, updates }))
 }
 
 /** Clips and applies what was added up, and empties it. Feeds: rate, correction1, correction2. Output: gradNorm. */
 export function compileApply(engine: Engine, shape: StepShape): Promise<Program> {
-  const weights = named(shape.config, weightState(shape.config))
+  const weights = learning(shape, stateOf(learningShapes(shape)))
   const sums = new Map([...weights].map(([name, { shape: of }]) => [name, state(accumulatorName(name), of)]))
   const { norm, updates } = optimize(shape, weights, sums)
   for (const [name, sum] of sums) updates[accumulatorName(name)] = zeros(sum.shape)
@@ -68,37 +91,62 @@ export function compileApply(engine: Engine, shape: StepShape): Promise<Program>
 
 /** Cross-entropy alone. Feeds: tokens, labels, weight. Output: ce. */
 export function compileValidation(engine: Engine, shape: StepShape): Promise<Program> {
-  const { ce } = trainingLoss({ ...shape, teacherHead: undefined }, weightState(shape.config))
+  const { ce } = trainingLoss({ ...shape, teacher: undefined }, weightState(shape.config))
   return engine.compile(graph({ outputs: { ce } }))
 }
 
-/** What a training keeps beside the weights, all zeros at its start: moments, and sums where it accumulates. */
-export function emptyState(config: GptConfig, accumulate: number): Map<string, TensorValue> {
-  const entries = [...weightShapes(config)].flatMap(([weight, shape]) => {
+/** Moments of the weights, and sums where a step accumulates: all zeros at the start. */
+export const emptyState = (config: GptConfig, accumulate: number): Map<string, TensorValue> =>
+  emptyOf(weightShapes(config), accumulate)
+
+/** The same of what else learns. */
+export function emptyOf(shapes: ReadonlyMap<string, Shape>, accumulate: number): Map<string, TensorValue> {
+  const entries = [...shapes].flatMap(([weight, shape]) => {
     const names = accumulate === 1 ? momentNames(weight) : [...momentNames(weight), accumulatorName(weight)]
     return names.map((name): [string, TensorValue] => [name, { shape, data: new Float32Array(sizeOf(shape)) }])
   })
   return new Map(entries)
 }
 
-function trainingLoss({ config, rows, context, chunk, teacherHead }: StepShape, weight: Weights): Loss {
+type Sum = Pick<Loss, 'loss' | 'ce'> & { readonly terms: Readonly<Record<string, Tensor>> }
+
+function trainingLoss({ config, rows, context, chunk, teacher }: StepShape, weight: Weights): Sum {
   const tokens = input('tokens', [rows, context], 'int32')
   const labels = input('labels', [rows * context], 'int32')
-  const hidden = reshape(gpt(config, weight, { tokens }), [rows * context, config.width])
-  const inputs = { hidden, head: headOf(config, weight), labels }
-  if (!teacherHead) return distillLoss(inputs, chunk, input('weight', []))
-  const teacher = {
-    hidden: input('teacherHidden', [rows * context, teacherHead[1]]),
-    head: state(teacherHeadName, teacherHead),
-    temperature: input('temperature', []),
-    alpha: input('alpha', []),
+  const divisor = input('weight', [])
+  const student = gptInside(config, weight, { tokens })
+  const inputs = { hidden: flat(student.hidden), head: headOf(config, weight), labels }
+  if (!teacher) return distillLoss(inputs, chunk, divisor)
+  const { objective } = teacher
+  const common = { temperature: input('temperature', []), alpha: input('alpha', []), objective }
+  if (teacher.kind === 'hidden') {
+    const hidden = input('teacherHidden', [rows * context, teacher.head[1]])
+    const cached = { ...common, hidden, head: state(teacherHeadName, teacher.head) }
+    return distillLoss({ ...inputs, teacher: cached }, chunk, divisor)
   }
-  return distillLoss({ ...inputs, teacher }, chunk, input('weight', []))
+  const online = onlineTeacher(teacher.config, tokens)
+  const outer = { ...common, hidden: flat(online.hidden), head: online.head }
+  const share = div(cast(less(-1, labels), 'float32'), maximum(divisor, 1))
+  const inner = innerTerms(teacher.inner, { student, teacher: online }, share, weight)
+  return withInner(distillLoss({ ...inputs, teacher: outer }, chunk, divisor), inner, common.alpha)
 }
 
-function named(config: GptConfig, weight: Weights): Map<string, Tensor> {
-  return new Map([...weightShapes(config).keys()].map((name) => [name, weight(name)]))
+const flat = (x: Tensor): Tensor => reshape(x, [-1, x.shape.at(-1)!])
+
+function withInner({ loss, ce, terms }: Loss, inner: readonly InnerTerm[], alpha: Tensor): Sum {
+  const weighted = inner.map(({ weight, value }) => mul(mul(alpha, weight), value))
+  const named = Object.fromEntries(inner.map(({ name, value }) => [name, value]))
+  return { loss: weighted.reduce((a, b) => add(a, b), loss), ce, terms: { ...terms, ...named } }
 }
+
+function learningShapes({ config, teacher }: StepShape): Map<string, Shape> {
+  const weights = weightShapes(config)
+  if (teacher?.kind !== 'online') return weights
+  return new Map([...weights, ...projectionShapes(teacher.inner, config, teacher.config)])
+}
+
+const learning = (shape: StepShape, weight: Weights): Map<string, Tensor> =>
+  new Map([...learningShapes(shape).keys()].map((name) => [name, weight(name)]))
 
 function gradientsOf(loss: Tensor, weights: ReadonlyMap<string, Tensor>): Map<string, Tensor> {
   const gradients = grad(loss, [...weights.values()])

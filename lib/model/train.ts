@@ -3,9 +3,12 @@ import type { Targets } from '../data/targets.ts'
 import type { Engine, TensorValue } from '../engine/engine.ts'
 import { checkContext } from './config.ts'
 import type { GptConfig } from './config.ts'
+import type { InnerLosses } from './inner.ts'
+import type { Objective } from './losses.ts'
 import type { AdamW } from './optimizer.ts'
 import type { AlphaSchedule, RateSchedule } from './schedule.ts'
 import { Trainer } from './trainer.ts'
+import type { Model } from './weights.ts'
 
 export interface TrainOptions {
   /** Tokens in a row. */
@@ -37,8 +40,22 @@ export interface TrainInputs {
   readonly weights: ReadonlyMap<string, TensorValue>
   readonly train: Split
   readonly validation: Split
-  /** The teacher's hidden states of the training split, in rows of the same context, and its head (W, D). */
-  readonly teacher?: { readonly targets: Targets; readonly head: TensorValue }
+  readonly teacher?: TrainTeacher
+}
+
+export type TrainTeacher = { readonly objective: Objective } & (CachedTeacher | OnlineTeacher)
+
+export interface CachedTeacher {
+  /** Its hidden states of the training split, in rows of the same context. */
+  readonly targets: Targets
+  /** (W, D) */
+  readonly head: TensorValue
+}
+
+/** Runs in each step, on the step's tokens. */
+export interface OnlineTeacher {
+  readonly model: Model
+  readonly inner: InnerLosses
 }
 
 export interface TrainHooks {
@@ -49,13 +66,14 @@ export interface TrainHooks {
   readonly log: (message: string) => void
 }
 
-/** A line of the curves; losses in nats per token. */
+/** A line of the curves; losses are means per token, in nats unless a term is something else. */
 export interface CurvePoint {
   readonly step: number
   readonly epoch: number
   readonly loss: number
   readonly ce: number
-  readonly kl?: number
+  /** Of the distance to the teacher, by name: without weights, alpha and T². Absent without a teacher. */
+  readonly terms?: Readonly<Record<string, number>>
   readonly rate: number
   readonly gradNorm: number
   readonly validationLoss?: number

@@ -4,19 +4,17 @@ import { Failure } from '../util/failure.ts'
 import { Order, Rows } from './batches.ts'
 import type { RowFeeds } from './batches.ts'
 import { Checkpoints } from './checkpoint.ts'
+import { innerNames } from './inner.ts'
+import { takesTemperature } from './losses.ts'
 import { corrections } from './optimizer.ts'
 import { alphaAt, rateAt } from './schedule.ts'
-import {
-  compileAccumulate,
-  compileApply,
-  compileStep,
-  compileValidation,
-  emptyState,
-  scalar,
-  teacherHeadName,
-} from './steps.ts'
-import type { StepShape } from './steps.ts'
-import type { CurvePoint, TrainHooks, TrainInputs, TrainOptions, Trained } from './train.ts'
+import { loadTeacher } from './online.ts'
+import { startBeside } from './start-state.ts'
+import { noLosses, plus } from './step-losses.ts'
+import type { StepLosses } from './step-losses.ts'
+import { compileAccumulate, compileApply, compileStep, compileValidation, scalar, teacherHeadName } from './steps.ts'
+import type { StepShape, TeacherShape } from './steps.ts'
+import type { CurvePoint, TrainHooks, TrainInputs, TrainOptions, TrainTeacher, Trained } from './train.ts'
 import { loadInto, readFrom } from './weights.ts'
 
 interface Programs {
@@ -26,19 +24,12 @@ interface Programs {
   readonly validate: Program
 }
 
-interface Losses {
-  readonly loss: number
-  readonly ce: number
-  readonly kl: number
-  readonly gradNorm: number
-}
-
 /** Where a training stands, but for its tensors. */
 interface Progress {
   /** Steps done. */
   readonly step: number
   /** The losses of the last step, where it was stopped before it was validated and recorded. */
-  readonly unrecorded: Losses | undefined
+  readonly unrecorded: StepLosses | undefined
   readonly points: readonly CurvePoint[]
   readonly best: Trained['best']
 }
@@ -60,7 +51,7 @@ export class Trainer {
   readonly #order: Order
   readonly #checkpoints: Checkpoints<Progress>
   #done = 0
-  #unrecorded: Losses | undefined
+  #unrecorded: StepLosses | undefined
   #points: CurvePoint[] = []
   #best: { step: number; loss: number } = { step: 0, loss: Infinity }
   #nextCheckpoint = performance.now() + checkpointSeconds * 1000
@@ -94,10 +85,11 @@ export class Trainer {
 
   /** Loads the last checkpoint, or the start; validates the start, so that a training can never leave worse. */
   async resume(): Promise<void> {
-    const { config, teacher, weights } = this.#inputs
-    if (teacher) this.#memory.write(teacherHeadName, teacher.head)
+    const { teacher, weights } = this.#inputs
+    if (teacher && 'model' in teacher) loadTeacher(this.#memory, teacher.model)
+    else if (teacher) this.#memory.write(teacherHeadName, teacher.head)
     const last = this.#checkpoints.load()
-    loadInto(this.#memory, last ? last.state : new Map([...weights, ...emptyState(config, this.#options.accumulate)]))
+    loadInto(this.#memory, last ? last.state : new Map([...weights, ...startBeside(this.#inputs, this.#options)]))
     if (!last) return this.#judge(await this.#validate())
     this.#done = last.progress.step
     this.#unrecorded = last.progress.unrecorded
@@ -127,14 +119,14 @@ export class Trainer {
     await Promise.all([gradient.dispose(), apply?.dispose(), validate.dispose()])
   }
 
-  async #learn(): Promise<Losses> {
+  async #learn(): Promise<StepLosses> {
     const losses = await this.#update()
     this.#done += 1
     checkFinite(this.#done, { loss: losses.loss, "gradient's norm": losses.gradNorm })
     return losses
   }
 
-  async #update(): Promise<Losses> {
+  async #update(): Promise<StepLosses> {
     const { accumulate, batch, rate, optimizer } = this.#options
     const indices = this.#order.rowsOf(this.#done)
     const size = batch / accumulate
@@ -148,7 +140,7 @@ export class Trainer {
       correction2: scalar(correction2),
     }
     const { gradient, apply } = this.#programs
-    let losses = { loss: 0, ce: 0, kl: 0, gradNorm: 0 }
+    let losses = noLosses(termNames(this.#inputs.teacher))
     for (const [index, part] of feeds.entries()) {
       const all = { ...this.#lossFeeds(part, parts[index]!, valid), ...(apply ? {} : scalars) }
       losses = plus(losses, await gradient.run(all, this.#memory))
@@ -161,9 +153,10 @@ export class Trainer {
     const { teacher } = this.#inputs
     if (!teacher) return common
     const { temperature, alpha, rate } = this.#options
-    const teacherHidden = this.#rows.hidden(indices, teacher.targets)
+    const cached = 'model' in teacher ? {} : { teacherHidden: this.#rows.hidden(indices, teacher.targets) }
     const share = scalar(alphaAt(alpha, rate.steps, this.#done))
-    return { ...common, teacherHidden, temperature: scalar(temperature), alpha: share }
+    const softened = takesTemperature(teacher.objective) ? { temperature: scalar(temperature) } : {}
+    return { ...common, ...cached, alpha: share, ...softened }
   }
 
   /** Cross-entropy on the validation split, nats per token. */
@@ -191,14 +184,14 @@ export class Trainer {
     this.#checkpoints.saveBest(this.#done, await readFrom(this.#memory, this.#inputs.config))
   }
 
-  #record({ loss, ce, kl, gradNorm }: Losses, validationLoss: number | undefined): void {
+  #record({ loss, ce, terms, gradNorm }: StepLosses, validationLoss: number | undefined): void {
     const { rate } = this.#options
     const point: CurvePoint = {
       step: this.#done,
       epoch: this.#order.epochAt(this.#done),
       loss,
       ce,
-      ...(this.#inputs.teacher ? { kl } : {}),
+      ...(this.#inputs.teacher ? { terms } : {}),
       rate: rateAt(rate, this.#done - 1),
       gradNorm,
       ...(validationLoss === undefined ? {} : { validationLoss }),
@@ -227,7 +220,7 @@ export class Trainer {
     if (this.#best.loss === Infinity) return // the start is not judged yet: there is nothing to lose
     const start = performance.now()
     const { config } = this.#inputs
-    const names = [...emptyState(config, this.#options.accumulate).keys()]
+    const names = [...startBeside(this.#inputs, this.#options).keys()]
     const state = await readFrom(this.#memory, config)
     for (const name of names) state.set(name, await this.#memory.read(name))
     // a loss is that of the weights before its step: what the step made of them is seen here first
@@ -247,14 +240,32 @@ async function compilePrograms({ engine, config, teacher }: TrainInputs, options
     const message = `\`batch\` is ${batch} rows, which cannot be cut into ${accumulate} equal micro-batches. Change \`accumulate\` to a divisor.`
     throw new Failure('ACCUMULATE_UNEVEN', message)
   }
-  const head = teacher?.head.shape
-  const teacherHead = head ? ([head[0]!, head[1]!] as const) : undefined
-  const shape: StepShape = { config, rows: batch / accumulate, context, chunk, teacherHead, optimizer, clip }
+  const shape: StepShape = {
+    config,
+    rows: batch / accumulate,
+    context,
+    chunk,
+    teacher: teacher && shapeOf(teacher),
+    optimizer,
+    clip,
+  }
   return {
     gradient: await (accumulate === 1 ? compileStep : compileAccumulate)(engine, shape),
     apply: accumulate === 1 ? undefined : await compileApply(engine, shape),
     validate: await compileValidation(engine, shape),
   }
+}
+
+function termNames(teacher: TrainTeacher | undefined): readonly string[] {
+  if (!teacher) return []
+  return [...Object.keys(teacher.objective.weights), ...('model' in teacher ? innerNames(teacher.inner) : [])]
+}
+
+function shapeOf(teacher: TrainTeacher): TeacherShape {
+  const { objective } = teacher
+  if ('model' in teacher) return { kind: 'online', config: teacher.model.config, inner: teacher.inner, objective }
+  const [W, D] = teacher.head.shape as readonly [number, number]
+  return { kind: 'hidden', head: [W, D], objective }
 }
 
 /** What the numbers depend on: a checkpoint of anything else must not be gone on with. */
@@ -263,13 +274,10 @@ function identityOf({ config, train, validation, teacher, weights }: TrainInputs
     name,
     new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
   ])
-  const described = JSON.stringify([config, options, train.digest, validation.digest, teacher?.targets.header ?? null])
+  const source = teacher && ('model' in teacher ? [teacher.model.digest, teacher.inner] : teacher.targets.header)
+  const taught = teacher ? [source, teacher.objective] : null
+  const described = JSON.stringify([config, options, train.digest, validation.digest, taught])
   return digestParts([described, ...start])
-}
-
-function plus(losses: Losses, outputs: Readonly<Record<string, TensorValue>>): Losses {
-  const of = (name: keyof Losses): number => losses[name] + (outputs[name]?.data[0] ?? 0)
-  return { loss: of('loss'), ce: of('ce'), kl: of('kl'), gradNorm: of('gradNorm') }
 }
 
 function checkFinite(step: number, values: Readonly<Record<string, number>>): void {

@@ -3,21 +3,21 @@ import fs, { readFileSync, readdirSync } from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
 import { join } from 'node:path'
 import { describe, it, mock } from 'node:test'
-import type { Targets } from '../../lib/data/targets.ts'
 import type { Split } from '../../lib/data/tokens.ts'
 import type { Engine, Memory, TensorValue } from '../../lib/engine/index.ts'
 import { Order } from '../../lib/model/batches.ts'
 import { Checkpoints } from '../../lib/model/checkpoint.ts'
 import { hold } from '../../lib/model/likelihood.ts'
+import type { LossName } from '../../lib/model/losses/divergence.ts'
 import { adamW, momentNames } from '../../lib/model/optimizer.ts'
 import { perplexity } from '../../lib/model/perplexity.ts'
 import { alphaAt, rateAt } from '../../lib/model/schedule.ts'
 import { train } from '../../lib/model/train.ts'
-import type { TrainInputs, TrainOptions, Trained } from '../../lib/model/train.ts'
+import type { CurvePoint, TrainInputs, TrainOptions, TrainTeacher, Trained } from '../../lib/model/train.ts'
 import { initialise, weightShapes } from '../../lib/model/weights.ts'
 import { Random } from '../../lib/util/random.ts'
 import { quiet } from './plain.ts'
-import { assertClose, copied, engine, scratch, stream, tensorsOf, tinyNeo, vector } from './rig.ts'
+import { assertClose, copied, engine, plainKl, scratch, stream, tensorsOf, tinyNeo, vector } from './rig.ts'
 import type { Values } from './rig.ts'
 
 const temporary = scratch()
@@ -46,6 +46,12 @@ const options: TrainOptions = {
 }
 const alone: Setup = { inputs: text, options }
 const taught: Setup = { inputs: { ...text, teacher: teacherOf('teacher', text.train) }, options }
+const partsOfLoss: Readonly<Record<string, (point: CurvePoint) => number>> = {
+  loss: ({ loss }) => loss,
+  ce: ({ ce }) => ce,
+  kl: ({ terms }) => terms!['forward-kl']!,
+  gradNorm: ({ gradNorm }) => gradNorm,
+}
 const inParts: Setup = { ...taught, options: { ...options, accumulate: 2 } }
 
 describe('a step of uneven micro-batches', () => {
@@ -70,9 +76,8 @@ describe('a step of uneven micro-batches', () => {
         }
       }
       const [whole, parts] = [await one, await trained(setup(accumulate, 0.05))]
-      for (const key of ['loss', 'ce', 'kl', 'gradNorm'] as const) {
-        const of = ({ points }: Trained): number[] => points.map((point) => point[key]!)
-        assertClose(t, key, of(parts), of(whole), 1e-5)
+      for (const [key, of] of Object.entries(partsOfLoss)) {
+        assertClose(t, key, parts.points.map(of), whole.points.map(of), 1e-5)
       }
       for (const name of names) assertClose(t, name, parts.weights.get(name)!.data, whole.weights.get(name)!.data, 1e-4)
     })
@@ -159,15 +164,38 @@ describe('the curves', () => {
       points.map(({ step, epoch, rate }) => [step, epoch, rate]),
       [0, 1, 2, 3, 4].map((done) => [done + 1, ((done + 1) * 4) / 13, rateAt(options.rate, done)]),
     )
-    for (const { step, loss, ce, kl } of points) {
+    for (const { step, loss, ce, terms } of points) {
       const share = alphaAt(options.alpha, 5, step - 1)
-      assertClose(t, 'loss', [loss], [share * 4 * kl! + (1 - share) * ce], 1e-6)
+      assertClose(t, 'loss', [loss], [share * 4 * terms!['forward-kl']! + (1 - share) * ce], 1e-6)
     }
   })
 
-  it('have no KL without a teacher, whose loss is the cross-entropy', async () => {
+  for (const accumulate of [1, 2]) {
+    it(`hold each term of a sum, without weight and T², of ${accumulate} micro-batches`, async (t) => {
+      const sum = { ...plainKl, weights: { 'reverse-kl': 0.5, 'mse-logits': 0.01 } }
+      const inputs = { ...text, teacher: teacherOf('teacher', text.train, sum) }
+      const { points } = await trained({ inputs, options: { ...options, accumulate, validateEvery: 1 } })
+      const alike = { ...options, alpha: { first: 0.9, last: 0.9 }, validateEvery: 1 }
+      const of = async (name: LossName): Promise<number> => {
+        const teacher = teacherOf('teacher', text.train, { ...plainKl, weights: { [name]: 1 } })
+        return (await trained({ inputs: { ...text, teacher }, options: alike })).points[0]!.terms![name]!
+      }
+      const [first] = points
+      assert.deepEqual(Object.keys(first!.terms!), ['reverse-kl', 'mse-logits'])
+      for (const name of ['reverse-kl', 'mse-logits'] as const) {
+        assertClose(t, name, [first!.terms![name]!], [await of(name)], 1e-5)
+      }
+      for (const { step, loss, ce, terms } of points) {
+        const share = alphaAt(options.alpha, 5, step - 1)
+        const distance = 0.5 * 4 * terms!['reverse-kl']! + 0.01 * terms!['mse-logits']!
+        assertClose(t, 'loss', [loss], [share * distance + (1 - share) * ce], 1e-6)
+      }
+    })
+  }
+
+  it('have no terms without a teacher, whose loss is the cross-entropy', async () => {
     const { points } = await trained(alone)
-    for (const point of points) assert.deepEqual([point.loss, 'kl' in point], [point.ce, false])
+    for (const point of points) assert.deepEqual([point.loss, 'terms' in point], [point.ce, false])
   })
 })
 
@@ -252,6 +280,10 @@ describe('a checkpoint', () => {
     'another start': { ...taught, inputs: { ...taught.inputs, weights: initialise(config, 2) } },
     'another text': { ...taught, inputs: { ...taught.inputs, train: stream(150, 13, 3) } },
     'another validation text': { ...taught, inputs: { ...taught.inputs, validation: stream(30, 13, 3) } },
+    'another objective': {
+      ...taught,
+      inputs: { ...taught.inputs, teacher: teacherOf('teacher', text.train, { ...plainKl, squareTemperature: false }) },
+    },
     'another teacher': { ...taught, inputs: { ...taught.inputs, teacher: teacherOf('other', text.train) } },
     'no teacher': alone,
   }
@@ -445,7 +477,7 @@ function killedAt(n: number, action: () => void): boolean {
 }
 
 /** A teacher of 15 tokens who mostly knows what follows. */
-function teacherOf(model: string, { ids }: Split): { targets: Targets; head: TensorValue } {
+function teacherOf(model: string, { ids }: Split, objective = plainKl): TrainTeacher {
   const random = new Random(1, model)
   const count = ids.length - 1
   const hidden = Float32Array.from({ length: count * 15 }, () => random.normal())
@@ -454,5 +486,5 @@ function teacherOf(model: string, { ids }: Split): { targets: Targets; head: Ten
   const header = { model, tokenizer: 'tokenizer', stream: 'stream', packing, width: 15, count }
   const rows = (at: number, length: number): Float32Array => hidden.slice(at * 15, (at + length) * 15)
   const head = Float32Array.from({ length: 225 }, (_, i) => Number(i % 16 === 0))
-  return { targets: { header, rows, close: () => undefined }, head: { shape: [15, 15], data: head } }
+  return { targets: { header, rows, close: () => undefined }, head: { shape: [15, 15], data: head }, objective }
 }

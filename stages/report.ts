@@ -1,10 +1,10 @@
 import { writeFile } from 'node:fs/promises'
 import { defineStage } from '../lib/pipeline/stage.ts'
+import { readAgreement } from '../lib/report/agreement.ts'
 import type { Curves } from '../lib/report/curve-section.ts'
 import { readCurves } from '../lib/report/curves.ts'
 import { makeReport } from '../lib/report/page.ts'
 import { readScores } from '../lib/report/scores.ts'
-import type { Scores } from '../lib/report/scores.ts'
 import type { JsonObject } from '../lib/util/json.ts'
 import type { Result } from '../lib/util/result.ts'
 
@@ -31,10 +31,10 @@ export default defineStage({
       },
     },
   },
-  in: ['scores{}', 'sweep{}?', 'curves?', 'controlCurves?'],
+  in: ['scores{}', 'sweep{}?', 'agreement{}?', 'curves?', 'controlCurves?'],
   out: ['page', 'metrics'],
   async run({ with: options, in: inputs, out, log }) {
-    const models = await readAll(inputs.scores)
+    const models = await readAll(inputs.scores, readScores)
     const curves: Curves = {
       ...(inputs.controlCurves === undefined ? {} : { control: value(await readCurves(inputs.controlCurves)) }),
       ...(inputs.curves === undefined ? {} : { student: value(await readCurves(inputs.curves)) }),
@@ -42,18 +42,22 @@ export default defineStage({
     // what the schema calls an object came from JSON
     const parameters = options.parameters as JsonObject
     const { axes } = options
-    const sweep = inputs.sweep && { axes, students: await readAll(inputs.sweep) }
-    const { page, metrics } = makeReport(models, curves, { ...options, parameters }, sweep)
+    const sweep = inputs.sweep && { axes, students: await readAll(inputs.sweep, readScores) }
+    const agreements = await readAll(inputs.agreement ?? {}, readAgreement)
+    const { page, metrics } = makeReport(models, curves, { ...options, parameters }, { sweep, agreements })
     await writeFile(out.page, page)
     await writeFile(out.metrics, `${JSON.stringify(metrics, null, 2)}\n`)
     log(`compared ${Object.keys({ ...models, ...sweep?.students }).length} models`)
   },
 })
 
-async function readAll(paths: Readonly<Record<string, string>>): Promise<Record<string, Scores>> {
-  const models: Record<string, Scores> = {}
-  for (const [cell, path] of Object.entries(paths)) models[cell] = value(await readScores(path))
-  return models
+async function readAll<T>(
+  paths: Readonly<Record<string, string>>,
+  read: (path: string) => Promise<Result<T, Error>>,
+): Promise<Record<string, T>> {
+  const found: Record<string, T> = {}
+  for (const [cell, path] of Object.entries(paths)) found[cell] = value(await read(path))
+  return found
 }
 
 const value = <T>(result: Result<T, Error>): T => {

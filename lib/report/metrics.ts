@@ -1,4 +1,6 @@
 import type { JsonObject } from '../util/json.ts'
+import type { Agreements } from './agreement.ts'
+import { orderCells } from './cells.ts'
 import type { Comparison } from './compare.ts'
 import type { Sweep } from './sweep.ts'
 import type { ScoreRow } from './table.ts'
@@ -19,6 +21,15 @@ export const makeMetrics = (rows: readonly ScoreRow[], comparisons: readonly Com
     interval: interval && [interval.low, interval.high],
   })),
 })
+
+/** Means over the test split, by cell. */
+export const agreementMetrics = (agreements: Agreements): JsonObject => {
+  const names = orderCells(Object.keys(agreements))
+  if (names.length === 0) return {}
+  const of = (means: 'kl' | 'top1'): JsonObject =>
+    Object.fromEntries(names.map((name) => [name, agreements[name]![means]]))
+  return { agreement: { kl: of('kl'), top1: of('top1') } }
+}
 
 /** Of each student of a sweep what `list` and a chart need, under its cell's name. */
 export const sweepMetrics = ({ axes, cells }: Sweep): JsonObject => {

@@ -1,12 +1,14 @@
 import type { JsonObject } from '../util/json.ts'
 import type { Mark } from './charts.ts'
+import { agreementSection } from './agreement-section.ts'
+import type { Agreements } from './agreement.ts'
 import { calibrationSection } from './calibration-section.ts'
 import { compareModels } from './compare.ts'
 import type { Models } from './compare.ts'
 import { curveSection } from './curve-section.ts'
 import type { Curves } from './curve-section.ts'
 import { html, raw } from './html.ts'
-import { makeMetrics, sweepMetrics } from './metrics.ts'
+import { agreementMetrics, makeMetrics, sweepMetrics } from './metrics.ts'
 import { chance, noteSection } from './note-section.ts'
 import { parameterSection } from './parameter-section.ts'
 import { sampleSection } from './sample-section.ts'
@@ -28,6 +30,12 @@ export interface ReportOptions {
   readonly baselineLine?: { readonly label: string; readonly value: number }
 }
 
+/** What a comparison may have besides. */
+export interface MoreInputs {
+  readonly sweep?: SweepInput | undefined
+  readonly agreements?: Agreements
+}
+
 export interface Report {
   /** One self-contained HTML file. */
   readonly page: string
@@ -41,10 +49,11 @@ export const RUN_MARK = '<!-- pipeline:run -->'
  * The page and the metrics of a comparison: a pure function of its arguments, the same bytes everywhere.
  * Throws Failure SWEEP_AXES, and SCORES_ITEMS_DIFFER where models were not scored on the same items.
  */
-export const makeReport = (models: Models, curves: Curves, options: ReportOptions, input?: SweepInput): Report => {
+export const makeReport = (models: Models, curves: Curves, options: ReportOptions, more: MoreInputs = {}): Report => {
   const rows = scoreRows(models)
   const comparisons = compareModels(models)
-  const sweep = input && makeSweep(models, input)
+  const { agreements = {} } = more
+  const sweep = more.sweep && makeSweep(models, more.sweep)
   const page = html`<!doctype html>
     <html lang="en">
       <head>
@@ -67,14 +76,21 @@ export const makeReport = (models: Models, curves: Curves, options: ReportOption
             </ul>
           </header>
           ${scoreSection(rows, makeMarks(models, options.baselineLine), models)} ${sweep && sweepSection(sweep, rows)}
-          ${curveSection(curves)} ${calibrationSection(models)} ${sampleSection(models)}
+          ${curveSection(curves)} ${agreementSection(agreements)} ${calibrationSection(models)} ${sampleSection(models)}
           ${comparisonSection(comparisons)} ${parameterSection(options.parameters)}
           ${noteSection(models, comparisons, [...options.notes, ...(sweep ? sweepNotes(sweep) : [])])}
         </main>
         <footer>${raw(RUN_MARK)}</footer>
       </body>
     </html> `
-  return { page: page.markup, metrics: { ...makeMetrics(rows, comparisons), ...(sweep ? sweepMetrics(sweep) : {}) } }
+  return {
+    page: page.markup,
+    metrics: {
+      ...makeMetrics(rows, comparisons),
+      ...agreementMetrics(agreements),
+      ...(sweep ? sweepMetrics(sweep) : {}),
+    },
+  }
 }
 
 /** Chance, simple rules scored on the same items, a score from elsewhere: each with a dash of its own. */

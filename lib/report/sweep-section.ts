@@ -5,8 +5,8 @@ import { html } from './html.ts'
 import type { Html } from './html.ts'
 import { dot, legend } from './legend.ts'
 import type { Interval } from './statistics.ts'
-import { sweepChart } from './sweep-chart.ts'
-import type { Band, Level } from './sweep-chart.ts'
+import { bandChart } from './band-chart.ts'
+import type { Band, Level } from './band-chart.ts'
 import type { Sweep, SweepCell } from './sweep.ts'
 import type { ScoreRow } from './table.ts'
 
@@ -67,7 +67,7 @@ const sweepFigure = (shown: Shown, { axes, cells, rivals }: Sweep, rows: readonl
         ...{ label: `${label}, ${shown.words(value)}`, colour: 'var(--quiet)', dash },
       })),
     ])}
-    ${sweepChart({ id: `chart-${shown.id}`, title: shown.title, description }, bands, levels, shown.tick)}
+    ${bandChart({ id: `chart-${shown.id}`, title: shown.title, description }, bands, levels, shown.tick)}
     <figcaption>By ${axes[0]}. Bars are 95 % intervals of each model by itself.</figcaption>
   </figure>`
 }

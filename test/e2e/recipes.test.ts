@@ -32,13 +32,21 @@ cpSync(join(data, 'byte-level', 'tokenizer.json'), join(student, 'tokenizer.json
 const stages = [
   ...['download', 'tokenize', 'teacher-logits', 'distill', 'control'],
   ...['teacher', 'baseline', 'control', 'student'].map((model) => `evaluate[${model}]`),
+  ...['baseline', 'control', 'student'].map((model) => `agreement[${model}]`),
   'report',
 ]
 const all = (outcome: string): string[] => stages.map((stage) => `${stage}: ${outcome}`)
 
 const real = ['-p', 'recipes/gpt2-wikitext2.yaml']
 const few = ['context=16', 'distill.steps=4', 'distill.validationRows=2']
-const parts = [...few, 'evaluate.context=16', 'evaluate.stride=8', 'evaluate.tokens=40', 'evaluate.items=1']
+const parts = [
+  ...few,
+  'evaluate.context=16',
+  'evaluate.stride=8',
+  'evaluate.tokens=40',
+  'evaluate.items=1',
+  'agreement.tokens=40',
+]
 const limits = parts.flatMap((part) => ['--set', part])
 
 describe('the recipe for the real pair, with tiny models in its place on a hub', { timeout: 120_000 }, () => {
@@ -68,7 +76,18 @@ describe('the recipe for the real pair, with tiny models in its place on a hub',
     const seed = await place.lines(...real, '-p', 'recipes/seed.yaml', ...limits)
     assert.deepEqual(
       [seed.code, ran(seed.last)],
-      [0, ['distill', 'control', 'evaluate[control]', 'evaluate[student]', 'report']],
+      [
+        0,
+        [
+          'distill',
+          'control',
+          'evaluate[control]',
+          'evaluate[student]',
+          'agreement[control]',
+          'agreement[student]',
+          'report',
+        ],
+      ],
     )
     const { stages: defined } = readExperiment(place, seed.last).record
     const falls = { rate: 0.000005, warmup: 0, decay: 'linear', last: 0, weightDecay: 0.01, batch: 8, accumulate: 1 }

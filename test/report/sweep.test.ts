@@ -61,7 +61,7 @@ describe('a sweep', () => {
 })
 
 describe('the page of a sweep', () => {
-  const { page, metrics } = makeReport(models, {}, options, { axes, students })
+  const { page, metrics } = makeReport(models, {}, options, { sweep: { axes, students } })
   const headline = /class="verdict">\s*(.*?)\s*<\/p>/s.exec(page)![1]!
 
   it('counts the sides, each rival by itself', () => {
@@ -72,10 +72,12 @@ describe('the page of a sweep', () => {
   it('names no side where no test allows it', () => {
     const alike: Models = { '1': student(0.4, 1.9, 3), '2': student(0.4, 1.9, 5) }
     const { control } = models
-    const { page: quiet } = makeReport({ control: control! }, {}, options, { axes: ['temperature'], students: alike })
+    const { page: quiet } = makeReport({ control: control! }, {}, options, {
+      sweep: { axes: ['temperature'], students: alike },
+    })
     assert.deepEqual(quiet.match(/\b(?:better|worse)\b/gi), null)
     assert.match(quiet, /no difference shown between any of the 2 distilled students and the control/)
-    const { page: single } = makeReport({}, {}, options, { axes: ['temperature'], students: alike })
+    const { page: single } = makeReport({}, {}, options, { sweep: { axes: ['temperature'], students: alike } })
     assert.match(single, /2 distilled students, without a test between them/)
   })
 

@@ -5,7 +5,7 @@ import type { Interval } from './statistics.ts'
 import { drawChart } from './svg.ts'
 import type { ChartText } from './svg.ts'
 
-/** Values by what is swept, each with its interval. */
+/** Values by a category each, with their intervals where there are any. */
 export interface Band {
   readonly label: string
   readonly colour: string
@@ -13,7 +13,7 @@ export interface Band {
   readonly points: readonly { readonly at: string; readonly value: number; readonly interval: Interval | null }[]
 }
 
-/** A value that is not swept, drawn across. */
+/** A value of no category, drawn across. */
 export interface Level {
   readonly label: string
   readonly value: number
@@ -23,8 +23,8 @@ export interface Level {
 /** Bars of neighbouring lines must not cover each other: pixels between them. */
 const APART = 7
 
-/** The swept values stand side by side as they were written, at equal distances. */
-export const sweepChart = (
+/** The categories stand side by side in the order of the points, at equal distances. */
+export const bandChart = (
   text: ChartText,
   bands: readonly Band[],
   levels: readonly Level[],

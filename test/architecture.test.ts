@@ -20,6 +20,7 @@ const allowed: Record<string, { folders: string[]; packages: string[] }> = {
       '@tensorflow/tfjs-backend-cpu',
       '@tensorflow/tfjs-node-gpu',
       'protobufjs',
+      'koffi',
     ],
   },
   'lib/model': { folders: ['lib/graph', 'lib/engine', 'lib/data', 'lib/util'], packages: [] },

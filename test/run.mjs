@@ -1,4 +1,5 @@
-// npm test: format, lint, types, dead code, then the tests. `unit` runs the tests alone, `system` those of test/system.
+// npm test: format, lint, types, dead code, then the tests. `unit` runs the tests alone, `system` those of
+// test/system, `gpu` those of test/gpu, which need an NVIDIA card.
 import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -13,9 +14,12 @@ if (mode === 'all') {
   check('dead code', bin('knip'), ['--no-progress'])
 }
 
-const files = testFiles('test').filter((file) => file.startsWith(join('test', 'system')) === (mode === 'system'))
+const apart = ['system', 'gpu']
+const files = apart.includes(mode)
+  ? testFiles(join('test', mode))
+  : testFiles('test').filter((file) => !apart.some((folder) => file.startsWith(join('test', folder))))
 // `node --test` on a pattern that matches nothing exits 0: a moved folder must not pass in silence
-const least = mode === 'system' ? 4 : 50
+const least = { system: 7, gpu: 3 }[mode] ?? 50
 if (files.length < least) {
   console.error(`test/run.mjs found ${files.length} test files, expected at least ${least}`)
   process.exit(1)

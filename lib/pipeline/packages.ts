@@ -7,7 +7,7 @@ import type { Result } from '../util/result.ts'
 import { readJson } from './files.ts'
 
 /** What runs the numbers is chosen by the machine and stands outside the key, with all that only it needs. */
-const ENGINES = /^(onnxruntime-(node|web|common)|@tensorflow\/.*)$/
+const ENGINES = /^(onnxruntime-(node|web|common)|koffi|@tensorflow\/.*)$/
 
 interface LockEntry {
   readonly name?: string

@@ -118,13 +118,14 @@ const LOCK = {
       integrity: 'sha512-ort',
       dependencies: { 'onnxruntime-common': '*' },
     },
+    'node_modules/koffi': { version: '7.0.0', integrity: 'sha512-koffi' },
     'node_modules/onnxruntime-common': { version: '6.0.0', integrity: 'sha512-ortc' },
   },
 }
 
 test('packages: the import closure with version and integrity, nothing unused, no engine', async (t) => {
   const code =
-    "import used from 'used/sub'\nimport { x } from '@scope/lib'\nimport fs from 'node:fs'\nimport ort from 'onnxruntime-node'\nexport default [used, x, fs, ort]\n"
+    "import used from 'used/sub'\nimport { x } from '@scope/lib'\nimport fs from 'node:fs'\nimport ort from 'onnxruntime-node'\nimport koffi from 'koffi'\nexport default [used, x, fs, ort, koffi]\n"
   const rig = project(t, { 'package.json': '{}', 'package-lock.json': JSON.stringify(LOCK), 'stage.ts': code })
   const expected = {
     '@scope/lib': '4.0.0 sha512-lib',

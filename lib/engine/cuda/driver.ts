@@ -1,0 +1,64 @@
+import { Failure } from '../../util/failure.ts'
+import { bind, find, handleFrom } from './native.ts'
+import type { Calls, Ffi, Library } from './native.ts'
+
+/** As cuda.h has them, under the names that the library exports. */
+const prototypes = {
+  cuInit: 'unsigned int flags',
+  cuDriverGetVersion: 'void *version',
+  cuDeviceGet: 'void *device, int ordinal',
+  cuDeviceGetName: 'void *name, int length, int device',
+  cuDeviceGetAttribute: 'void *value, int attribute, int device',
+  cuDevicePrimaryCtxRetain: 'void *context, int device',
+  cuDevicePrimaryCtxRelease_v2: 'int device',
+  cuCtxSetCurrent: 'void *context',
+  cuMemGetInfo_v2: 'void *free, void *total',
+  cuMemAlloc_v2: 'void *address, size_t bytes',
+  cuMemFree_v2: 'uint64_t address',
+  cuMemHostAlloc: 'void *pointer, size_t bytes, unsigned int flags',
+  cuMemFreeHost: 'void *pointer',
+  cuMemcpyHtoDAsync_v2: 'uint64_t to, void *from, size_t bytes, void *stream',
+  cuMemcpyDtoHAsync_v2: 'void *to, uint64_t from, size_t bytes, void *stream',
+  cuMemcpyDtoDAsync_v2: 'uint64_t to, uint64_t from, size_t bytes, void *stream',
+  cuMemsetD8Async: 'uint64_t address, unsigned char value, size_t bytes, void *stream',
+  cuStreamCreate: 'void *stream, unsigned int flags',
+  cuStreamDestroy_v2: 'void *stream',
+  cuStreamSynchronize: 'void *stream',
+  cuModuleLoadData: 'void *module, void *image',
+  cuModuleUnload: 'void *module',
+  cuModuleGetFunction: 'void *function, void *module, const char *name',
+  cuLaunchKernel:
+    'void *function, unsigned int blocksX, unsigned int blocksY, unsigned int blocksZ, unsigned int threadsX, ' +
+    'unsigned int threadsY, unsigned int threadsZ, unsigned int sharedBytes, void *stream, void *parameters, void *extra',
+  cuStreamBeginCapture_v2: 'void *stream, int mode',
+  cuStreamEndCapture: 'void *stream, void *graph',
+  cuGraphInstantiateWithFlags: 'void *exec, void *graph, uint64_t flags',
+  cuGraphLaunch: 'void *exec, void *stream',
+  cuGraphExecDestroy: 'void *exec',
+  cuGraphDestroy: 'void *graph',
+}
+
+export type Driver = Calls<keyof typeof prototypes>
+
+/** Values of cuda.h's enums. */
+export const STREAM_NON_BLOCKING = 1
+export const CAPTURE_RELAXED = 2
+export const ATTRIBUTE = { capabilityMajor: 75, capabilityMinor: 76 } as const
+const OUT_OF_MEMORY = 2
+
+/** Each call throws Failure `DEVICE_MEMORY` or `DEVICE_FAILED`, which name the call and CUDA's own error. */
+export function bindDriver(ffi: Ffi, library: Library): Driver {
+  const nameOf = find(library, 'int', 'cuGetErrorName(int status, void *text)')
+  const textOf = find(library, 'int', 'cuGetErrorString(int status, void *text)')
+  return bind(library, prototypes, (call, status) => {
+    // both leave a null for a number that they do not know
+    const read = (of: typeof nameOf): string | undefined => {
+      const text = handleFrom((place) => of(status, place))
+      return text === 0n ? undefined : ffi.decode.string(text)
+    }
+    const found = `${read(nameOf) ?? `CUDA error ${status}`} (${read(textOf) ?? 'not known to this driver'})`
+    const code = status === OUT_OF_MEMORY ? 'DEVICE_MEMORY' : 'DEVICE_FAILED'
+    const advice = 'nvidia-smi shows whether the card is there, "Xid" in the output of dmesg what befell it'
+    throw new Failure(code, `${call} failed with ${found}: ${advice}`, { exitCode: 1 })
+  })
+}

@@ -1,0 +1,181 @@
+// Stands in for NVIDIA's driver on a host without a card: the calls that the engine makes, with their rules, on the
+// host's memory. A stream runs nothing before it must, so that what is queued sees what was changed since.
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+using Work = std::function<void()>;
+
+enum Status { OK = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, NOT_FOUND = 500, ILLEGAL_ADDRESS = 700, CAPTURE_UNSUPPORTED = 900 };
+
+struct Graph {
+  std::vector<Work> calls;
+};
+struct Stream {
+  std::vector<Work> queue;
+  Graph *capture = nullptr;
+};
+
+static int lost = OK;
+static const size_t TOTAL = size_t(3) << 30;
+static size_t used = 0;
+static std::map<void *, size_t> blocks;
+
+static int wait(Stream *stream) {
+  if (stream->capture) return CAPTURE_UNSUPPORTED;
+  auto queue = std::move(stream->queue);
+  stream->queue.clear();
+  for (auto &call : queue) call();
+  return lost;
+}
+
+extern "C" {
+
+/** For the stand-ins of libraries that queue on a stream. */
+int stand_in_queue(void *stream, const Work &call) {
+  auto s = static_cast<Stream *>(stream);
+  (s->capture ? s->capture->calls : s->queue).push_back(call);
+  return OK;
+}
+
+int cuInit(unsigned) { return OK; }
+int cuDriverGetVersion(int *version) {
+  const char *told = getenv("STAND_IN_VERSION");
+  *version = told ? atoi(told) : 13000;
+  return OK;
+}
+int cuDeviceGet(int *device, int ordinal) { return *device = 0, ordinal == 0 ? OK : INVALID_VALUE; }
+int cuDeviceGetName(char *name, int length, int) { return snprintf(name, length, "Stand-in"), OK; }
+int cuDeviceGetAttribute(int *value, int attribute, int) {
+  const char *told = getenv("STAND_IN_CAPABILITY");
+  int capability = told ? atoi(told) : 90;
+  *value = attribute == 75 ? capability / 10 : attribute == 76 ? capability % 10 : -1;
+  return OK;
+}
+int cuDevicePrimaryCtxRetain(void **context, int) { return *context = &lost, OK; }
+int cuDevicePrimaryCtxRelease_v2(int) { return OK; }
+int cuCtxSetCurrent(void *context) { return context == &lost ? OK : INVALID_VALUE; }
+
+int cuMemGetInfo_v2(size_t *free, size_t *total) { return *free = TOTAL - used, *total = TOTAL, OK; }
+int cuMemAlloc_v2(void **address, size_t bytes) {
+  if (bytes == 0) return INVALID_VALUE;
+  if (bytes > TOTAL - used) return OUT_OF_MEMORY;
+  *address = aligned_alloc(256, (bytes + 255) / 256 * 256);
+  blocks[*address] = bytes;
+  used += bytes;
+  return OK;
+}
+int cuMemFree_v2(void *address) {
+  auto block = blocks.find(address);
+  if (block == blocks.end()) return INVALID_VALUE;
+  memset(address, 0xff, block->second < 4096 ? block->second : 4096); // what uses it from now on shall see it
+  used -= block->second;
+  blocks.erase(block);
+  free(address);
+  return OK;
+}
+int cuMemHostAlloc(void **pointer, size_t bytes, unsigned) { return *pointer = malloc(bytes), OK; }
+int cuMemFreeHost(void *pointer) { return free(pointer), OK; }
+
+static int copy(void *to, const void *from, size_t bytes, void *stream) {
+  return stand_in_queue(stream, [=] { memmove(to, from, bytes); });
+}
+int cuMemcpyHtoDAsync_v2(void *to, const void *from, size_t bytes, void *stream) { return copy(to, from, bytes, stream); }
+int cuMemcpyDtoHAsync_v2(void *to, const void *from, size_t bytes, void *stream) { return copy(to, from, bytes, stream); }
+int cuMemcpyDtoDAsync_v2(void *to, const void *from, size_t bytes, void *stream) { return copy(to, from, bytes, stream); }
+int cuMemsetD8Async(void *address, unsigned char value, size_t bytes, void *stream) {
+  return stand_in_queue(stream, [=] { memset(address, value, bytes); });
+}
+
+int cuStreamCreate(void **stream, unsigned) { return *stream = new Stream, OK; }
+int cuStreamDestroy_v2(void *stream) { return delete static_cast<Stream *>(stream), OK; }
+int cuStreamSynchronize(void *stream) { return wait(static_cast<Stream *>(stream)); }
+
+// the kernels of test/gpu, by name: what the compiler made of them is for a card
+
+struct Blocks {
+  unsigned x, y, z, threads;
+};
+struct Function {
+  int arguments;
+  void (*run)(Blocks, void *const *);
+};
+static float *floats(void *argument) { return static_cast<float *>(argument); }
+static const std::map<std::string, Function> functions = {
+    {"scale_by_index",
+     {2, [](Blocks b, void *const *p) {
+        for (unsigned i = 0; i < b.x * b.threads && i < 1000; i++) floats(p[0])[i] = floats(p[1])[i] * i;
+      }}},
+    {"weigh",
+     {8, [](Blocks, void *const *p) {
+        float sum = 0, weight = 1;
+        for (int i = 1; i < 8; i++, weight *= 10) sum += weight * *floats(p[i]);
+        *floats(p[0]) = sum;
+      }}},
+    {"where",
+     {1, [](Blocks b, void *const *p) {
+        for (unsigned i = 0; i < b.x * b.y * b.z; i++)
+          static_cast<int *>(p[0])[i] = i % b.x + 10 * (i / b.x % b.y) + 100 * (i / b.x / b.y);
+      }}},
+    {"add_one", {1, [](Blocks, void *const *p) { *floats(p[0]) += 1; }}},
+    {"stray", {1, [](Blocks, void *const *) { lost = ILLEGAL_ADDRESS; }}},
+};
+
+int cuModuleLoadData(void **module, const void *image) {
+  return *module = &used, memcmp(image, "\x7f"
+                                        "ELF", 4) == 0 ? OK : INVALID_VALUE;
+}
+int cuModuleUnload(void *) { return OK; }
+int cuModuleGetFunction(const void **function, void *, const char *name) {
+  auto found = functions.find(name);
+  if (found == functions.end()) return NOT_FOUND;
+  return *function = &found->second, OK;
+}
+int cuLaunchKernel(const Function *function, unsigned x, unsigned y, unsigned z, unsigned threadsX, unsigned threadsY,
+                   unsigned threadsZ, unsigned, void *stream, void **arguments, void **) {
+  if (threadsX > 1024 || threadsY != 1 || threadsZ != 1) return INVALID_VALUE;
+  std::vector<void *> values;
+  for (int i = 0; i < function->arguments; i++) values.push_back(*static_cast<void **>(arguments[i]));
+  return stand_in_queue(stream, [=] { function->run({x, y, z, threadsX}, values.data()); });
+}
+
+int cuStreamBeginCapture_v2(void *stream, int mode) {
+  auto s = static_cast<Stream *>(stream);
+  if (s->capture || mode != 2) return INVALID_VALUE;
+  return s->capture = new Graph, OK;
+}
+int cuStreamEndCapture(void *stream, void **graph) {
+  auto s = static_cast<Stream *>(stream);
+  *graph = s->capture;
+  s->capture = nullptr;
+  return *graph ? OK : INVALID_VALUE;
+}
+int cuGraphInstantiateWithFlags(void **exec, void *graph, unsigned long long) {
+  return *exec = new Graph(*static_cast<Graph *>(graph)), OK;
+}
+int cuGraphLaunch(void *exec, void *stream) {
+  for (auto &call : static_cast<Graph *>(exec)->calls) stand_in_queue(stream, call);
+  return OK;
+}
+int cuGraphExecDestroy(void *exec) { return delete static_cast<Graph *>(exec), OK; }
+int cuGraphDestroy(void *graph) { return delete static_cast<Graph *>(graph), OK; }
+
+int cuGetErrorName(int status, const char **text) {
+  static const std::map<int, const char *> names = {{INVALID_VALUE, "CUDA_ERROR_INVALID_VALUE"},
+                                                    {OUT_OF_MEMORY, "CUDA_ERROR_OUT_OF_MEMORY"},
+                                                    {NOT_FOUND, "CUDA_ERROR_NOT_FOUND"},
+                                                    {ILLEGAL_ADDRESS, "CUDA_ERROR_ILLEGAL_ADDRESS"}};
+  auto found = names.find(status);
+  *text = found == names.end() ? nullptr : found->second;
+  return found == names.end() ? INVALID_VALUE : OK;
+}
+int cuGetErrorString(int status, const char **text) {
+  *text = status == CAPTURE_UNSUPPORTED ? nullptr : "an error of the stand-in";
+  return OK;
+}
+}

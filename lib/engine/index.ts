@@ -13,6 +13,17 @@ interface Kind {
 /** Best first: `auto` takes the first that works here. Their packages are loaded when they are opened. */
 export const engineKinds: readonly Kind[] = [
   {
+    name: 'cuda',
+    about: 'kernels written from the graph, on an NVIDIA card; needs its driver, and NVRTC and cuBLASLt of CUDA',
+    open: async () => {
+      const [{ openCuda }, { openCard }] = await Promise.all([
+        import('./cuda/engine.ts'),
+        import('./cuda/open-card.ts'),
+      ])
+      return openCuda(await openCard(), { precision: 'fp32' })
+    },
+  },
+  {
     name: 'onnx-cpu',
     about: 'ONNX Runtime on the CPU',
     open: async (threads) => (await import('./onnx/engine.ts')).openOnnxCpu(threads),

@@ -16,7 +16,7 @@ compile('cublasLt.cc', join(whole, 'libcublasLt.so.13'), join(whole, 'libcuda.so
 symlinkSync('libcublasLt.so.13', join(whole, 'libcublasLt.so.12'))
 
 const gpuTests = readdirSync(join(project, 'test', 'gpu'))
-  .filter((name) => name.endsWith('.test.ts'))
+  .filter((name) => name.endsWith('.test.ts') && name !== 'engine.test.ts') // its kernels need more than a stand-in
   .map((name) => join('test', 'gpu', name))
 
 describe('the tests of a card, on a stand-in for one', () => {

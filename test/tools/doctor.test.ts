@@ -10,13 +10,15 @@ it('doctor says which engines work, on the pipe for its answer', () => {
     stdio: ['ignore', 'ignore', 'inherit', 'pipe'],
   })
   const { value } = JSON.parse(output[ANSWER_FD]!) as { value: Diagnosis }
+  const [cuda, ...others] = value.engines
   assert.deepEqual(
-    value.engines.map(({ name, works }) => [name, works]),
+    others.map(({ name, works }) => [name, works]),
     [
       ['onnx-cpu', true],
       ['tfjs-cpu', true],
     ],
   )
-  assert.match(value.engines[0]!.device!, /^onnx-cpu, \d+ threads?$/)
-  assert.equal(value.auto, 'onnx-cpu')
+  assert.match(others[0]!.device!, /^onnx-cpu, \d+ threads?$/)
+  assert.equal(cuda!.name, 'cuda')
+  assert.equal(value.auto, cuda!.works ? 'cuda' : 'onnx-cpu')
 })

@@ -1,0 +1,38 @@
+import { writeSync } from 'node:fs'
+import type { Graph } from '../../graph/index.ts'
+import type { Engine } from '../engine.ts'
+import type { Device } from './device.ts'
+import type { Precision } from './keep.ts'
+import { Kernels } from './kernels.ts'
+import { CudaMemory } from './memory.ts'
+import { plan } from './plan.ts'
+import { printPlan } from './print.ts'
+import { CudaProgram } from './program.ts'
+
+export interface CudaOptions {
+  /**
+   * Of matrix products: float32; float32 rounded to 10 bits on the way in; or bfloat16. They are summed up in float32,
+   * in which all else is computed and kept.
+   */
+  readonly precision: Precision
+}
+
+/**
+ * Kernels written from the graph, for a card or what stands in for one, which the engine then owns. Same seed, same
+ * bytes. With PIPELINE_DEBUG=kernels, what is compiled is printed to standard error.
+ */
+export function openCuda(device: Device, { precision }: CudaOptions): Engine {
+  const kernels = new Kernels(device)
+  const compile = (graph: Graph): CudaProgram => {
+    const made = plan(graph, precision)
+    if (process.env['PIPELINE_DEBUG'] === 'kernels') writeSync(2, `${printPlan(made)}\n`)
+    return new CudaProgram(graph, made, device, kernels)
+  }
+  return {
+    name: 'cuda',
+    device: `cuda, ${device.name}`,
+    memory: () => new CudaMemory(device),
+    compile: (graph) => Promise.resolve().then(() => compile(graph)),
+    dispose: () => Promise.resolve().then(() => device.dispose()),
+  }
+}

@@ -1,0 +1,135 @@
+import type { Graph, RunNode } from '../../graph/index.ts'
+import { sizeOf } from '../../graph/index.ts'
+import { isPointOp, operations } from './operations.ts'
+import { accumulations } from './accumulate.ts'
+import type { Accumulation } from './accumulate.ts'
+import { operandOf, viewOf } from './view.ts'
+
+export type Precision = 'fp32' | 'tf32' | 'bf16'
+
+/** Of a value that one kernel makes of many. */
+export const mostParts = 32
+
+/** What lies in memory before anything runs. */
+export const isGiven = (node: RunNode): boolean =>
+  node.op === 'input' || node.op === 'state' || (node.op === 'constant' && node.attributes.data.length > 1)
+
+export interface Kept {
+  /** Nodes of which every entry is in memory as it is: given ones too. */
+  readonly plain: ReadonlySet<RunNode>
+  /** Those that matrix products read as bfloat16. */
+  readonly half: ReadonlySet<RunNode>
+  /** Sums of products, made where they lie. */
+  readonly sums: ReadonlyMap<RunNode, Accumulation>
+  /** Whether a kernel computes it, if it is in memory at all. */
+  readonly isComputed: (node: RunNode) => boolean
+}
+
+/**
+ * Which values are written to memory. The others are computed where they are read: by the kernels of those that use
+ * them, once more in each.
+ */
+export function keep(graph: Graph, precision: Precision): Kept {
+  const half = precision === 'bf16' ? operandsOf(graph) : new Set<RunNode>()
+  const plain = new Set([...rootsOf(graph), ...(precision === 'bf16' ? [] : operandsOf(graph))])
+  const sums = accumulations(graph)
+  const isComputed = (node: RunNode): boolean => !isGiven(node) && node.op !== 'matmul' && !sums.has(node)
+  const isProduced = (node: RunNode): boolean => !isComputed(node) || node.op === 'sum' || node.op === 'max'
+  const reads = readsOf(graph)
+  const prices = new Map<RunNode, Price>()
+  for (const node of graph.nodes) {
+    if (priceOf(node, prices).sources > mostParts) store(inputsOf(node), plain, prices)
+    const full = priceOf(node, prices)
+    if (isProduced(node) || !isWorthRepeating(full, reads.get(node))) plain.add(node)
+    const inMemory = plain.has(node)
+    prices.set(node, { entries: sizeOf(node.shape), ...(inMemory ? read : full) })
+  }
+  for (const node of half) if (!isProduced(node) && !reads.has(node)) plain.delete(node)
+  for (const node of rootsOf(graph)) plain.add(node)
+  return { plain, half, sums, isComputed }
+}
+
+const inputsOf = (node: RunNode): readonly RunNode[] => node.inputs as readonly RunNode[]
+
+function rootsOf(graph: Graph): RunNode[] {
+  const results = [...graph.outputs.values(), ...graph.updates.values()]
+  const ids = graph.nodes.flatMap((node) => (node.op === 'scatterAdd' ? [inputsOf(node)[0]!] : []))
+  const tables = graph.nodes.flatMap((node) => (node.op === 'gather' ? [inputsOf(node)[0]!] : []))
+  return [...results, ...ids, ...tables].map((node) => viewOf(node).base)
+}
+
+const operandsOf = (graph: Graph): Set<RunNode> =>
+  new Set(graph.nodes.flatMap((node) => (node.op === 'matmul' ? inputsOf(node).map((x) => operandOf(x).base) : [])))
+
+interface Reads {
+  /** How often each entry is read. */
+  times: number
+  /** The most that one user reads each entry. */
+  most: number
+}
+
+function readsOf(graph: Graph): Map<RunNode, Reads> {
+  const found = new Map<RunNode, Reads>()
+  for (const user of graph.nodes) {
+    if (user.op === 'matmul') continue
+    for (const from of new Set(inputsOf(user))) {
+      const times = readsBy(user, from)
+      const before = found.get(from) ?? { times: 0, most: 0 }
+      found.set(from, { times: before.times + times, most: Math.max(before.most, times) })
+    }
+  }
+  return found
+}
+
+function readsBy(user: RunNode, from: RunNode): number {
+  const ratio = sizeOf(user.shape) / sizeOf(from.shape)
+  if (user.op === 'slice' || user.op === 'takeAlong') return ratio
+  if (isPointOp(user) || user.op === 'broadcastTo') return Math.max(1, ratio)
+  return 1
+}
+
+/** Of computing an entry where it is needed: arithmetic, and values read for each (those of a row count less). */
+interface Price {
+  readonly work: number
+  readonly loads: number
+  /** Pointers that a kernel needs for it. */
+  readonly sources: number
+  readonly entries: number
+}
+
+/** Of what is in memory. */
+const read = { work: 0, loads: 1, sources: 1 }
+
+/** One kernel for all would need too many pointers. */
+function store(nodes: readonly RunNode[], plain: Set<RunNode>, prices: Map<RunNode, Price>): void {
+  for (const node of nodes) {
+    if (prices.get(node)!.sources <= 1) continue
+    plain.add(node)
+    prices.set(node, { entries: sizeOf(node.shape), ...read })
+  }
+}
+
+function priceOf(node: RunNode, prices: ReadonlyMap<RunNode, Price>): Omit<Price, 'entries'> {
+  const entries = sizeOf(node.shape)
+  let [work, loads, sources] = [ownPrice(node), 0, 0]
+  for (const from of new Set(inputsOf(node))) {
+    const price = prices.get(from)!
+    work += price.work
+    sources += price.sources
+    loads += price.loads * Math.min(1, price.entries / entries)
+  }
+  return { work, loads, sources }
+}
+
+function ownPrice(node: RunNode): number {
+  if (isPointOp(node)) return operations[node.op].price
+  if (node.op === 'scatterAdd') return 100
+  return node.op === 'pad' || node.op === 'concat' || node.op === 'gather' ? 2 : 0
+}
+
+function isWorthRepeating({ work, loads }: Omit<Price, 'entries'>, reads: Reads | undefined): boolean {
+  if (work > 150 || loads > 12) return false
+  if (!reads || reads.times <= 1.01) return true
+  // a small one that is stretched is read from a cache, but computed again for each entry of the large one
+  return reads.most > 4 ? work <= 6 && loads <= 2 : work <= 12 && loads <= 1.01
+}

@@ -1,0 +1,196 @@
+import type { RunNode } from '../../graph/index.ts'
+import { keyOf } from './coordinates.ts'
+import type { Coordinate } from './coordinates.ts'
+import type { Grid } from './device.ts'
+import { Emitter } from './emitter.ts'
+import { Parameters } from './parameters.ts'
+import { readsOf, writeEntry } from './reads.ts'
+import { formIn, isReduction } from './space.ts'
+import type { Form, Space } from './space.ts'
+import type { Pointer, Storage } from './storage.ts'
+
+/** A node that a kernel computes. */
+export interface Root {
+  readonly node: RunNode
+  /** Where it is written: nowhere where only this kernel uses it. */
+  readonly into: readonly Storage[]
+}
+
+/** Places of a scatterAdd's ids, linked: those with the same id, in order. Counted from 1; 0 is none. */
+export interface Chain {
+  readonly first: Storage
+  readonly next: Storage
+}
+
+/** Where everything is that kernels read. */
+export interface Layout {
+  readonly plain: ReadonlyMap<RunNode, Storage>
+  readonly chains: ReadonlyMap<RunNode, Chain>
+  readonly fault: Storage
+  readonly isComputed: (node: RunNode) => boolean
+}
+
+export interface KernelSource {
+  /** CUDA C++ of one kernel, whose name is `NAME`. */
+  readonly text: string
+  readonly pointers: readonly Pointer[]
+  readonly grid: Grid
+}
+
+/** A kernel that computes `roots`, inputs before users, for all entries of the space. */
+export function writeKernel(space: Space, roots: readonly Root[], layout: Layout): KernelSource {
+  return new KernelWriter(space, roots, layout).write()
+}
+
+const threads = 256
+
+class KernelWriter {
+  private readonly parameters: Parameters
+  private readonly emitter: Emitter
+  private readonly forms: ReadonlyMap<RunNode, Form>
+  /** Reductions that are done, and their C names. */
+  private readonly reduced = new Map<RunNode, string>()
+  /** Entries that an earlier loop wrote. */
+  private readonly written = new Set<RunNode>()
+  private readonly loops: boolean
+  private readonly lanes: number
+
+  private readonly space: Space
+  private readonly roots: readonly Root[]
+  private readonly layout: Layout
+
+  constructor(space: Space, roots: readonly Root[], layout: Layout) {
+    this.space = space
+    this.roots = roots
+    this.layout = layout
+    this.parameters = new Parameters(roots.flatMap(({ into }) => into))
+    this.forms = new Map(roots.map(({ node }) => [node, formIn(space, node)!]))
+    this.loops = [...this.forms.values()].some((form) => form !== 'row')
+    this.lanes = lanesOf(space, this.loops)
+    this.emitter = new Emitter({
+      read: (node, place) => this.read(node, place),
+      first: (node, row) => this.parameters.read(layout.chains.get(node)!.first, row, 'int32'),
+      next: (node, place) =>
+        `${this.parameters.name({ storage: layout.chains.get(node)!.next, offset: -1 })}[${place}]`,
+      fault: () => `${this.parameters.name({ storage: layout.fault, offset: 0 }, true)}[0]`,
+    })
+  }
+
+  write(): KernelSource {
+    const levels = this.levels()
+    const last = Math.max(...levels.values())
+    for (let level = 0; level <= last; level++) {
+      const now = this.roots.filter(({ node }) => levels.get(node) === level)
+      this.writeRows(now.filter(({ node }) => this.forms.get(node) === 'row'))
+      const looped = now.filter(({ node }) => this.forms.get(node) !== 'row')
+      if (looped.length > 0) this.writeLoop(looped)
+    }
+    const width = Math.max(threads, this.lanes)
+    // so that a thread has several loads under way at once
+    const each = !this.loops && this.space.rows >= 2 ** 20 ? 4 : 1
+    const blocks = Math.ceil((this.space.rows * this.lanes) / (width * each))
+    const { pointers } = this.parameters
+    return { text: this.text(width, each), pointers, grid: { blocks: [blocks, 1, 1], threads: width } }
+  }
+
+  /** In which loop over its row each root is computed: after those of the reductions that it needs. */
+  private levels(): Map<RunNode, number> {
+    const levels = new Map<RunNode, number>()
+    const { plain, isComputed } = this.layout
+    for (const { node } of this.roots) {
+      const isThere = (one: RunNode): boolean =>
+        one === node && isComputed(one) ? false : levels.has(one) || plain.has(one)
+      const { places } = readsOf(node, this.space, isThere)
+      const needed = [...places.keys()].map((from) => (levels.get(from) ?? 0) + (this.reduces(from) ? 1 : 0))
+      levels.set(node, Math.max(0, ...needed))
+    }
+    return levels
+  }
+
+  private readonly reduces = (node: RunNode): boolean => this.forms.get(node) === 'reduction'
+
+  /** All is computed before anything is written: one root may be written over what another one reads. */
+  private writeRows(roots: readonly Root[]): void {
+    const values = roots.map(({ node }) => writeEntry(this.emitter, node, this.space))
+    roots.forEach(({ into }, i) => this.storeRow(into, values[i]!))
+  }
+
+  private storeRow(into: readonly Storage[], value: string): void {
+    for (const storage of into) {
+      const store = this.parameters.write(storage, this.space.row, value)
+      this.emitter.line(this.lanes === 1 ? store : `if (lane == 0) ${store}`)
+    }
+  }
+
+  private writeLoop(roots: readonly Root[]): void {
+    const { emitter, space, lanes } = this
+    const sums = roots.filter(({ node }) => isReduction(node)).map((root) => ({ ...root, sum: emitter.name('a') }))
+    for (const { node, sum } of sums)
+      emitter.line(`float ${sum} = ${node.op === 'sum' ? '0.0f' : 'bitsToFloat(0xff800000u)'};`)
+    const head =
+      lanes === 1 ? `Index w = 0; w < ${space.width}; ++w` : `Index w = lane; w < ${space.width}; w += ${lanes}`
+    const loop = (): void => {
+      const entries = roots.filter(({ node }) => !isReduction(node))
+      const values = entries.map(({ node }) => writeEntry(emitter, node, space))
+      for (const { node, sum } of sums) {
+        const value = writeEntry(emitter, node, space)
+        emitter.line(node.op === 'sum' ? `${sum} += ${value};` : `${sum} = greaterOf(${sum}, ${value});`)
+      }
+      entries.forEach(({ into }, i) => {
+        for (const storage of into) emitter.line(this.parameters.write(storage, space.entry, values[i]!))
+      })
+    }
+    emitter.block(`for (${head})`, loop, true)
+    for (const { node } of roots) this.written.add(node)
+    for (const { node, into, sum } of sums) this.finish(node, into, sum)
+  }
+
+  private finish(node: RunNode, into: readonly Storage[], sum: string): void {
+    const name = this.emitter.name('s')
+    const kind = node.op === 'sum' ? 'Sum' : 'Max'
+    const { lanes } = this
+    const all = lanes === 1 ? sum : lanes === 32 ? `warp${kind}(${sum})` : `block${kind}<${lanes / 32}>(${sum}, shared)`
+    this.emitter.line(`const float ${name} = ${all};`)
+    this.reduced.set(node, name)
+    this.storeRow(into, name)
+  }
+
+  private read(node: RunNode, place: Coordinate): string | undefined {
+    const form = this.forms.get(node)
+    const storage = this.layout.plain.get(node)
+    if (form === undefined || !this.layout.isComputed(node))
+      return storage && this.parameters.read(storage, place, node.dtype)
+    const expected = form === 'entry' ? this.space.entry : this.space.row
+    if (keyOf(place) !== keyOf(expected))
+      throw new Error('Internal error: a kernel reads what other threads of it write')
+    if (form === 'reduction') return this.reduced.get(node)
+    return storage && this.written.has(node) ? this.parameters.read(storage, place, node.dtype) : undefined
+  }
+
+  private text(width: number, each: number): string {
+    const { lanes, space, emitter, parameters } = this
+    const start = [
+      `typedef ${parameters.indexType(Math.max(space.rows * lanes, space.rows * space.width))} Index;`,
+      ...(lanes > 32 ? [`__shared__ float shared[${lanes / 32}];`] : []),
+      ...(lanes > 1 ? [`const Index lane = threadIdx.x % ${lanes};`] : []),
+    ]
+    const thread = `(Index)blockIdx.x * ${width * each} + ${each > 1 ? `n * ${width} + ` : ''}threadIdx.x`
+    const row = [
+      lanes === 1 ? `const Index r = ${thread};` : `const Index r = (${thread}) / ${lanes};`,
+      ...((space.rows * lanes) % (width * each) === 0 ? [] : [`if (r >= ${space.rows}) return;`]),
+      ...emitter.lines,
+    ]
+    const body = each === 1 ? row : ['#pragma unroll', `for (int n = 0; n < ${each}; ++n) {`, ...row.map(indented), '}']
+    const head = `extern "C" __global__ void __launch_bounds__(${width}) NAME(${parameters.declaration()}) {`
+    return [head, ...[...start, ...body].map(indented), '}'].join('\n')
+  }
+}
+
+const indented = (line: string): string => `  ${line}`
+
+/** Threads that share a row: one where rows are neighbours in memory, a warp, or a block. */
+function lanesOf({ rows, width, alongRows }: Space, loops: boolean): number {
+  if (!loops || !alongRows || width <= 8) return 1
+  if (width < 256 || (width <= 2048 && rows >= 512)) return 32
+  return width <= 8192 ? threads : 2 * threads
+}

@@ -1,0 +1,79 @@
+import type { Graph } from '../../graph/index.ts'
+import { checkValue } from '../check.ts'
+import type { Memory, TensorValue } from '../engine.ts'
+import type { Address, Device } from './device.ts'
+
+interface Held {
+  readonly address: Address
+  readonly shape: readonly number[]
+  readonly dtype: 'float32' | 'int32'
+  readonly bytes: number
+}
+
+/** State kept on the device. A value of the same size goes where the one before was. */
+export class CudaMemory implements Memory {
+  readonly device: Device
+  private readonly values = new Map<string, Held>()
+
+  constructor(device: Device) {
+    this.device = device
+  }
+
+  write(name: string, { shape, data }: TensorValue): void {
+    const dtype = data instanceof Float32Array ? 'float32' : 'int32'
+    this.device.upload(this.place(name, shape, dtype), data)
+  }
+
+  /** Where a value is to be written. */
+  place(name: string, shape: readonly number[], dtype: Held['dtype']): Address {
+    const bytes = 4 * shape.reduce((size, length) => size * length, 1)
+    const before = this.values.get(name)
+    if (before && before.bytes !== bytes) this.delete(name)
+    const address = before?.bytes === bytes ? before.address : this.device.allocate(bytes)
+    this.values.set(name, { address, shape, dtype, bytes })
+    return address
+  }
+
+  read(name: string): Promise<TensorValue> {
+    return new Promise((resolve) => {
+      const { address, shape, dtype, bytes } = this.held(name)
+      const data = dtype === 'float32' ? new Float32Array(bytes / 4) : new Int32Array(bytes / 4)
+      this.device.download(address, data)
+      resolve({ shape, data })
+    })
+  }
+
+  /** Throws where the memory lacks a state of the graph, or holds one of another kind. */
+  check(graph: Graph): void {
+    for (const [name, node] of graph.state) {
+      const { shape, dtype } = this.held(name)
+      checkValue('state', name, node, { shape, data: dtype === 'float32' ? new Float32Array() : new Int32Array() })
+    }
+  }
+
+  private held(name: string): Held {
+    const held = this.values.get(name)
+    if (!held) throw new Error(`Internal error: the memory holds no "${name}"`)
+    return held
+  }
+
+  has(name: string): boolean {
+    return this.values.has(name)
+  }
+
+  delete(name: string): void {
+    const held = this.values.get(name)
+    if (held) this.device.free(held.address)
+    this.values.delete(name)
+  }
+
+  dispose(): void {
+    for (const name of [...this.values.keys()]) this.delete(name)
+  }
+}
+
+/** The memory of a program whose graph has state; throws where none, or another engine's, was given. */
+export function cudaMemory(memory: Memory | undefined, device: Device): CudaMemory {
+  if (memory instanceof CudaMemory && memory.device === device) return memory
+  throw new Error('Internal error: a graph with state runs with a memory of its engine')
+}

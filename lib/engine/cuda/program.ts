@@ -1,0 +1,145 @@
+import type { Graph } from '../../graph/index.ts'
+import { checkFeeds } from '../check.ts'
+import type { Memory, Program, TensorValue } from '../engine.ts'
+import type { Address, Device, Kernel, Matmul, Replay } from './device.ts'
+import { cudaMemory } from './memory.ts'
+import type { Kernels } from './kernels.ts'
+import type { Call, Plan } from './plan.ts'
+import { bytesOf, bytesPerEntry } from './storage.ts'
+import type { Pointer, Storage } from './storage.ts'
+
+type Feeds = Readonly<Record<string, TensorValue>>
+
+/** A call with what the device has made for it. */
+type Ready =
+  | { readonly call: Extract<Call, { kind: 'launch' }>; readonly kernel: Kernel }
+  | { readonly call: Extract<Call, { kind: 'multiply' }>; readonly matmul: Matmul }
+  | { readonly call: Extract<Call, { kind: 'clear' | 'copy' }> }
+
+/** For how many memories the calls are kept as they were recorded. */
+const mostReplays = 8
+
+/** A plan on a device: its arena, its constants, and its calls, recorded for each memory that it runs with. */
+export class CudaProgram implements Program {
+  private readonly graph: Graph
+  private readonly plan: Plan
+  private readonly device: Device
+  private readonly ready: readonly Ready[]
+  private readonly arena: Address
+  private readonly constants: ReadonlyMap<Storage, Address>
+  private readonly replays = new Map<string, Replay>()
+
+  constructor(graph: Graph, plan: Plan, device: Device, kernels: Kernels) {
+    this.graph = graph
+    this.plan = plan
+    this.device = device
+    const made = kernels.make(plan.calls.flatMap((call) => (call.kind === 'launch' ? [call.source.text] : [])))
+    this.ready = plan.calls.map((call): Ready => {
+      if (call.kind === 'launch') return { call, kernel: made.get(call.source.text)! }
+      return call.kind === 'multiply' ? { call, matmul: device.prepare(call.shape) } : { call }
+    })
+    this.arena = device.allocate(Math.max(1, plan.arena.bytes))
+    this.constants = new Map(plan.constants.map((storage) => [storage, this.load(storage)]))
+  }
+
+  private load(storage: Storage): Address {
+    const address = this.device.allocate(bytesOf(storage))
+    if (storage.place.kind === 'constant') this.device.upload(address, storage.place.node.attributes.data)
+    return address
+  }
+
+  run(feeds: Feeds, memory?: Memory): Promise<Record<string, TensorValue>> {
+    return new Promise((resolve) => {
+      checkFeeds(this.graph, feeds)
+      const state = this.addresses(memory)
+      for (const [name, storage] of this.plan.inputs) this.device.upload(this.inArena(storage), feeds[name]!.data)
+      this.replay(state).run()
+      this.checkFault()
+      resolve(this.outputs(state))
+    })
+  }
+
+  /** Of the state; what is only written finds its place in the first run. */
+  private addresses(memory: Memory | undefined): Map<string, Address> {
+    if (this.graph.state.size + this.graph.updates.size === 0) return new Map()
+    const own = cudaMemory(memory, this.device)
+    own.check(this.graph)
+    return new Map(
+      [...this.plan.state].map(([name, { node }]) => [
+        name,
+        own.place(name, node.shape, node.dtype === 'float32' ? 'float32' : 'int32'),
+      ]),
+    )
+  }
+
+  private replay(state: ReadonlyMap<string, Address>): Replay {
+    const key = [...state.values()].join()
+    const known = this.replays.get(key)
+    if (known) return known
+    const [oldest] = this.replays
+    if (oldest && this.replays.size >= mostReplays) {
+      oldest[1].dispose()
+      this.replays.delete(oldest[0])
+    }
+    const replay = this.device.record(() => {
+      for (const one of this.ready) this.queue(one, (pointer) => this.address(pointer, state))
+    })
+    this.replays.set(key, replay)
+    return replay
+  }
+
+  private queue(ready: Ready, at: (pointer: Pointer) => Address): void {
+    const { device } = this
+    if ('kernel' in ready) {
+      device.launch(ready.kernel, ready.call.source.grid, ready.call.source.pointers.map(at))
+    } else if ('matmul' in ready) {
+      device.multiply(ready.matmul, at(ready.call.a), at(ready.call.b), at(ready.call.c))
+    } else if (ready.call.kind === 'clear') {
+      device.clear(at({ storage: ready.call.storage, offset: 0 }), bytesOf(ready.call.storage))
+    } else {
+      const { from, to, entries } = ready.call
+      device.copy(at(to), at(from), entries * bytesPerEntry(to.storage.element))
+    }
+  }
+
+  private address({ storage, offset }: Pointer, state: ReadonlyMap<string, Address>): Address {
+    const { place } = storage
+    const start =
+      place.kind === 'state'
+        ? state.get(place.name)!
+        : place.kind === 'constant'
+          ? this.constants.get(storage)!
+          : this.inArena(storage)
+    return start + offset * bytesPerEntry(storage.element)
+  }
+
+  private inArena(storage: Storage): Address {
+    return this.arena + this.plan.offsets.get(storage)!
+  }
+
+  private checkFault(): void {
+    const { fault } = this.plan
+    if (!fault) return
+    const found = new Int32Array(1)
+    this.device.download(this.inArena(fault), found)
+    if (found[0] !== 0) throw new Error('Internal error: an index lies outside of the axis that it counts along')
+  }
+
+  private outputs(state: ReadonlyMap<string, Address>): Record<string, TensorValue> {
+    const entries = [...this.plan.outputs].map(([name, { node, from }]): [string, TensorValue] => {
+      const size = node.shape.reduce((all, length) => all * length, 1)
+      const data = node.dtype === 'float32' ? new Float32Array(size) : new Int32Array(size)
+      this.device.download(this.address(from, state), data)
+      return [name, { shape: node.shape, data }]
+    })
+    return Object.fromEntries(entries)
+  }
+
+  dispose(): Promise<void> {
+    for (const replay of this.replays.values()) replay.dispose()
+    this.replays.clear()
+    this.device.free(this.arena)
+    for (const address of this.constants.values()) this.device.free(address)
+    return Promise.resolve()
+  }
+}

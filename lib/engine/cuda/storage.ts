@@ -1,0 +1,29 @@
+import type { Node } from '../../graph/index.ts'
+import type { Element } from './device.ts'
+
+/** A stretch of device memory that a program reads or writes. */
+export interface Storage {
+  readonly element: Element
+  readonly entries: number
+  readonly place: Place
+}
+
+/** `temporary`: in the program's arena, with the inputs. Constants are the program's own, state is a memory's. */
+export type Place =
+  | { readonly kind: 'temporary' }
+  | { readonly kind: 'input'; readonly name: string }
+  | { readonly kind: 'state'; readonly name: string }
+  | { readonly kind: 'constant'; readonly node: Node<'constant'> }
+
+const sizes = { f32: 4, i32: 4, bf16: 2, u8: 1 } satisfies Record<Element, number>
+
+export const bytesPerEntry = (element: Element): number => sizes[element]
+
+export const bytesOf = ({ element, entries }: Storage): number => entries * sizes[element]
+
+/** A pointer that a kernel takes. */
+export interface Pointer {
+  readonly storage: Storage
+  /** In entries. */
+  readonly offset: number
+}

@@ -1,0 +1,164 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { plan, touches } from '../../../lib/engine/cuda/plan.ts'
+import type { Call, Plan } from '../../../lib/engine/cuda/plan.ts'
+import type { Precision } from '../../../lib/engine/cuda/keep.ts'
+import { printPlan } from '../../../lib/engine/cuda/print.ts'
+import { bytesOf } from '../../../lib/engine/cuda/storage.ts'
+import * as g from '../../../lib/graph/index.ts'
+import type { Tensor } from '../../../lib/graph/index.ts'
+import { adamW } from '../../../lib/model/optimizer.ts'
+import { compileStep } from '../../../lib/model/steps.ts'
+import { tiny } from '../../model/rig.ts'
+import { graphsBy, trainingGraphs } from './sources.ts'
+
+type Parts = Readonly<Record<string, Tensor>>
+
+const planOf = (outputs: Parts, updates: Parts = {}, precision: Precision = 'fp32'): Plan =>
+  plan(g.graph({ outputs, updates }), precision)
+
+/** What the calls compute, kernels by their nodes. */
+const lines = ({ calls }: Plan): string[] => calls.map(lineOf)
+
+function lineOf(call: Call): string {
+  if (call.kind === 'launch') return call.nodes.map(({ op }) => op).join(' ')
+  return call.kind === 'multiply' && call.shape.accumulate ? '+multiply' : call.kind
+}
+
+const x = g.input('x', [64, 300])
+const matrix = g.input('m', [300, 300])
+
+describe('a plan fuses', () => {
+  it('what goes entry by entry into one kernel, with reshapes and transposes', () => {
+    const y = g.reshape(g.transpose(g.tanh(g.add(g.mul(x, 2), 1)), [1, 0]), [30, 640])
+    assert.deepEqual(lines(planOf({ y })), ['transpose'])
+  })
+
+  it('a softmax, with what it is taken of, into one kernel that writes nothing else', () => {
+    const found = planOf({ y: g.softmax(g.add(x, g.input('row', [300]))) })
+    assert.deepEqual(lines(found), ['add max sum mul'])
+    const pointers = found.calls.flatMap((call) => (call.kind === 'launch' ? call.source.pointers : []))
+    assert.equal(pointers.length, 3)
+  })
+
+  it('a layer norm with the sum before it, which is written as others need it', () => {
+    const before = g.add(x, g.input('z', [64, 300]))
+    const after = g.layerNorm(before, g.input('gain', [300]), g.input('bias', [300]), 1e-5)
+    assert.deepEqual(lines(planOf({ before, y: g.mul(after, 2) })), ['add sum sum rsqrt mul'])
+  })
+
+  it('the rows of a table, a mask and one row of many into those that read them', () => {
+    const ids = g.input('ids', [64], 'int32')
+    const mask = g.where(g.greater(g.iota([64, 300], 0), g.iota([64, 300], 1)), g.constant(0), -1e9)
+    const y = g.add(g.gather(g.input('table', [9, 300]), ids), mask)
+    assert.deepEqual(lines(planOf({ y, sum: g.sum(y, [1]) })), ['clear', 'add sum'])
+  })
+
+  it('a weight and its moments into one kernel, in place', () => {
+    const [w, m, v, gradient] = [g.state('w', [300]), g.state('m', [300]), g.state('v', [300]), g.input('dw', [300])]
+    const first = g.add(g.mul(m, 0.9), g.mul(gradient, 0.1))
+    const second = g.add(g.mul(v, 0.99), g.mul(g.square(gradient), 0.01))
+    const updates = { w: g.sub(w, g.div(first, g.add(g.sqrt(second), 1e-8))), m: first, v: second }
+    const found = planOf({}, updates)
+    assert.deepEqual(lines(found), ['add add sub'])
+    assert.equal(found.arena.bytes, 4 * 300 - ((4 * 300) % 256) + 256) // of the gradient alone
+  })
+
+  it('no kernel where a product takes rows as they lie', () => {
+    const rows = g.matmul(g.slice(g.reshape(x, [64, 300]), [8, 0], [16, 300]), matrix)
+    assert.deepEqual(lines(planOf({ rows })), ['multiply'])
+  })
+
+  it('a sum of products into the products', () => {
+    const part = (n: number): Tensor =>
+      g.matmul(g.slice(x, [16 * n, 0], [16, 300]), g.slice(x, [16 * n, 0], [16, 300]), { transposeA: true })
+    const sum = [0, 1, 2, 3].map(part).reduce((a, b) => g.add(a, b))
+    assert.deepEqual(lines(planOf({ sum })), ['multiply', '+multiply', '+multiply', '+multiply'])
+  })
+
+  it('a whole training step of two layers into few kernels, equal ones of equal text', async () => {
+    const [graph] = await trainingGraphs()
+    const { calls } = plan(graph!, 'fp32')
+    const texts = calls.flatMap((call) => (call.kind === 'launch' ? [call.source.text] : []))
+    assert.ok(texts.length < 200, `${texts.length} launches`)
+    assert.ok(new Set(texts).size < 70, `${new Set(texts).size} kernels`)
+    const writes = calls.filter((call) => call.kind === 'copy')
+    assert.deepEqual(writes, []) // all state is updated in place
+  })
+})
+
+describe('a plan keeps what a kernel must not be given', () => {
+  it('is two kernels where the second reads what other threads of the first write', () => {
+    const shifted = g.softmax(g.transpose(g.softmax(x), [1, 0]))
+    assert.deepEqual(lines(planOf({ shifted })), ['max sum', 'transpose max exp sum mul'])
+  })
+
+  it('copies a new value at the end where the old one is read later, or by other threads', () => {
+    const w = g.state('w', [300, 300])
+    const turned = planOf({}, { w: g.transpose(w, [1, 0]) })
+    assert.deepEqual(lines(turned), ['transpose', 'copy'])
+    const later = planOf({ y: g.matmul(g.matmul(x, w), w) }, { w: g.exp(w) })
+    assert.equal(lines(later).filter((line) => line === 'copy').length, 1)
+    const alone = planOf({}, { w: g.exp(w) })
+    assert.deepEqual(lines(alone), ['exp'])
+  })
+
+  it('writes a part of a state where it belongs, after all that reads it', () => {
+    const w = g.state('w', [64, 300])
+    const updates = { w: g.dynamicUpdateSlice(w, g.exp(g.input('part', [1, 300])), g.input('at', [], 'int32'), 0) }
+    assert.deepEqual(lines(planOf({ y: g.tanh(w) }, updates)).slice(-1), ['dynamicUpdateSlice'])
+    assert.ok(!lines(planOf({ y: g.tanh(w) }, updates)).includes('copy'))
+  })
+})
+
+describe('a plan with products of bfloat16', () => {
+  it('writes their operands as such where they are computed, and casts a weight once', () => {
+    const w = g.state('w', [300, 300])
+    const y = g.matmul(g.matmul(g.gelu(x), w), w)
+    const found = planOf({ y }, {}, 'bf16')
+    assert.deepEqual(lines(found), ['gelu', 'state', 'multiply', 'matmul', 'multiply'])
+    const products = found.calls.flatMap((call) => (call.kind === 'multiply' ? [call] : []))
+    for (const { a, b } of products) assert.deepEqual([a.storage.element, b.storage.element], ['bf16', 'bf16'])
+    assert.equal(products[0]!.b.storage, products[1]!.b.storage)
+  })
+})
+
+describe('the arena of a plan', () => {
+  it('has nothing in two places at once, from the inputs to the outputs', async () => {
+    const shape = { config: tiny(), rows: 2, context: 12, chunk: 5, teacher: undefined, optimizer: adamW, clip: 1 }
+    const [graph] = await graphsBy((engine) => compileStep(engine, shape))
+    for (const precision of ['fp32', 'bf16'] as const) {
+      const { calls, offsets, inputs, outputs } = plan(graph!, precision)
+      const [starts, ends] = [new Map([...inputs.values()].map((one) => [one, -1])), new Map<object, number>()]
+      calls.forEach((call, i) => {
+        for (const one of touches(call)) {
+          starts.set(one, starts.get(one) ?? i)
+          ends.set(one, i)
+        }
+      })
+      for (const { from } of outputs.values()) ends.set(from.storage, calls.length)
+      const storages = [...offsets.keys()]
+      for (const a of storages) {
+        for (const b of storages) {
+          if (a === b || starts.get(a)! > (ends.get(b) ?? -1) || starts.get(b)! > (ends.get(a) ?? -1)) continue
+          const [one, other] = [offsets.get(a)!, offsets.get(b)!]
+          assert.ok(one + bytesOf(a) <= other || other + bytesOf(b) <= one)
+        }
+      }
+      assert.ok(storages.length > 50)
+    }
+  })
+})
+
+describe('printPlan', () => {
+  it('shows calls, shapes, bytes and each source once', () => {
+    const y = g.add(g.matmul(g.exp(x), matrix), g.input('bias', [300]))
+    const text = printPlan(planOf({ y }))
+    assert.match(text, /^3 calls, 2 kernels, 0\.5 MB in the arena\n0 launch exp float32\[64,300\]: 75 × 256 threads; /)
+    assert.match(
+      text,
+      /\n1 multiply 1 × \[64,300\]·\[300,300\] A·B f32: temporary f32 0\.1 MB, input "m" f32 0\.4 MB; /,
+    )
+    assert.equal(text.match(/__global__/g)?.length, 2)
+  })
+})

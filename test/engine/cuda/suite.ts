@@ -1,0 +1,160 @@
+import assert from 'node:assert/strict'
+import { after, before, it } from 'node:test'
+import type { Engine, TensorValue } from '../../../lib/engine/index.ts'
+import * as g from '../../../lib/graph/index.ts'
+import type { Tensor } from '../../../lib/graph/index.ts'
+import type { Tolerance } from '../../model/reference-suite.ts'
+import { noise } from '../reference.ts'
+import { trainingBytes } from '../state-suite.ts'
+
+/**
+ * Of products whose operands have 8 bits: each term is wrong by up to 2⁻⁸ of itself. Shares of the largest entry for
+ * the models', whose sums are long.
+ */
+export const bfloat16: { readonly ops: { values: number; derivatives: number }; readonly models: Tolerance } = {
+  ops: { values: 3e-2, derivatives: 3e-2 },
+  models: { logits: 4e-2, loss: 2e-3, gradient: 1e-1, losses: 2e-3, norms: 6e-2, final: 2e-2 },
+}
+
+/** What only this engine does: kernels of many threads, shared rows, and updates in place. */
+export function testCuda(open: () => Promise<Engine>): void {
+  let engine: Engine
+  before(async () => void (engine = await open()))
+  after(() => engine.dispose())
+
+  const run = async (outputs: Record<string, Tensor>, feeds: Record<string, TensorValue>) => {
+    const program = await engine.compile(g.graph({ outputs }))
+    const results = await program.run(feeds)
+    await program.dispose()
+    return results
+  }
+  const input = (shape: readonly number[]) => ({ node: g.input('x', shape), value: values(shape) })
+
+  // a thread, a warp, a block of 256 and of 512 threads a row; columns; and two stages where rows are few
+  for (const [rows, width] of [
+    [3, 5],
+    [600, 300],
+    [3, 1000],
+    [2, 9001],
+    [1, 65536],
+    [40000, 3],
+  ] as const) {
+    it(`reduces ${rows} rows of ${width} and their columns`, async () => {
+      const { node: x, value } = input([rows, width])
+      const y = g.softmax(x)
+      const { sum, max, columns, lowest, shares } = await run(
+        { sum: g.sum(x, [1]), max: g.max(x, [1]), columns: g.sum(x, [0]), lowest: g.max(g.neg(x), [0]), shares: y },
+        { x: value },
+      )
+      const at = (r: number, w: number): number => value.data[r * width + w]!
+      const [everyRow, everyColumn] = [[...Array(rows).keys()], [...Array(width).keys()]]
+      const total = (entries: readonly number[]): number => entries.reduce((a, b) => a + b, 0)
+      const most = (entries: readonly number[]): number => entries.reduce((a, b) => Math.max(a, b), -Infinity)
+      const rowOf = (r: number): number[] => everyColumn.map((w) => at(r, w))
+      const columnOf = (w: number): number[] => everyRow.map((r) => at(r, w))
+      near(
+        sum,
+        everyRow.map((r) => total(rowOf(r))),
+        1e-5 * width,
+      )
+      near(
+        max,
+        everyRow.map((r) => most(rowOf(r))),
+        0,
+      )
+      near(
+        columns,
+        everyColumn.map((w) => total(columnOf(w))),
+        1e-5 * rows,
+      )
+      near(
+        lowest,
+        everyColumn.map((w) => most(columnOf(w).map((one) => -one))),
+        0,
+      )
+      const powers = rowOf(rows - 1).map(Math.exp)
+      near(
+        { shape: [width], data: shares!.data.slice(-width) },
+        powers.map((power) => power / total(powers)),
+        1e-6,
+      )
+    })
+  }
+
+  it('computes entries of more than a million, and none beyond them', async () => {
+    const shape = [2 ** 20 + 77]
+    const { node: x, value } = input(shape)
+    const { y } = await run({ y: g.add(g.mul(x, 2), 1) }, { x: value })
+    near(
+      y,
+      Array.from(value.data, (one) => Math.fround(Math.fround(2 * one) + 1)),
+      0,
+    )
+  })
+
+  it('adds rows up by many equal ids, the same bytes each time', async () => {
+    const [count, width, rows] = [700, 33, 11]
+    const ids = {
+      shape: [count],
+      data: Int32Array.from({ length: count }, (_, i) => (Math.floor(i / 3) * 7) % (rows - 1)),
+    }
+    const { node: x, value } = input([count, width])
+    const program = await engine.compile(
+      g.graph({ outputs: { y: g.scatterAdd(g.input('ids', [count], 'int32'), x, rows) } }),
+    )
+    const [first, second] = [await program.run({ ids, x: value }), await program.run({ ids, x: value })]
+    const expected = new Float32Array(rows * width) // in the order of the places, as it is promised
+    for (let i = 0; i < count * width; i++)
+      expected[ids.data[Math.floor(i / width)]! * width + (i % width)]! += value.data[i]!
+    assert.deepEqual(first['y']!.data, expected)
+    assert.deepEqual(second['y']!.data, expected)
+    await program.dispose()
+  })
+
+  it('refuses an id outside of the table', async () => {
+    const outputs = { y: g.gather(g.input('x', [4, 3]), g.input('ids', [2], 'int32')) }
+    const program = await engine.compile(g.graph({ outputs }))
+    const feeds = (id: number) => ({ x: values([4, 3]), ids: { shape: [2], data: Int32Array.of(1, id) } })
+    for (const id of [4, -1]) await assert.rejects(program.run(feeds(id)), /an index lies outside/)
+    await program.run(feeds(3))
+    await program.dispose()
+  })
+
+  it('trades two states for each other, and reads both as they were', async () => {
+    const [a, b] = [g.state('a', [300]), g.state('b', [300])]
+    const memory = engine.memory()
+    memory.write('a', { shape: [300], data: new Float32Array(300).fill(1) })
+    memory.write('b', { shape: [300], data: new Float32Array(300).fill(2) })
+    const updates = { a: b, b: a, c: g.add(a, g.mul(b, 10)), d: g.reshape(a, [3, 100]) }
+    const program = await engine.compile(g.graph({ outputs: { a, twice: g.mul(a, 2) }, updates }))
+    const { a: before, twice } = await program.run({}, memory)
+    assert.deepEqual([before!.data[299], twice!.data[299]], [1, 2])
+    const found = await Promise.all(['a', 'b', 'c', 'd'].map(async (name) => (await memory.read(name)).data[299]))
+    assert.deepEqual(found, [2, 1, 21, 1])
+    memory.dispose()
+    await program.dispose()
+  })
+
+  it('reads a state before it writes over it, in one kernel for two', async () => {
+    const [a, x] = [g.state('a', [300]), g.input('x', [300])]
+    const memory = engine.memory()
+    memory.write('a', { shape: [300], data: new Float32Array(300).fill(10) })
+    const program = await engine.compile(g.graph({ outputs: {}, updates: { a: g.mul(x, 3), b: g.add(a, x) } }))
+    await program.run({ x: { shape: [300], data: new Float32Array(300).fill(1) } }, memory)
+    assert.deepEqual([(await memory.read('a')).data[299], (await memory.read('b')).data[299]], [3, 11])
+    memory.dispose()
+    await program.dispose()
+  })
+
+  it('gives the same bytes when a training is run again', async () => {
+    assert.deepEqual(await trainingBytes(engine), await trainingBytes(engine))
+  })
+}
+
+const values = (shape: readonly number[]): TensorValue => ({ shape, data: Float32Array.from(noise(shape, 5).data) })
+
+function near(found: TensorValue | undefined, expected: readonly number[], tolerance: number): void {
+  assert.equal(found?.data.length, expected.length)
+  const worst = expected.findIndex((one, i) => !(Math.abs(found.data[i]! - one) <= tolerance))
+  assert.ok(worst < 0, `entry ${worst} is ${found.data[worst]}, expected ${expected[worst]}`)
+}

@@ -1,0 +1,37 @@
+import { describe } from 'node:test'
+import { openCuda } from '../../lib/engine/cuda/engine.ts'
+import type { Precision } from '../../lib/engine/cuda/keep.ts'
+import { openCard } from '../../lib/engine/cuda/open-card.ts'
+import type { Engine } from '../../lib/engine/index.ts'
+import { bfloat16, testCuda } from '../engine/cuda/suite.ts'
+import { testOps } from '../engine/op-suite.ts'
+import { testState } from '../engine/state-suite.ts'
+import { testReference } from '../model/reference-suite.ts'
+
+const open = async (precision: Precision): Promise<Engine> => openCuda(await openCard(), { precision })
+
+describe('cuda on a card', () => {
+  describe('ops', () => {
+    testOps(() => open('fp32'))
+  })
+
+  describe('state', () => {
+    testState(() => open('fp32'))
+    testCuda(() => open('fp32'))
+  })
+
+  describe('models', () => {
+    testReference(() => open('fp32'))
+  })
+
+  // of 10 bits a term is wrong by up to 2⁻¹⁰, of 8 by up to 2⁻⁸: what bfloat16 is allowed is enough for both
+  for (const precision of ['tf32', 'bf16'] as const) {
+    describe(`ops with products of ${precision}`, () => {
+      testOps(() => open(precision), bfloat16.ops)
+    })
+
+    describe(`models with products of ${precision}`, () => {
+      testReference(() => open(precision), bfloat16.models)
+    })
+  }
+})

@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { openCuda } from '../../lib/engine/cuda/engine.ts'
+import type { Precision } from '../../lib/engine/cuda/keep.ts'
+import type { Engine } from '../../lib/engine/index.ts'
+import * as g from '../../lib/graph/index.ts'
+import { bfloat16, testCuda } from '../engine/cuda/suite.ts'
+import { HostDevice } from '../engine/cuda/host-device.ts'
+import { opGraphs, sourcesOf } from '../engine/cuda/sources.ts'
+import { testOps } from '../engine/op-suite.ts'
+import { testState } from '../engine/state-suite.ts'
+import { testReference } from '../model/reference-suite.ts'
+import { programOf } from './debian.ts'
+
+// The kernels of the engine `cuda`, compiled by g++ and run on the CPU: each in the order of calls of a card, from memory
+// that is NaN before it is written, and with the threads of a block in an order without pattern.
+
+const compiler = programOf('g++')
+const device = (): HostDevice => new HostDevice(compiler)
+const open = (precision: Precision): Promise<Engine> => Promise.resolve(openCuda(device(), { precision }))
+
+/** All kernels of the suite in one go: the compiler's start takes longer than a kernel. */
+function openWarm(precision: Precision): Promise<Engine> {
+  const warm = device()
+  const { source, names } = sourcesOf(opGraphs(), precision)
+  warm.compile(source, names)
+  return Promise.resolve(openCuda(warm, { precision }))
+}
+
+describe('cuda on the host', () => {
+  describe('ops', () => {
+    testOps(() => openWarm('fp32'))
+  })
+
+  describe('ops with products of bfloat16', () => {
+    testOps(() => openWarm('bf16'), bfloat16.ops)
+  })
+
+  describe('state', () => {
+    testState(() => open('fp32'))
+    testCuda(() => open('fp32'))
+  })
+
+  describe('models', () => {
+    testReference(() => open('fp32'))
+  })
+
+  describe('models with products of bfloat16', () => {
+    testReference(() => open('bf16'), bfloat16.models)
+  })
+
+  it('gives all memory of the device back', async () => {
+    const host = device()
+    const engine = openCuda(host, { precision: 'fp32' })
+    const memory = engine.memory()
+    memory.write('w', { shape: [3], data: Float32Array.of(1, 2, 3) })
+    const sum = g.add(g.state('w', [3]), g.constant([1, 2, 3]))
+    const program = await engine.compile(g.graph({ outputs: { sum }, updates: { w: sum, twin: g.exp(sum) } }))
+    await program.run({}, memory)
+    assert.ok(host.bytes > 0)
+    await program.dispose()
+    memory.dispose()
+    assert.equal(host.bytes, 0)
+    await engine.dispose()
+  })
+})

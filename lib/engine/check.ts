@@ -18,8 +18,16 @@ export function checkFeeds(graph: Graph, feeds: Feeds): void {
 
 /** Throws where a value is of another shape or type than its node. `bool` travels as int32. */
 export function checkValue(kind: string, name: string, node: RunNode, { shape, data }: TensorValue): void {
-  const dtype = data instanceof Float32Array ? 'float32' : 'int32'
-  if (dtype === (node.dtype === 'bool' ? 'int32' : node.dtype) && sameShape(shape, node.shape)) return
-  const found = describe({ dtype, shape })
-  throw new Error(`Internal error: the ${kind} "${name}" is ${found}, expected ${describe(node)}`)
+  checkKind(kind, name, node, { shape, dtype: data instanceof Float32Array ? 'float32' : 'int32' })
+}
+
+interface Kind {
+  readonly shape: readonly number[]
+  readonly dtype: 'float32' | 'int32'
+}
+
+/** The same of a value that lies elsewhere. */
+export function checkKind(kind: string, name: string, node: RunNode, found: Kind): void {
+  if (found.dtype === (node.dtype === 'bool' ? 'int32' : node.dtype) && sameShape(found.shape, node.shape)) return
+  throw new Error(`Internal error: the ${kind} "${name}" is ${describe(found)}, expected ${describe(node)}`)
 }

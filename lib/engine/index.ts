@@ -8,6 +8,8 @@ interface Kind {
   /** What it is and what it needs, for people. */
   readonly about: string
   readonly open: (threads: number) => Promise<Engine>
+  /** Whether `auto` may take it where it works; it may where this is absent. */
+  readonly suitsAuto?: () => Promise<boolean>
 }
 
 /** Best first: `auto` takes the first that works here. Their packages are loaded when they are opened. */
@@ -22,6 +24,12 @@ export const engineKinds: readonly Kind[] = [
       ])
       return openCuda(await openCard(), { precision: 'fp32' })
     },
+  },
+  {
+    name: 'onnx-webgpu',
+    about: 'ONNX Runtime on a GPU, by way of WebGPU; on Linux it needs libvulkan.so.1 and a Vulkan driver',
+    open: async () => (await import('./onnx/webgpu.ts')).openOnnxWebGpu(),
+    suitsAuto: async () => (await import('./onnx/adapter.ts')).hasGpu(),
   },
   {
     name: 'onnx-cpu',
@@ -51,6 +59,7 @@ export async function openEngine(choice: { readonly name: string; readonly threa
 async function openBest(threads: number): Promise<Engine> {
   const failures: unknown[] = []
   for (const kind of engineKinds) {
+    if (!(await suits(kind))) continue
     try {
       return await open(kind, threads)
     } catch (failure) {
@@ -59,6 +68,8 @@ async function openBest(threads: number): Promise<Engine> {
   }
   throw new Failure('ENGINE_BROKEN', `no engine works here: ${failures.map(String).join('; ')}`, { exitCode: 1 })
 }
+
+export const suits = async ({ suitsAuto }: Kind): Promise<boolean> => (await suitsAuto?.()) ?? true
 
 async function open({ name, open: start }: Kind, threads: number): Promise<Engine> {
   try {

@@ -1,5 +1,5 @@
 import { graph, input, matmul, sum } from '../graph/index.ts'
-import { engineKinds, openEngine } from './index.ts'
+import { engineKinds, openEngine, suits } from './index.ts'
 import type { Engine } from './engine.ts'
 
 export interface Diagnosis {
@@ -19,18 +19,21 @@ export interface Diagnosis {
 /** Tries each engine on a small product: an engine that loads and computes nonsense does not work. */
 export async function diagnose(threads: number): Promise<Diagnosis> {
   const engines: Diagnosis['engines'][number][] = []
-  for (const { name, about } of engineKinds) {
+  let auto: string | null = null
+  for (const kind of engineKinds) {
+    const { name, about } = kind
     try {
       const engine = await openEngine({ name, threads })
       const found = await product(engine)
       await engine.dispose()
       if (found !== 11) throw new Error(`1 · 3 + 2 · 4 came out as ${found}`)
       engines.push({ name, works: true, device: engine.device, why: about })
+      if (await suits(kind)) auto ??= name
     } catch (error) {
       engines.push({ name, works: false, device: null, why: error instanceof Error ? error.message : String(error) })
     }
   }
-  return { engines, auto: engines.find(({ works }) => works)?.name ?? null }
+  return { engines, auto }
 }
 
 async function product(engine: Engine): Promise<number> {

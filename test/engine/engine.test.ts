@@ -4,19 +4,19 @@ import * as tf from '@tensorflow/tfjs-core'
 import { engineKinds, openEngine } from '../../lib/engine/index.ts'
 import * as g from '../../lib/graph/index.ts'
 import { Failure } from '../../lib/util/failure.ts'
+import { tested } from './engines.ts'
 import { floats, testState, trainingBytes } from './state-suite.ts'
-
-const names = ['onnx-cpu', 'tfjs-cpu']
 
 describe('openEngine', () => {
   it('takes the best that works for "auto"', async () => {
     const works = await Promise.all(
-      engineKinds.map(({ name }) =>
-        openEngine({ name, threads: 1 }).then(
+      engineKinds.map(async ({ name, suitsAuto }) => {
+        if (suitsAuto && !(await suitsAuto())) return false
+        return openEngine({ name, threads: 1 }).then(
           (engine) => engine.dispose().then(() => true),
           () => false,
-        ),
-      ),
+        )
+      }),
     )
     const best = engineKinds[works.indexOf(true)]!.name
     const engine = await openEngine({ name: 'auto', threads: 1 })
@@ -29,13 +29,13 @@ describe('openEngine', () => {
     await assert.rejects(openEngine({ name: 'onyx', threads: 1 }), (error) => {
       assert.ok(error instanceof Failure)
       assert.equal(error.code, 'ENGINE_UNKNOWN')
-      assert.equal(error.message, '"onyx" is no engine: expected auto, cuda, onnx-cpu, tfjs-cpu')
+      assert.equal(error.message, '"onyx" is no engine: expected auto, cuda, onnx-webgpu, onnx-cpu, tfjs-cpu')
       return true
     })
   })
 })
 
-for (const name of names) {
+for (const name of tested) {
   describe(name, () => {
     testState((threads) => openEngine({ name, threads }))
 

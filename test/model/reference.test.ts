@@ -1,4 +1,5 @@
 import { openEngine } from '../../lib/engine/index.ts'
+import { tested } from '../engine/engines.ts'
 import { testReference } from './reference-suite.ts'
 
-testReference(() => openEngine({ name: 'onnx-cpu', threads: 1 }))
+testReference(() => openEngine({ name: tested[0]!, threads: 1 }))

@@ -21,7 +21,7 @@ type Numbers = ArrayLike<number>
 export const fixtures = join(import.meta.dirname, '..', 'fixtures', 'model')
 
 /** One engine a test file, one thread. */
-export const engine: Engine = await openEngine({ name: 'onnx-cpu', threads: 1 })
+export const engine: Engine = await openEngine({ name: process.env['TEST_ENGINES'] ?? 'onnx-cpu', threads: 1 })
 after(() => engine.dispose())
 
 /** A folder that is gone after the tests of this file. */

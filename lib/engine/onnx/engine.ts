@@ -10,6 +10,7 @@ import { applyPatch, splitPatches } from '../kernel/patches.ts'
 import type { Patch } from '../kernel/patches.ts'
 import { isNumber, splitTails } from '../kernel/split.ts'
 import type { Split, Tail } from '../kernel/split.ts'
+import { fromOrt, toOrt } from './ort-tensor.ts'
 import { writeModel } from './model.ts'
 import { release } from './release.ts'
 import type { OnnxModel } from './model.ts'
@@ -129,13 +130,4 @@ function runPatch({ model }: Compiled, patch: Patch, host: HostMemory, results: 
 function floats(data: unknown): Float32Array {
   if (data instanceof Float32Array) return data
   throw new Error('Internal error: a kernel was given something else than float32')
-}
-
-function toOrt({ Tensor }: Runtime, { shape, data }: TensorValue): OrtTensor {
-  return data instanceof Float32Array ? new Tensor('float32', data, shape) : new Tensor('int32', data, shape)
-}
-
-function fromOrt({ dims, data }: OrtTensor): TensorValue {
-  if (data instanceof Float32Array || data instanceof Int32Array) return { shape: dims, data }
-  throw new Error('Internal error: a result is neither float32 nor int32')
 }

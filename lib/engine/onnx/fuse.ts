@@ -1,12 +1,12 @@
 import type { Graph, RunNode } from '../../graph/index.ts'
 import { sameShape, sizeOf } from '../../graph/index.ts'
-import { scatterRows } from './ops.ts'
+import type { Dialect } from './ops.ts'
 import type { Writer } from './writer.ts'
 
 /** A node that is emitted together with one of its inputs, which is then not emitted by itself. */
 export interface Fusion {
   readonly absorbed: RunNode
-  readonly emit: (w: Writer, nameOf: (node: object) => string) => string
+  readonly emit: (w: Writer, nameOf: (node: object) => string, dialect: Dialect) => string
 }
 
 /** What ONNX Runtime does in one pass: by the node that comes last. */
@@ -45,7 +45,7 @@ function ontoRows(node: RunNode, rows: RunNode, x: RunNode): Fusion | undefined 
   if (rows.op !== 'scatterAdd' || rows.shape.length !== 2 || !sameShape(x.shape, node.shape)) return undefined
   return {
     absorbed: rows,
-    emit: (w, nameOf) => scatterRows(w, nameOf(x), nameOf(rows.inputs[0]!), nameOf(rows.inputs[1]!), rows),
+    emit: (w, nameOf, { addRows }) => addRows(w, nameOf(x), nameOf(rows.inputs[0]!), nameOf(rows.inputs[1]!), rows),
   }
 }
 
@@ -57,11 +57,9 @@ function ontoEntries(node: RunNode, x: RunNode, entries: RunNode): Fusion | unde
   const [ids, updates] = [entries.inputs[0]!, entries.inputs[1]!]
   return {
     absorbed: entries,
-    emit: (w, nameOf) => {
-      const column = w.ints([...ids.shape, 1])
+    emit: (w, nameOf, { addEntries }) => {
       const values = node.op === 'sub' ? w.emit('Neg', [nameOf(updates)]) : nameOf(updates)
-      const scattered = [nameOf(x), w.emit('Reshape', [nameOf(ids), column]), w.emit('Reshape', [values, column])]
-      return w.emit('ScatterElements', scattered, { attributes: { axis: -1, reduction: 'add' } })
+      return addEntries(w, nameOf(x), nameOf(ids), values, entries)
     },
   }
 }

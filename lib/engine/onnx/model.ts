@@ -1,6 +1,7 @@
 import type { Graph, Node, RunNode, RunOp } from '../../graph/index.ts'
 import { findFusions } from './fuse.ts'
-import { emitters } from './ops.ts'
+import { plainDialect } from './ops.ts'
+import type { Dialect } from './ops.ts'
 import { elementType, encodeModel } from './proto.ts'
 import type { ValueInfoProto } from './proto.ts'
 import { valueInfo, Writer } from './writer.ts'
@@ -19,7 +20,7 @@ export interface OnnxModel {
 type AnyEmit = (w: Writer, inputs: readonly string[], node: Node<RunOp>) => string
 
 /** Writes the graph as an ONNX model with one output a distinct value. */
-export function writeModel(graph: Graph): OnnxModel {
+export function writeModel(graph: Graph, dialect: Dialect = plainDialect): OnnxModel {
   const w = new Writer()
   const names = new Map<RunNode, string>()
   const border: ValueInfoProto[] = []
@@ -31,8 +32,8 @@ export function writeModel(graph: Graph): OnnxModel {
   for (const node of graph.nodes) {
     if (names.has(node) || absorbed.has(node)) continue
     const fusion = fusions.get(node)
-    const name = fusion?.emit(w, nameOf) ?? (emitters[node.op] as AnyEmit)(w, node.inputs.map(nameOf), node)
-    names.set(node, name)
+    const emit = dialect.emitters[node.op] as AnyEmit
+    names.set(node, fusion?.emit(w, nameOf, dialect) ?? emit(w, node.inputs.map(nameOf), node))
   }
   const exits = new Map<RunNode, string>()
   const leave = (parts: ReadonlyMap<string, RunNode>): Map<string, string> =>

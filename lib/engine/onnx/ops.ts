@@ -5,6 +5,16 @@ import type { Writer } from './writer.ts'
 
 /** Emits a node given the names of its inputs, and returns the name of its value. */
 type Emit<N extends RunOp> = (w: Writer, inputs: readonly string[], node: Node<N>) => string
+export type Emitters = { readonly [N in RunOp]: Emit<N> }
+
+/** How the graph is said to one of ONNX Runtime's devices. */
+export interface Dialect {
+  readonly emitters: Emitters
+  /** `updates` added up by row, onto `data` [rows, width]. */
+  readonly addRows: (w: Writer, data: string, ids: string, updates: string, node: Node<'scatterAdd'>) => string
+  /** `updates` [...ids] added to the entries `ids` of the rows of `data`. */
+  readonly addEntries: (w: Writer, data: string, ids: string, updates: string, node: Node<'putAlong'>) => string
+}
 
 const microsoft = { domain: 'com.microsoft' }
 
@@ -14,7 +24,7 @@ const same =
     w.emit(opType, inputs)
 
 /** ONNX for every op of the language. */
-export const emitters = {
+const emitters: Emitters = {
   input: () => leaf(),
   state: () => leaf(),
   constant: (w, _, { attributes: { data, shape, dtype } }) =>
@@ -109,7 +119,10 @@ export const emitters = {
   layerNorm: (w, inputs, node) => layerNorm(w, inputs, node)[0]!,
   layerNormMean: (w, inputs, node) => layerNorm(w, inputs, node)[1]!,
   layerNormInverse: (w, inputs, node) => layerNorm(w, inputs, node)[2]!,
-} satisfies { [N in RunOp]: Emit<N> }
+}
+
+/** Every op on the CPU, all of it standard ONNX or ONNX Runtime's own. */
+export const plainDialect: Dialect = { emitters, addRows, addEntries }
 
 function leaf(): never {
   throw new Error('Internal error: inputs and state are named before the ops are emitted')
@@ -141,17 +154,22 @@ function geluDerivative(w: Writer, x: string): string {
 function scatterAdd(w: Writer, ids: string, updates: string, node: Node<'scatterAdd'>): string {
   const width = sizeOf(node.shape.slice(1))
   const zeros = freshZeros(w, ids, sizeOf(node.inputs[0]!.shape), [node.shape[0]!, width])
-  const sum = scatterRows(w, zeros, ids, updates, node)
+  const sum = addRows(w, zeros, ids, updates, node)
   return node.shape.length === 2 ? sum : w.emit('Reshape', [sum, w.ints(node.shape)])
 }
 
-/** Onto `data`, [rows, width]. */
-export function scatterRows(w: Writer, data: string, ids: string, updates: string, node: Node<'scatterAdd'>): string {
+function addRows(w: Writer, data: string, ids: string, updates: string, node: Node<'scatterAdd'>): string {
   const [count, width] = [sizeOf(node.inputs[0]!.shape), sizeOf(node.shape.slice(1))]
   const column = w.emit('Reshape', [ids, w.ints([count, 1])])
   const index = w.emit('Expand', [column, w.ints([count, width])])
   const rows = w.emit('Reshape', [updates, w.ints([count, width])])
   return w.emit('ScatterElements', [data, index, rows], { attributes: { axis: 0, reduction: 'add' } })
+}
+
+function addEntries(w: Writer, data: string, ids: string, updates: string, { inputs }: Node<'putAlong'>): string {
+  const column = w.ints([...inputs[0]!.shape, 1])
+  const scattered = [data, w.emit('Reshape', [ids, column]), w.emit('Reshape', [updates, column])]
+  return w.emit('ScatterElements', scattered, { attributes: { axis: -1, reduction: 'add' } })
 }
 
 function putAlong(w: Writer, ids: string, updates: string, { shape, inputs }: Node<'putAlong'>): string {

@@ -87,7 +87,7 @@ export type TensorProto = {
 )
 export interface ValueInfoProto {
   readonly name: string
-  readonly type: { readonly tensorType: { readonly elemType: number; readonly shape: { readonly dim: object[] } } }
+  readonly type: { readonly tensorType: { readonly elemType: number; readonly shape?: { readonly dim: object[] } } }
 }
 export interface GraphProto {
   readonly name: string

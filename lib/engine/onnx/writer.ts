@@ -81,6 +81,12 @@ export function valueInfo(name: string, { shape, dtype }: BorderType): ValueInfo
   return { name, type: { tensorType: { elemType, shape: { dim } } } }
 }
 
+/** A tensor of any shape at the graph's border. */
+export const anyShape = (name: string, dtype: ElementType): ValueInfoProto => ({
+  name,
+  type: { tensorType: { elemType: elementType[dtype] } },
+})
+
 function encodeAttribute(name: string, value: AttributeValue): AttributeProto {
   if (typeof value === 'number') return { name, type: 2, i: value }
   if (typeof value === 'string') return { name, type: 3, s: Buffer.from(value) }

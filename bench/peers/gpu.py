@@ -1,0 +1,185 @@
+"""The peers of bench/gpu.sh, in PyTorch on the same GPU.
+
+    gpu.py train-step ROWS CONTEXT SECONDS bf16|tf32
+    gpu.py teacher TOKENS LAYERS
+    gpu.py score FOLDER ITEMS COUNT
+
+Each number is a line for people and a line of JSON, as bench/gpu/measured.ts says them.
+"""
+
+import json
+import subprocess
+import sys
+import time
+
+import torch
+from torch.nn import functional as F
+
+GPU = torch.device("cuda")
+TEACHER_WIDTH, TEMPERATURE, ALPHA = 2560, 2.0, 0.9
+PART, ARGS = sys.argv[1], sys.argv[2:]
+
+
+def say(who, what, unit, value):
+    print(f"{PART}: {what}: {value:.4g} {unit} ({who})")
+    print(json.dumps({"part": PART, "who": who, "what": what, "unit": unit, "value": value}), flush=True)
+
+
+def device_memory():
+    query = ["nvidia-smi", "--query-gpu=memory.used", "--format=csv,noheader,nounits"]
+    return float(subprocess.check_output(query, text=True).split("\n")[0]) / 1024
+
+
+def timed(work):
+    torch.cuda.synchronize()
+    started = time.perf_counter()
+    result = work()
+    torch.cuda.synchronize()
+    return time.perf_counter() - started, result
+
+
+class Block(torch.nn.Module):
+    def __init__(self, width, heads):
+        super().__init__()
+        self.heads = heads
+        self.ln_1, self.ln_2 = torch.nn.LayerNorm(width), torch.nn.LayerNorm(width)
+        self.qkv, self.out = torch.nn.Linear(width, 3 * width), torch.nn.Linear(width, width)
+        self.up, self.down = torch.nn.Linear(width, 4 * width), torch.nn.Linear(4 * width, width)
+
+    def forward(self, x):
+        b, t, c = x.shape
+        q, k, v = (y.view(b, t, self.heads, -1).transpose(1, 2) for y in self.qkv(self.ln_1(x)).split(c, dim=2))
+        y = F.scaled_dot_product_attention(q, k, v, is_causal=True)  # flash attention where it is bf16
+        x = x + self.out(y.transpose(1, 2).reshape(b, t, c))
+        return x + self.down(F.gelu(self.up(self.ln_2(x)), approximate="tanh"))
+
+
+class Gpt2(torch.nn.Module):
+    """GPT-2 124M, its head tied to the embeddings."""
+
+    def __init__(self, words=50257, width=768, layers=12, heads=12, context=1024):
+        super().__init__()
+        self.words = words
+        self.wte, self.wpe = torch.nn.Embedding(words, width), torch.nn.Embedding(context, width)
+        self.blocks = torch.nn.ModuleList(Block(width, heads) for _ in range(layers))
+        self.ln_f = torch.nn.LayerNorm(width)
+        for p in self.parameters():
+            if p.dim() > 1:
+                torch.nn.init.normal_(p, std=0.02)
+
+    def forward(self, tokens):
+        x = self.wte(tokens) + self.wpe.weight[: tokens.shape[1]]
+        for block in self.blocks:
+            x = block(x)
+        return self.ln_f(x) @ self.wte.weight.T
+
+
+def distillation(logits, labels, hidden, head):
+    """alpha T² KL + (1 - alpha) CE, the whole vocabulary at once."""
+    with torch.no_grad():
+        target = F.log_softmax((hidden @ head.T).float() / TEMPERATURE, dim=1)
+    logits = logits.view(-1, logits.shape[-1]).float()
+    kl = F.kl_div(F.log_softmax(logits / TEMPERATURE, dim=1), target, reduction="batchmean", log_target=True)
+    return ALPHA * TEMPERATURE**2 * kl + (1 - ALPHA) * F.cross_entropy(logits, labels)
+
+
+def train_step(rows, context, seconds, way):
+    rows, context = int(rows), int(context)
+    before = device_memory()
+    torch.manual_seed(0)
+    torch.set_float32_matmul_precision("high")
+    bf16 = way == "bf16"
+    model = Gpt2().to(GPU)
+    matrices = [p for p in model.parameters() if p.dim() > 1]
+    vectors = [p for p in model.parameters() if p.dim() <= 1]
+    groups = [{"params": matrices, "weight_decay": 0.01}, {"params": vectors, "weight_decay": 0.0}]
+    optimizer = torch.optim.AdamW(groups, lr=1e-5, fused=True)
+    kept = torch.bfloat16 if bf16 else torch.float32
+    head = (torch.randn(model.words, TEACHER_WIDTH, device=GPU) * 0.02).to(kept)
+    # as both sides would get them, from the host, each step
+    hidden = torch.randn(rows * context, TEACHER_WIDTH).to(torch.float16).pin_memory()
+    tokens = torch.randint(0, model.words, (rows, context), device=GPU)
+    labels = torch.roll(tokens, -1, 1).view(-1)
+
+    def forward(fed):
+        with torch.autocast("cuda", torch.bfloat16, enabled=bf16):
+            return distillation(model(tokens), labels, fed.to(kept), head)
+
+    loss_of = torch.compile(forward) if bf16 else forward
+
+    def step():
+        loss = loss_of(hidden.to(GPU, non_blocking=True))
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        return loss.item()
+
+    who = f"PyTorch {torch.__version__}, " + ("bf16, compiled" if bf16 else "tf32, eager")
+    first, _ = timed(step)
+    say(who, "the first step", "s", first)
+    step()
+    times, until = [], time.perf_counter() + float(seconds)
+    while len(times) < 3 or time.perf_counter() < until:
+        times.append(timed(step)[0])
+    typical = sorted(times)[len(times) // 2]
+    say(who, f"a step of {rows} × {context} tokens", "ms", typical * 1e3)
+    say(who, "training", "tokens/s", rows * context / typical)
+    say(who, "device memory", "GiB", device_memory() - before)
+
+
+def teacher(count, layers):
+    import transformers
+
+    count, layers, context = int(count), int(layers), 1024
+    before = device_memory()
+    config = transformers.GPTNeoConfig(
+        num_layers=layers, attention_types=[[["global", "local"], layers // 2]], hidden_size=2560, num_heads=20,
+        intermediate_size=10240, use_cache=False,
+    )  # fmt: skip
+    model = transformers.GPTNeoModel(config).to(GPU, torch.bfloat16).eval()
+    ids = torch.tensor([i * 7919 % config.vocab_size for i in range(count)]).view(-1, context)
+
+    def work():
+        with torch.inference_mode():
+            return [model(rows.to(GPU)).last_hidden_state.half().cpu() for rows in ids.split(8)]
+
+    timed(lambda: model(ids[:8].to(GPU)))
+    seconds, _ = timed(work)
+    who = f"PyTorch {torch.__version__}, transformers {transformers.__version__}, bf16, the model on the device already"
+    say(who, f"teacher of {layers} layers", "tokens/s", count / seconds)
+    say(who, "device memory", "GiB", device_memory() - before)
+
+
+def score(folder, file, count):
+    from transformers import GPT2LMHeadModel, GPT2TokenizerFast
+
+    before = device_memory()
+    tokenizer = GPT2TokenizerFast.from_pretrained(folder)
+    model = GPT2LMHeadModel.from_pretrained(folder).to(GPU, torch.bfloat16).eval()
+    with open(file, encoding="utf-8") as lines:
+        items = [json.loads(line) for line in lines][: int(count)]
+
+    def score_item(item):
+        context = tokenizer.encode(item["ctx"])
+        rows = [context + tokenizer.encode(f" {ending}") for ending in item["endings"]]
+        tokens = torch.zeros(4, max(map(len, rows)), dtype=torch.long)
+        mask = torch.zeros_like(tokens)
+        for n, row in enumerate(rows):
+            tokens[n, : len(row)] = torch.tensor(row)
+            mask[n, len(context) : len(row)] = 1
+        tokens, mask = tokens.to(GPU), mask.to(GPU)
+        logits = model(tokens).logits[:, :-1].float()
+        losses = F.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten(), reduction="none").view(4, -1)
+        return (-losses * mask[:, 1:]).sum(dim=1).tolist()
+
+    who = f"PyTorch {torch.__version__}, the plain script's way, bf16"
+    with torch.inference_mode():
+        timed(lambda: [score_item(item) for item in items[:8]])
+        seconds, found = timed(lambda: [score_item(item) for item in items])
+    say(who, "all log-probabilities", "nats", sum(sum(row) for row in found))
+    say(who, "HellaSwag", "items/s", len(items) / seconds)
+    say(who, "device memory", "GiB", device_memory() - before)
+
+
+{"train-step": train_step, "teacher": teacher, "score": score}[PART](*ARGS)

@@ -1,0 +1,123 @@
+import type * as OnnxRuntime from 'onnxruntime-node'
+import type { Tensor as OrtTensor } from 'onnxruntime-node'
+import { describe, sizeOf } from '../../graph/index.ts'
+import type { Graph } from '../../graph/index.ts'
+import { Failure } from '../../util/failure.ts'
+import { checkFeeds, checkKind } from '../check.ts'
+import type { Engine, Memory, Program, TensorValue } from '../engine.ts'
+import { findAdapter } from './adapter.ts'
+import type { Adapter } from './adapter.ts'
+import { checkPlaces, fedPlaces } from './fed-places.ts'
+import { Copies } from './gpu-copies.ts'
+import type { Location } from './gpu-copies.ts'
+import { gpuMemory, GpuMemory } from './gpu-memory.ts'
+import { GpuSession } from './gpu-session.ts'
+import type { Results } from './gpu-session.ts'
+import { writeModel } from './model.ts'
+import type { OnnxModel } from './model.ts'
+import { fromOrt, toOrt } from './ort-tensor.ts'
+import { webgpuDialect } from './webgpu-ops.ts'
+
+type Runtime = typeof OnnxRuntime
+
+/**
+ * ONNX Runtime's WebGPU provider. The whole graph runs on the device, updates of state and all, and state stays there; sums by
+ * row are added up in any order, so that the last bits of two runs may differ. Its `compile` throws Failure
+ * `TENSOR_TOO_LARGE`.
+ */
+export async function openOnnxWebGpu(): Promise<Engine> {
+  const adapter = await findAdapter()
+  const runtime = await import('onnxruntime-node')
+  const copies = new Copies(runtime, (model, location) => openSession(runtime, model, location))
+  ;(await copies.toDevice({ shape: [], data: Float32Array.of(1) })).dispose() // throws where there is no device
+  return {
+    name: 'onnx-webgpu',
+    device: `onnx-webgpu, ${adapter.name}`,
+    memory: () => new GpuMemory(copies),
+    compile: (graph) => compile(runtime, copies, adapter, graph),
+    dispose: () => copies.dispose(),
+  }
+}
+
+interface Compiled {
+  readonly runtime: Runtime
+  readonly copies: Copies
+  readonly graph: Graph
+  readonly model: OnnxModel
+  readonly session: GpuSession
+  readonly places: ReturnType<typeof fedPlaces>
+}
+
+async function compile(runtime: Runtime, copies: Copies, adapter: Adapter, graph: Graph): Promise<Program> {
+  checkSizes(graph, adapter)
+  const model = writeModel(graph, webgpuDialect)
+  const locations = new Map<string, Location>()
+  for (const outer of model.outputs.values()) locations.set(outer, 'cpu')
+  for (const outer of model.updates.values()) locations.set(outer, 'gpu-buffer')
+  const session = await openSession(runtime, model.bytes, Object.fromEntries(locations))
+  const compiled = { runtime, copies, graph, model, session, places: fedPlaces(graph) }
+  return { run: (feeds, memory) => run(compiled, feeds, memory), dispose: () => session.release() }
+}
+
+function checkSizes({ nodes }: Graph, { name, largest }: Adapter): void {
+  for (const node of nodes) {
+    const bytes = sizeOf(node.shape) * 4
+    if (bytes <= largest) continue
+    const what = node.op === 'input' || node.op === 'state' ? `"${node.attributes.name}"` : `a result of "${node.op}"`
+    const found = `${what}, ${describe(node)}, takes ${bytes} bytes, and ${name} holds tensors of at most ${largest} bytes`
+    throw new Failure('TENSOR_TOO_LARGE', `${found}: choose another engine, a smaller batch or a smaller chunk`)
+  }
+}
+
+async function openSession(
+  { InferenceSession }: Runtime,
+  model: Uint8Array,
+  preferredOutputLocation: Location | Readonly<Record<string, Location>>,
+): Promise<GpuSession> {
+  const session = await InferenceSession.create(model, {
+    executionProviders: ['webgpu'],
+    executionMode: 'sequential',
+    graphOptimizationLevel: 'all',
+    logSeverityLevel: 3,
+    preferredOutputLocation,
+  })
+  return new GpuSession(session)
+}
+
+type Feeds = Readonly<Record<string, TensorValue>>
+
+async function run(compiled: Compiled, feeds: Feeds, given: Memory | undefined): Promise<Record<string, TensorValue>> {
+  const { copies, graph, model, session } = compiled
+  checkFeeds(graph, feeds)
+  checkPlaces(compiled.places, feeds)
+  const memory = graph.state.size + graph.updates.size > 0 ? gpuMemory(given) : new GpuMemory(copies)
+  for (const [name, node] of graph.state) checkKind('state', name, node, memory.kind(name))
+  const results = await session.run(await inputsOf(compiled, feeds, memory))
+  const outputs = await bringOut(compiled, results)
+  const owned = new Map([...new Set(model.updates.values())].map((outer) => [outer, session.own(results[outer]!)]))
+  for (const [name, outer] of model.updates) {
+    memory.put(name, owned.get(outer) ?? (await copies.again(results[outer]!)))
+    owned.delete(outer)
+  }
+  return outputs
+}
+
+async function inputsOf({ runtime, model }: Compiled, feeds: Feeds, memory: GpuMemory): Promise<Results> {
+  const inputs: Record<string, OrtTensor> = {}
+  for (const [name, outer] of model.inputs) inputs[outer] = toOrt(runtime, feeds[name]!)
+  for (const [name, outer] of model.state) inputs[outer] = await memory.tensor(name)
+  return inputs
+}
+
+/** Each output as an array of its own. */
+async function bringOut({ copies, model }: Compiled, results: Results): Promise<Record<string, TensorValue>> {
+  const outputs: Record<string, TensorValue> = {}
+  const taken = new Set<string>()
+  for (const [name, outer] of model.outputs) {
+    const result = results[outer]!
+    const value = result.location === 'cpu' ? fromOrt(result) : await copies.toHost(result)
+    outputs[name] = taken.has(outer) ? { ...value, data: value.data.slice() } : value
+    taken.add(outer)
+  }
+  return outputs
+}

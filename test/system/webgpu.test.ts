@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+import { before, describe, it } from 'node:test'
+
+// The engine onnx-webgpu on a Vulkan driver in software: its results are held against the same references as the others'.
+
+const folder = join(import.meta.dirname, '../../.cache/lavapipe')
+const driver = join(folder, 'lavapipe.json')
+const own = { ...process.env }
+delete own['NODE_TEST_CONTEXT'] // else the tests would report to this run
+const env = {
+  ...own,
+  TEST_ENGINES: 'onnx-webgpu',
+  LD_LIBRARY_PATH: join(folder, 'root/usr/lib/x86_64-linux-gnu'),
+  VK_DRIVER_FILES: driver,
+  VK_ICD_FILENAMES: driver, // what older loaders call it
+}
+
+describe('onnx-webgpu in software', () => {
+  before(() => execFileSync('bash', [join(import.meta.dirname, 'lavapipe.sh'), folder], { stdio: 'inherit' }))
+
+  for (const [file, least] of [
+    ['test/engine/ops.test.ts', 190],
+    ['test/engine/engine.test.ts', 5],
+    ['test/model/reference.test.ts', 10],
+    ['test/system/on-lavapipe.ts', 6],
+  ] as const) {
+    it(`passes ${file}`, () => {
+      const flags = ['--import', 'tsx', '--test', '--test-reporter=tap']
+      const { stdout, status } = spawnSync(process.execPath, [...flags, file], { encoding: 'utf8', env })
+      const failed = stdout.split('\n').filter((line) => /^ *(not ok|error:)/.test(line))
+      assert.deepEqual([status, failed], [0, []], stdout.slice(-4000))
+      assert.ok(Number(/^# pass (\d+)/m.exec(stdout)?.[1]) >= least, `${file} ran too few tests`)
+    })
+  }
+})

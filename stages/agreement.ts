@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { loadTokenizer } from '../lib/data/tokenizer.ts'
 import { readTokens } from '../lib/data/tokens.ts'
-import { openEngine } from '../lib/engine/index.ts'
+import { openEngine, precisionProperty } from '../lib/engine/index.ts'
 import { agreementOf } from '../lib/model/agreement.ts'
 import { hold } from '../lib/model/likelihood.ts'
 import { logitsOf } from '../lib/model/logits.ts'
@@ -23,6 +23,7 @@ export default defineStage({
       prompts: { type: 'array', items: { type: 'string', minLength: 1 }, default: [], description: 'to look past' },
       most: { type: 'integer', minimum: 1, default: 20, description: 'of the likeliest next tokens after a prompt' },
       batch: { type: 'integer', minimum: 1, default: 8, description: 'rows at once' },
+      precision: precisionProperty,
     },
   },
   in: ['teacher', 'model', 'tokens'],
@@ -34,7 +35,7 @@ export default defineStage({
     const models = [await loadModel(from.teacher), await loadModel(from.model)] as const
     await checkVocabulary(from.teacher, models[0].config, read.value)
     await checkVocabulary(from.model, models[1].config, read.value)
-    const engine = await openEngine(choice)
+    const engine = await openEngine({ ...choice, precision: params.precision })
     ranOn(engine.device)
     const [teacher, student] = [hold(engine, models[0]), hold(engine, models[1])]
     try {

@@ -1,7 +1,7 @@
 import { checkTargets } from '../lib/data/targets.ts'
 import { readTokens } from '../lib/data/tokens.ts'
 import type { Tokens } from '../lib/data/tokens.ts'
-import { openEngine } from '../lib/engine/index.ts'
+import { openEngine, precisionProperty } from '../lib/engine/index.ts'
 import { checkContext } from '../lib/model/config.ts'
 import type { GptConfig } from '../lib/model/config.ts'
 import { fit } from '../lib/model/fit.ts'
@@ -23,6 +23,7 @@ export default defineStage({
     required: ['context'],
     properties: {
       ...trainProperties,
+      precision: precisionProperty,
       ...lossProperties,
       ...innerProperties,
       temperature: { type: 'number', exclusiveMinimum: 0, default: 2, description: 'divides the logits of both' },
@@ -44,7 +45,7 @@ export default defineStage({
     const { config, weights } = await loadModel(from.student)
     await checkVocabulary(from.student, config, read.value)
     const teacher = await openTeacher(from, { ...params, student: config }, read.value)
-    const engine = await openEngine(choice)
+    const engine = await openEngine({ ...choice, precision: params.precision })
     ranOn(engine.device)
     try {
       const alone = { engine, config, weights, train: splits.train, validation: splits.validation }

@@ -7,7 +7,7 @@ import type { Tokenizer } from '../lib/data/tokenizer.ts'
 import { readTokens } from '../lib/data/tokens.ts'
 import type { Tokens } from '../lib/data/tokens.ts'
 import { wordsOf } from '../lib/data/words.ts'
-import { openEngine } from '../lib/engine/index.ts'
+import { openEngine, precisionProperty } from '../lib/engine/index.ts'
 import { generate } from '../lib/model/generate.ts'
 import type { GenerateOptions } from '../lib/model/generate.ts'
 import { lostTokens } from '../lib/model/item-scores.ts'
@@ -49,6 +49,7 @@ export default defineStage({
       topK: { type: 'integer', minimum: 0, default: 0, description: 'likeliest tokens to draw from; 0: all' },
       seed: { type: 'integer', default: 1, description: 'of the continuations' },
       batch: { type: 'integer', minimum: 1, default: 8, description: 'rows at once' },
+      precision: precisionProperty,
     },
   },
   in: ['model', 'tasks?', 'tokens'],
@@ -59,7 +60,7 @@ export default defineStage({
     const model = await loadModel(from.model)
     const tokenizer = await checkVocabulary(from.model, model.config, tokens.value)
     const ask = from.tasks === undefined ? undefined : readQuestions(from.tasks, params)
-    const engine = await openEngine(choice)
+    const engine = await openEngine({ ...choice, precision: params.precision })
     ranOn(engine.device)
     const running = hold(engine, model)
     try {

@@ -1,5 +1,5 @@
 import { readTokens } from '../lib/data/tokens.ts'
-import { openEngine } from '../lib/engine/index.ts'
+import { openEngine, precisionProperty } from '../lib/engine/index.ts'
 import type { Attention, GptConfig } from '../lib/model/config.ts'
 import { fit } from '../lib/model/fit.ts'
 import { trainProperties } from '../lib/model/train-params.ts'
@@ -15,6 +15,7 @@ export default defineStage({
     required: ['context', 'architecture', 'width', 'layers', 'heads'],
     properties: {
       ...trainProperties,
+      precision: precisionProperty,
       architecture: { enum: ['gpt2', 'gpt_neo'] },
       width: { type: 'integer', minimum: 1 },
       layers: { type: 'integer', minimum: 1 },
@@ -40,7 +41,7 @@ export default defineStage({
     const { splits, eos, vocabSize } = tokens.value
     const config = configOf(params, vocabSize)
     hooks.log(`${parameterCount(config)} parameters`)
-    const engine = await openEngine(choice)
+    const engine = await openEngine({ ...choice, precision: params.precision })
     ranOn(engine.device)
     try {
       const weights = initialise(config, params.seed, params)

@@ -1,5 +1,5 @@
 import { readTokens } from '../lib/data/tokens.ts'
-import { openEngine } from '../lib/engine/index.ts'
+import { openEngine, precisionProperty } from '../lib/engine/index.ts'
 import { checkVocabulary } from '../lib/model/vocabulary.ts'
 import { rowsAtOnce, writeTargets } from '../lib/model/teacher.ts'
 import { openModel } from '../lib/model/weights.ts'
@@ -13,17 +13,18 @@ export default defineStage({
     required: ['context'],
     properties: {
       context: { type: 'integer', minimum: 1, description: 'tokens in a row, the same as in training' },
+      precision: precisionProperty,
     },
   },
   in: ['teacher', 'tokens'],
   out: ['targets'],
-  async run({ with: { context }, in: from, out, engine: choice, ranOn, signal, progress, log }) {
+  async run({ with: { context, precision }, in: from, out, engine: choice, ranOn, signal, progress, log }) {
     const tokens = readTokens(from.tokens)
     if (!tokens.ok) throw tokens.error
     const { splits, tokenizerDigest } = tokens.value
     const model = await openModel(from.teacher)
     await checkVocabulary(from.teacher, model.config, tokens.value)
-    const engine = await openEngine(choice)
+    const engine = await openEngine({ ...choice, precision })
     ranOn(engine.device)
     try {
       const onRows = (done: number, total: number): void => progress({ done, total, unit: 'rows' })

@@ -75,6 +75,11 @@ describe('architecture', () => {
     assert.deepEqual(beyond.map(arrow), [])
   })
 
+  it('loads koffi in one place: its stack can be made larger only before the first library', () => {
+    const loading = imports.filter(({ to, typeOnly }) => to === 'koffi' && !typeOnly)
+    assert.deepEqual(loading.map(arrow), ['lib/engine/ffi.ts -> koffi'])
+  })
+
   it('has no cycle of imports that run', () => {
     assert.equal(findCycle(), undefined)
   })

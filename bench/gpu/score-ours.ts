@@ -2,10 +2,10 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { readItems } from '../../lib/data/tasks.ts'
 import { loadTokenizer } from '../../lib/data/tokenizer.ts'
-import { openEngine } from '../../lib/engine/index.ts'
 import { hold } from '../../lib/model/likelihood.ts'
 import { scoreItems } from '../../lib/model/score.ts'
 import { initialise, loadModel, saveModel } from '../../lib/model/weights.ts'
+import { openNamed } from './engine.ts'
 import { gpt2 } from './gpt2.ts'
 import { deviceMemory, say, sayMemory } from './measured.ts'
 
@@ -17,7 +17,7 @@ if (!existsSync(join(folder, 'model.safetensors'))) {
 }
 if (name === 'none') process.exit(0) // the model alone was asked for
 const before = deviceMemory()
-const engine = await openEngine({ name, threads: 1 })
+const engine = await openNamed(name)
 const model = hold(engine, await loadModel(folder))
 const tokenizer = await loadTokenizer(folder)
 const items = readItems(file, 'hellaswag', 'plain')

@@ -2,11 +2,11 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { makeSplit } from '../../lib/data/tokens.ts'
-import { openEngine } from '../../lib/engine/index.ts'
 import type { GptConfig } from '../../lib/model/config.ts'
 import { rowsAtOnce, writeTargets } from '../../lib/model/teacher.ts'
 import { openModel } from '../../lib/model/weights.ts'
 import { writeRandomModel } from '../random-model.ts'
+import { openNamed } from './engine.ts'
 import { deviceMemory, say, sayMemory } from './measured.ts'
 
 /**
@@ -27,7 +27,7 @@ writeRandomModel(join(folder, 'model'), config, 'F16')
 console.log(`${part}: a model of ${layers} layers is written`)
 const before = deviceMemory()
 const started = performance.now()
-const engine = await openEngine({ name, threads: 1 })
+const engine = await openNamed(name)
 const ids = Uint16Array.from({ length: Number(count) + 1 }, (_, i) => (i * 7919) % config.vocabSize)
 const options = { context, batch: rowsAtOnce(config, context), tokenizerDigest: 'none' }
 const hooks = { signal: new AbortController().signal, onRows: () => undefined }

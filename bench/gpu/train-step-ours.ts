@@ -1,10 +1,10 @@
-import { openEngine } from '../../lib/engine/index.ts'
 import type { TensorValue } from '../../lib/engine/index.ts'
 import { adamW, corrections } from '../../lib/model/optimizer.ts'
 import { compileStep, emptyState, scalar, teacherHeadName } from '../../lib/model/steps.ts'
 import { initialise, loadInto } from '../../lib/model/weights.ts'
 import { Random } from '../../lib/util/random.ts'
 import { median } from '../figures.ts'
+import { openNamed } from './engine.ts'
 import { gpt2 } from './gpt2.ts'
 import { deviceMemory, say, sayMemory } from './measured.ts'
 
@@ -15,7 +15,7 @@ const teacherWidth = 2560
 const objective = { weights: { 'forward-kl': 1 }, beta: 0.5, skew: 0.1, squareTemperature: true }
 const tokens = Number(rows) * Number(context)
 const before = deviceMemory()
-const engine = await openEngine({ name, threads: 1 })
+const engine = await openNamed(name)
 const random = new Random(1)
 const memory = engine.memory()
 const weights = initialise(gpt2, 0)

@@ -25,6 +25,22 @@ describe('openEngine', () => {
     await engine.dispose()
   })
 
+  it('refuses a precision that the engine does not have, or none that works here has', async () => {
+    const named = openEngine({ name: 'onnx-cpu', threads: 1, precision: 'bf16' })
+    const message =
+      'the engine "onnx-cpu" computes in fp32, and `precision` is bf16: choose the engine cuda, or another precision'
+    await assert.rejects(named, { code: 'ENGINE_PRECISION', message })
+    const works = await openEngine({ name: 'cuda', threads: 1 }).then(
+      (engine) => engine.dispose().then(() => true),
+      () => false,
+    )
+    if (works) return
+    await assert.rejects(openEngine({ name: 'auto', threads: 1, precision: 'tf32' }), {
+      code: 'ENGINE_BROKEN',
+      message: /^no engine works here in tf32: .*libcuda.*; with `precision: fp32` the CPU would do$/,
+    })
+  })
+
   it('refuses a name that it does not know, and says which there are', async () => {
     await assert.rejects(openEngine({ name: 'onyx', threads: 1 }), (error) => {
       assert.ok(error instanceof Failure)

@@ -1,6 +1,6 @@
 import { describe } from 'node:test'
 import { openCuda } from '../../lib/engine/cuda/engine.ts'
-import type { Precision } from '../../lib/engine/cuda/keep.ts'
+import type { Precision } from '../../lib/engine/precision.ts'
 import { openCard } from '../../lib/engine/cuda/open-card.ts'
 import type { Engine } from '../../lib/engine/index.ts'
 import { bfloat16, testCuda } from '../engine/cuda/suite.ts'

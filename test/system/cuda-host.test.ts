@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { openCuda } from '../../lib/engine/cuda/engine.ts'
-import type { Precision } from '../../lib/engine/cuda/keep.ts'
+import type { Precision } from '../../lib/engine/precision.ts'
 import type { Engine } from '../../lib/engine/index.ts'
 import * as g from '../../lib/graph/index.ts'
 import { bfloat16, testCuda } from '../engine/cuda/suite.ts'

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { it } from 'node:test'
 import { openCompiler } from '../../lib/engine/cuda/compiler.ts'
-import { loadFfi } from '../../lib/engine/cuda/native.ts'
+import { loadFfi } from '../../lib/engine/ffi.ts'
 import { nvrtcHome } from './nvrtc.ts'
 
 // a process of its own: another NVRTC would bring what this one lacks

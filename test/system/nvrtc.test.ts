@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { openCompiler } from '../../lib/engine/cuda/compiler.ts'
 import { openCompilerLibrary } from '../../lib/engine/cuda/libraries.ts'
-import { loadFfi } from '../../lib/engine/cuda/native.ts'
+import { loadFfi } from '../../lib/engine/ffi.ts'
 import { nvrtcHome } from './nvrtc.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'nvrtc-'))

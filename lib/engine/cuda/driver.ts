@@ -1,6 +1,7 @@
 import { Failure } from '../../util/failure.ts'
 import { bind, find, handleFrom } from './native.ts'
-import type { Calls, Ffi, Library } from './native.ts'
+import type { Ffi } from '../ffi.ts'
+import type { Calls, Library } from './native.ts'
 
 /** As cuda.h has them, under the names that the library exports. */
 const prototypes = {

@@ -2,7 +2,7 @@ import { writeSync } from 'node:fs'
 import type { Graph } from '../../graph/index.ts'
 import type { Engine } from '../engine.ts'
 import type { Device } from './device.ts'
-import type { Precision } from './keep.ts'
+import type { Precision } from '../precision.ts'
 import { Kernels } from './kernels.ts'
 import { CudaMemory } from './memory.ts'
 import { plan } from './plan.ts'
@@ -30,7 +30,7 @@ export function openCuda(device: Device, { precision }: CudaOptions): Engine {
   }
   return {
     name: 'cuda',
-    device: `cuda, ${device.name}`,
+    device: precision === 'fp32' ? `cuda, ${device.name}` : `cuda in ${precision}, ${device.name}`,
     memory: () => new CudaMemory(device),
     compile: (graph) => Promise.resolve().then(() => compile(graph)),
     dispose: () => Promise.resolve().then(() => device.dispose()),

@@ -4,8 +4,7 @@ import { isPointOp, operations } from './operations.ts'
 import { accumulations } from './accumulate.ts'
 import type { Accumulation } from './accumulate.ts'
 import { operandOf, viewOf } from './view.ts'
-
-export type Precision = 'fp32' | 'tf32' | 'bf16'
+import type { Precision } from '../precision.ts'
 
 /** Of a value that one kernel makes of many. */
 export const mostParts = 32

@@ -1,5 +1,5 @@
 import type { Address } from './device.ts'
-import type { Ffi } from './native.ts'
+import type { Ffi } from '../ffi.ts'
 
 /** What a launch may pass, 4 KiB of it. */
 const MOST = 512

@@ -3,7 +3,8 @@ import { existsSync, readdirSync } from 'node:fs'
 import { dirname, isAbsolute, join } from 'node:path'
 import type { LibraryHandle } from 'koffi'
 import { Failure } from '../../util/failure.ts'
-import type { Ffi, Library } from './native.ts'
+import type { Ffi } from '../ffi.ts'
+import type { Library } from './native.ts'
 
 /** Where this machine may have libraries. */
 export interface Search {

@@ -1,22 +1,5 @@
-import type * as Koffi from 'koffi'
 import type { LibraryHandle } from 'koffi'
 import { Failure } from '../../util/failure.ts'
-
-export type Ffi = typeof Koffi
-
-let loaded: Promise<Ffi> | undefined
-
-/**
- * koffi, which calls C on a stack of its own. Its 2 MiB are too few for NVRTC on an expression nested 1,000 deep, and the
- * process dies of that; the size can be changed only before a library is loaded.
- */
-export function loadFfi(): Promise<Ffi> {
-  loaded ??= import('koffi').then((ffi) => {
-    ffi.config({ sync_stack_size: 16 * 2 ** 20 })
-    return ffi
-  })
-  return loaded
-}
 
 /** A library that the loader has opened. */
 export interface Library {

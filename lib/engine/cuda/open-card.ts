@@ -7,7 +7,8 @@ import type { Device } from './device.ts'
 import { ATTRIBUTE, bindDriver } from './driver.ts'
 import type { Driver } from './driver.ts'
 import { openCompilerLibrary, openDriverLibrary, openProductsLibrary, thisMachine } from './libraries.ts'
-import { handleFrom, intFrom, loadFfi } from './native.ts'
+import { loadFfi } from '../ffi.ts'
+import { handleFrom, intFrom } from './native.ts'
 
 /**
  * The first NVIDIA card that this process sees (`CUDA_VISIBLE_DEVICES`), through its driver. Throws Failure

@@ -1,7 +1,7 @@
 import type { Address } from './device.ts'
 import type { Driver } from './driver.ts'
 import { handleFrom } from './native.ts'
-import type { Ffi } from './native.ts'
+import type { Ffi } from '../ffi.ts'
 
 /** A few hundred small uploads, of token ids and such, before the first of them is waited for. */
 const BYTES = 8 * 2 ** 20

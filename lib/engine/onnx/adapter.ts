@@ -1,4 +1,5 @@
 import type { LibraryHandle } from 'koffi'
+import { loadFfi } from '../ffi.ts'
 
 /** The graphics device that WebGPU takes. */
 export interface Adapter {
@@ -41,7 +42,7 @@ const rank = [2, 1, 3, 4, 0]
 const hardware = rank.slice(0, 3)
 
 async function loadVulkan(): Promise<LibraryHandle> {
-  const { load } = await import('koffi')
+  const { load } = await loadFfi()
   try {
     return load('libvulkan.so.1')
   } catch (cause) {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { KernelArguments } from '../../../lib/engine/cuda/kernel-arguments.ts'
-import { loadFfi } from '../../../lib/engine/cuda/native.ts'
+import { loadFfi } from '../../../lib/engine/ffi.ts'
 
 describe("a kernel's arguments", () => {
   it('lie as C reads them: a table of places, an address of up to 53 bits at each', async () => {

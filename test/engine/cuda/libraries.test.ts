@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { openCompilerLibrary, openDriverLibrary, openProductsLibrary } from '../../../lib/engine/cuda/libraries.ts'
 import type { Search } from '../../../lib/engine/cuda/libraries.ts'
-import type { Ffi } from '../../../lib/engine/cuda/native.ts'
+import type { Ffi } from '../../../lib/engine/ffi.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'libraries-'))
 after(() => rmSync(root, { recursive: true }))

@@ -1,4 +1,4 @@
-import type { Precision } from '../../../lib/engine/cuda/keep.ts'
+import type { Precision } from '../../../lib/engine/precision.ts'
 import { unitOf } from '../../../lib/engine/cuda/kernels.ts'
 import { plan } from '../../../lib/engine/cuda/plan.ts'
 import type { Engine } from '../../../lib/engine/index.ts'

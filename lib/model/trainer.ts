@@ -1,30 +1,16 @@
 import { digestParts } from '../data/digest.ts'
-import type { Memory, Program, TensorValue } from '../engine/engine.ts'
-import { Failure } from '../util/failure.ts'
-import { Order, Rows } from './batches.ts'
-import type { RowFeeds } from './batches.ts'
+import type { Memory, TensorValue } from '../engine/engine.ts'
+import { Rows } from './batches.ts'
 import { Checkpoints } from './checkpoint.ts'
-import { corrections } from './optimizer.ts'
-import { alphaAt, rateAt } from './schedule.ts'
-import {
-  compileAccumulate,
-  compileApply,
-  compileStep,
-  compileValidation,
-  emptyState,
-  scalar,
-  teacherHeadName,
-} from './steps.ts'
-import type { StepShape } from './steps.ts'
+import { StepFeeds } from './feeds.ts'
+import { checkFinite } from './finite.ts'
+import { compilePrograms, disposePrograms } from './programs.ts'
+import type { Programs } from './programs.ts'
+import { rateAt } from './schedule.ts'
+import { emptyState, teacherHeadName } from './steps.ts'
 import type { CurvePoint, TrainHooks, TrainInputs, TrainOptions, Trained } from './train.ts'
+import { validate } from './validation.ts'
 import { loadInto, readFrom } from './weights.ts'
-
-interface Programs {
-  /** One program for the whole step, or one a micro-batch and one that applies what they added up. */
-  readonly gradient: Program
-  readonly apply: Program | undefined
-  readonly validate: Program
-}
 
 interface Losses {
   readonly loss: number
@@ -55,9 +41,8 @@ export class Trainer {
   readonly #hooks: TrainHooks
   readonly #memory: Memory
   readonly #programs: Programs
-  readonly #rows: Rows
+  readonly #feeds: StepFeeds
   readonly #validation: Rows
-  readonly #order: Order
   readonly #checkpoints: Checkpoints<Progress>
   #done = 0
   #unrecorded: Losses | undefined
@@ -82,9 +67,8 @@ export class Trainer {
     this.#hooks = hooks
     this.#memory = memory
     this.#programs = programs
-    this.#rows = new Rows(inputs.train, options.context)
+    this.#feeds = new StepFeeds(inputs, options)
     this.#validation = new Rows(inputs.validation, options.context)
-    this.#order = new Order(this.#rows.windows.length, options.batch, options.seed)
     this.#checkpoints = new Checkpoints(hooks.checkpoint, identityOf(inputs, options))
   }
 
@@ -123,8 +107,7 @@ export class Trainer {
   }
 
   async dispose(): Promise<void> {
-    const { gradient, apply, validate } = this.#programs
-    await Promise.all([gradient.dispose(), apply?.dispose(), validate.dispose()])
+    await disposePrograms(this.#programs)
   }
 
   async #learn(): Promise<Losses> {
@@ -135,54 +118,20 @@ export class Trainer {
   }
 
   async #update(): Promise<Losses> {
-    const { accumulate, batch, rate, optimizer } = this.#options
-    const indices = this.#order.rowsOf(this.#done)
-    const size = batch / accumulate
-    const parts = Array.from({ length: accumulate }, (_, part) => indices.slice(part * size, (part + 1) * size))
-    const feeds = parts.map((part) => this.#rows.feeds(part))
-    const valid = feeds.reduce((sum, one) => sum + one.valid, 0)
-    const [correction1, correction2] = corrections(this.#done + 1, optimizer)
-    const scalars = {
-      rate: scalar(rateAt(rate, this.#done)),
-      correction1: scalar(correction1),
-      correction2: scalar(correction2),
-    }
     const { gradient, apply } = this.#programs
+    const update = this.#feeds.update(this.#done)
     let losses = { loss: 0, ce: 0, kl: 0, gradNorm: 0 }
-    for (const [index, part] of feeds.entries()) {
-      const all = { ...this.#lossFeeds(part, parts[index]!, valid), ...(apply ? {} : scalars) }
-      losses = plus(losses, await gradient.run(all, this.#memory))
+    for (const part of this.#feeds.losses(this.#done)) {
+      losses = plus(losses, await gradient.run(apply ? part : { ...part, ...update }, this.#memory))
     }
-    return apply ? plus(losses, await apply.run(scalars, this.#memory)) : losses
+    return apply ? plus(losses, await apply.run(update, this.#memory)) : losses
   }
 
-  #lossFeeds({ tokens, labels }: RowFeeds, indices: readonly number[], valid: number): Record<string, TensorValue> {
-    const common = { tokens, labels, weight: scalar(valid) }
-    const { teacher } = this.#inputs
-    if (!teacher) return common
-    const { temperature, alpha, rate } = this.#options
-    const teacherHidden = this.#rows.hidden(indices, teacher.targets)
-    const share = scalar(alphaAt(alpha, rate.steps, this.#done))
-    return { ...common, teacherHidden, temperature: scalar(temperature), alpha: share }
-  }
-
-  /** Cross-entropy on the validation split, nats per token. */
   async #validate(): Promise<number> {
-    const size = this.#options.batch / this.#options.accumulate
-    const limit = this.#options.validationRows || Infinity
-    const rows = Math.min(limit, this.#validation.windows.length)
-    let sum = 0
-    let count = 0
-    for (let start = 0; start < rows; start += size) {
-      const indices = Array.from({ length: size }, (_, k) => (start + k < rows ? start + k : -1))
-      const { tokens, labels, valid } = this.#validation.feeds(indices)
-      const { ce } = await this.#programs.validate.run({ tokens, labels, weight: scalar(1) }, this.#memory)
-      sum += ce!.data[0]!
-      count += valid
-      await this.#breathe()
-    }
-    checkFinite(this.#done, { 'validation loss': sum / count })
-    return sum / count
+    const { validate: program } = this.#programs
+    const loss = await validate(program, this.#memory, this.#validation, this.#options, () => this.#breathe())
+    checkFinite(this.#done, { 'validation loss': loss })
+    return loss
   }
 
   async #judge(loss: number): Promise<void> {
@@ -195,7 +144,7 @@ export class Trainer {
     const { rate } = this.#options
     const point: CurvePoint = {
       step: this.#done,
-      epoch: this.#order.epochAt(this.#done),
+      epoch: this.#feeds.epochAt(this.#done),
       loss,
       ce,
       ...(this.#inputs.teacher ? { kl } : {}),
@@ -241,22 +190,6 @@ export class Trainer {
   }
 }
 
-async function compilePrograms({ engine, config, teacher }: TrainInputs, options: TrainOptions): Promise<Programs> {
-  const { accumulate, batch, chunk, clip, context, optimizer } = options
-  if (batch % accumulate !== 0) {
-    const message = `\`batch\` is ${batch} rows, which cannot be cut into ${accumulate} equal micro-batches. Change \`accumulate\` to a divisor.`
-    throw new Failure('ACCUMULATE_UNEVEN', message)
-  }
-  const head = teacher?.head.shape
-  const teacherHead = head ? ([head[0]!, head[1]!] as const) : undefined
-  const shape: StepShape = { config, rows: batch / accumulate, context, chunk, teacherHead, optimizer, clip }
-  return {
-    gradient: await (accumulate === 1 ? compileStep : compileAccumulate)(engine, shape),
-    apply: accumulate === 1 ? undefined : await compileApply(engine, shape),
-    validate: await compileValidation(engine, shape),
-  }
-}
-
 /** What the numbers depend on: a checkpoint of anything else must not be gone on with. */
 function identityOf({ config, train, validation, teacher, weights }: TrainInputs, options: TrainOptions): string {
   const start = [...weights].flatMap(([name, { data }]) => [
@@ -270,12 +203,4 @@ function identityOf({ config, train, validation, teacher, weights }: TrainInputs
 function plus(losses: Losses, outputs: Readonly<Record<string, TensorValue>>): Losses {
   const of = (name: keyof Losses): number => losses[name] + (outputs[name]?.data[0] ?? 0)
   return { loss: of('loss'), ce: of('ce'), kl: of('kl'), gradNorm: of('gradNorm') }
-}
-
-function checkFinite(step: number, values: Readonly<Record<string, number>>): void {
-  for (const [what, value] of Object.entries(values)) {
-    if (Number.isFinite(value)) continue
-    const message = `After step ${step} the ${what} is ${value}. Lower \`rate\` or \`clip\`; a good checkpoint of before, if there is one, is kept.`
-    throw new Failure('LOSS_NOT_FINITE', message, { exitCode: 1 })
-  }
 }

@@ -3,8 +3,9 @@ import { readTokens } from '../lib/data/tokens.ts'
 import type { Tokens } from '../lib/data/tokens.ts'
 import { openEngine } from '../lib/engine/index.ts'
 import { fit } from '../lib/model/fit.ts'
+import type { Schedule } from '../lib/model/schedule.ts'
 import { readTargets } from '../lib/model/teacher.ts'
-import { trainProperties } from '../lib/model/train-params.ts'
+import { scheduleProperty, trainProperties } from '../lib/model/train-params.ts'
 import { checkVocabulary } from '../lib/model/vocabulary.ts'
 import { loadModel } from '../lib/model/weights.ts'
 import { defineStage } from '../lib/pipeline/stage.ts'
@@ -19,13 +20,15 @@ export default defineStage({
     properties: {
       ...trainProperties,
       loss: { enum: ['forward-kl'], default: 'forward-kl', description: 'KL(teacher ‖ student)' },
-      temperature: { type: 'number', exclusiveMinimum: 0, default: 2, description: 'divides the logits of both' },
-      alpha: { type: 'number', minimum: 0, maximum: 1, default: 0.9, description: "the teacher's share of the loss" },
-      alphaLast: {
-        type: 'number',
-        minimum: 0,
-        maximum: 1,
-        description: 'alpha of the last step; alpha where not given',
+      temperature: {
+        ...scheduleProperty({ exclusiveMinimum: 0 }),
+        default: 2,
+        description: 'divides the logits of both; a number, or { from, to, shape, by }',
+      },
+      alpha: {
+        ...scheduleProperty({ minimum: 0, maximum: 1 }),
+        default: 0.9,
+        description: "the teacher's share of the loss; a number, or { from, to, shape, by }",
       },
     },
   },
@@ -54,12 +57,12 @@ export default defineStage({
 
 function openTeacher(
   folder: string | undefined,
-  { alpha, context }: { readonly alpha: number; readonly context: number },
+  { alpha, context }: { readonly alpha: Schedule; readonly context: number },
   { splits, tokenizerDigest }: Tokens,
 ): ReturnType<typeof readTargets> | undefined {
   if (folder === undefined) {
     if (alpha === 0) return undefined
-    const message = `\`alpha\` is ${alpha}, but there are no targets. Give the stage \`targets\`, or set alpha to 0 to learn from the text alone.`
+    const message = `\`alpha\` is ${JSON.stringify(alpha)}, but there are no targets. Give the stage \`targets\`, or set alpha to 0 to learn from the text alone.`
     throw new Failure('TARGETS_NEEDED', message)
   }
   const teacher = readTargets(folder)

@@ -2,7 +2,7 @@ import type { TensorValue } from '../engine/engine.ts'
 import { Order, Rows } from './batches.ts'
 import type { RowFeeds } from './batches.ts'
 import { corrections } from './optimizer.ts'
-import { alphaAt, rateAt } from './schedule.ts'
+import { rateAt, valueAt } from './schedule.ts'
 import { scalar } from './steps.ts'
 import type { TrainInputs, TrainOptions } from './train.ts'
 
@@ -53,8 +53,12 @@ export class StepFeeds {
     const common = { tokens, labels, weight: scalar(valid) }
     if (!this.#teacher) return common
     const { temperature, alpha, rate } = this.#options
-    const teacherHidden = this.#rows.hidden(indices, this.#teacher.targets)
-    const share = scalar(alphaAt(alpha, rate.steps, step))
-    return { ...common, teacherHidden, temperature: scalar(temperature), alpha: share }
+    const course = { steps: rate.steps, epochAt: (at: number) => this.epochAt(at) }
+    return {
+      ...common,
+      teacherHidden: this.#rows.hidden(indices, this.#teacher.targets),
+      temperature: scalar(valueAt(temperature, course, step)),
+      alpha: scalar(valueAt(alpha, course, step)),
+    }
   }
 }

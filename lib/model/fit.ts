@@ -2,18 +2,14 @@ import { writeFileSync } from 'node:fs'
 import { copyTokenizer } from '../data/model-files.ts'
 import { Rows } from './batches.ts'
 import { trainOptions } from './train-params.ts'
-import type { TrainParams } from './train-params.ts'
+import type { DistillParams, TrainParams } from './train-params.ts'
 import { train } from './train.ts'
 import type { TrainHooks, TrainInputs } from './train.ts'
 import { saveModel } from './weights.ts'
 
 export interface Fit {
   readonly inputs: TrainInputs
-  readonly params: TrainParams & {
-    readonly temperature: number
-    readonly alpha: number
-    readonly alphaLast?: number | undefined
-  }
+  readonly params: TrainParams & DistillParams
   /** The folder of the new model, and the file of its curves: JSON lines of CurvePoint. */
   readonly to: { readonly model: string; readonly curves: string; readonly dtype: 'F32' | 'F16' }
   /** A folder that holds the tokenizer. */

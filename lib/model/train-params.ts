@@ -1,5 +1,22 @@
-import type { TrainOptions } from './train.ts'
 import { adamW } from './optimizer.ts'
+import { bends, decays } from './schedule.ts'
+import type { Decay, Schedule } from './schedule.ts'
+import type { TrainOptions } from './train.ts'
+
+/** A number that may change, as a property of a stage's JSON schema: the number, or `{ from, to, shape, by }`. */
+export const scheduleProperty = <const L extends object>(limits: L) =>
+  ({
+    type: ['number', 'object'],
+    ...limits,
+    additionalProperties: false,
+    required: ['from', 'to'],
+    properties: {
+      from: { type: 'number', ...limits, description: 'in the first step' },
+      to: { type: 'number', ...limits, description: 'in the last' },
+      shape: { enum: bends, default: 'linear', description: 'of the way from one to the other' },
+      by: { enum: ['step', 'epoch'], default: 'step', description: 'when it changes' },
+    },
+  }) as const
 
 /** The parameters that all trainings share, as properties of a stage's JSON schema. */
 export const trainProperties = {
@@ -10,7 +27,8 @@ export const trainProperties = {
   steps: { type: 'integer', minimum: 0, default: 0, description: 'steps of the optimizer; 0: as `epochs` says' },
   rate: { type: 'number', exclusiveMinimum: 0, default: 0.001, description: 'learning rate at its peak' },
   warmup: { type: 'number', minimum: 0, maximum: 1, default: 0.02, description: 'share of the steps until the peak' },
-  decay: { enum: ['constant', 'linear', 'cosine'], default: 'cosine', description: 'how the rate falls after it' },
+  decay: { enum: decays, default: 'cosine', description: 'how the rate falls after it; wsd: late, in a straight line' },
+  decayShare: { type: 'number', minimum: 0, maximum: 1, default: 0.2, description: "wsd's steps that fall, of all" },
   last: { type: 'number', minimum: 0, maximum: 1, default: 0.1, description: "the last step's share of the peak" },
   weightDecay: { type: 'number', minimum: 0, default: 0.01, description: 'decoupled, on matrices only' },
   clip: { type: 'number', exclusiveMinimum: 0, default: 1, description: "limit of the gradient's global norm" },
@@ -28,7 +46,8 @@ export interface TrainParams {
   readonly steps: number
   readonly rate: number
   readonly warmup: number
-  readonly decay: 'constant' | 'linear' | 'cosine'
+  readonly decay: Decay
+  readonly decayShare: number
   readonly last: number
   readonly weightDecay: number
   readonly clip: number
@@ -38,22 +57,23 @@ export interface TrainParams {
   readonly chunk: number
 }
 
-/** `rows` is the number of rows of the training split; `alphaLast` is the alpha of the last step where it changes. */
-export function trainOptions(
-  params: TrainParams,
-  rows: number,
-  distillation: { readonly temperature: number; readonly alpha: number; readonly alphaLast?: number | undefined },
-): TrainOptions {
+export interface DistillParams {
+  readonly temperature: Schedule
+  readonly alpha: Schedule
+}
+
+/** `rows` is the number of rows of the training split. */
+export function trainOptions(params: TrainParams, rows: number, distillation: DistillParams): TrainOptions {
   const { context, batch, accumulate, clip, seed, validateEvery, validationRows, chunk } = params
   const steps = params.steps || Math.ceil((params.epochs * rows) / batch)
-  const { temperature, alpha, alphaLast = alpha } = distillation
+  const { temperature, alpha } = distillation
   return {
-    ...{ context, batch, accumulate, clip, seed, validateEvery, validationRows, chunk, temperature },
-    alpha: { first: alpha, last: alphaLast },
+    ...{ context, batch, accumulate, clip, seed, validateEvery, validationRows, chunk, temperature, alpha },
     rate: {
       peak: params.rate,
       warmup: Math.round(params.warmup * steps),
       decay: params.decay,
+      falling: Math.round(params.decayShare * steps),
       last: params.last,
       steps,
     },

@@ -4,7 +4,7 @@ import type { Engine, TensorValue } from '../engine/engine.ts'
 import { checkContext } from './config.ts'
 import type { GptConfig } from './config.ts'
 import type { AdamW } from './optimizer.ts'
-import type { AlphaSchedule, RateSchedule } from './schedule.ts'
+import type { RateSchedule, Schedule } from './schedule.ts'
 import { Trainer } from './trainer.ts'
 
 export interface TrainOptions {
@@ -25,9 +25,9 @@ export interface TrainOptions {
   readonly validationRows: number
   /** Tokens whose logits exist at once. */
   readonly chunk: number
-  readonly temperature: number
+  readonly temperature: Schedule
   /** Share of the teacher in the loss; of no effect without one. */
-  readonly alpha: AlphaSchedule
+  readonly alpha: Schedule
 }
 
 export interface TrainInputs {

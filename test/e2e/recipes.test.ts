@@ -72,7 +72,8 @@ describe('the recipe for the real pair, with tiny models in its place on a hub',
     )
     const { stages: defined } = readExperiment(place, seed.last).record
     const falls = { rate: 0.000005, warmup: 0, decay: 'linear', last: 0, weightDecay: 0.01, batch: 8, accumulate: 1 }
-    assertHas(defined['distill']?.with, { ...falls, temperature: 1.5, alpha: 0.7, alphaLast: 0.3 })
+    const alpha = { from: 0.7, to: 0.3, shape: 'linear', by: 'step' }
+    assertHas(defined['distill']?.with, { ...falls, temperature: 1.5, alpha })
     assertHas(defined['control']?.with, { ...falls, alpha: 0 })
   })
 })

@@ -11,7 +11,7 @@ import { Checkpoints } from '../../lib/model/checkpoint.ts'
 import { hold } from '../../lib/model/likelihood.ts'
 import { adamW, momentNames } from '../../lib/model/optimizer.ts'
 import { perplexity } from '../../lib/model/perplexity.ts'
-import { alphaAt, rateAt } from '../../lib/model/schedule.ts'
+import { rateAt } from '../../lib/model/schedule.ts'
 import { train } from '../../lib/model/train.ts'
 import type { TrainInputs, TrainOptions, Trained } from '../../lib/model/train.ts'
 import { initialise, weightShapes } from '../../lib/model/weights.ts'
@@ -42,7 +42,7 @@ const text: TrainInputs = {
 const options: TrainOptions = {
   ...{ context: 12, batch: 4, accumulate: 1, clip: 1, seed: 1, validateEvery: 2, validationRows: 0, chunk: 16 },
   rate: { peak: 0.01, warmup: 2, decay: 'cosine', last: 0.1, steps: 5 },
-  ...{ optimizer: adamW, temperature: 2, alpha: { first: 0.9, last: 0.3 } },
+  ...{ optimizer: adamW, temperature: 2, alpha: { from: 0.9, to: 0.3, shape: 'linear', by: 'step' } },
 }
 const alone: Setup = { inputs: text, options }
 const taught: Setup = { inputs: { ...text, teacher: teacherOf('teacher', text.train) }, options }
@@ -160,7 +160,7 @@ describe('the curves', () => {
       [0, 1, 2, 3, 4].map((done) => [done + 1, ((done + 1) * 4) / 13, rateAt(options.rate, done)]),
     )
     for (const { step, loss, ce, kl } of points) {
-      const share = alphaAt(options.alpha, 5, step - 1)
+      const share = 0.9 - (0.6 * (step - 1)) / 4
       assertClose(t, 'loss', [loss], [share * 4 * kl! + (1 - share) * ce], 1e-6)
     }
   })

@@ -1,9 +1,11 @@
 import { documentKinds, writeCorpus } from '../lib/data/corpus.ts'
+import type { FetchHooks } from '../lib/data/fetch/hooks.ts'
 import { readCorpusText, writeItems } from '../lib/data/formats.ts'
 import { copyModel, copyTokenizer } from '../lib/data/model-files.ts'
-import { fetchFile, fetchFolder, pickModel, pickTokenizer } from '../lib/data/sources.ts'
+import { fetchFile, fetchFolder, pickTokenizer } from '../lib/data/sources.ts'
 import { splitNames } from '../lib/data/tokens.ts'
 import type { SplitName } from '../lib/data/tokens.ts'
+import { fetchModel } from '../lib/model/fetch.ts'
 import { defineStage } from '../lib/pipeline/stage.ts'
 import { Failure } from '../lib/util/failure.ts'
 
@@ -37,21 +39,25 @@ export default defineStage({
     }
     writeCorpus(to.corpus, { documents: files.documents, splits })
     await writeItems(await fetchFile(from.tasks, files.tasks, hooks), to.tasks)
-    for (const [name, { pick, copy }] of Object.entries(kinds)) {
+    for (const [name, { fetch, copy }] of Object.entries(kinds)) {
       const [source, target] = [from[name as Kind], to[name as Kind]]
       if ((source === undefined) !== (target === undefined)) throw unpaired(name, source !== undefined)
-      if (source !== undefined && target !== undefined) await copy(await fetchFolder(source, pick, hooks), target)
+      if (source !== undefined && target !== undefined) await copy(await fetch(source, hooks), target)
     }
     log('all sources are in place')
   },
 })
 
 const kinds = {
-  teacher: { pick: pickModel, copy: copyModel },
-  student: { pick: pickModel, copy: copyModel },
-  tokenizer: { pick: pickTokenizer, copy: copyTokenizer },
+  teacher: { fetch: fetchModel, copy: copyModel },
+  student: { fetch: fetchModel, copy: copyModel },
+  tokenizer: { fetch: fetchTokenizer, copy: copyTokenizer },
 }
 type Kind = keyof typeof kinds
+
+function fetchTokenizer(source: string, hooks: FetchHooks): Promise<string> {
+  return fetchFolder(source, pickTokenizer, hooks)
+}
 
 function splitMissing(name: SplitName): Failure {
   const message = `The download stage has no source for the ${name} split. Name a folder as \`corpus\`, or a file as \`${name}\`, in \`in:\`.`

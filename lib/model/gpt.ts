@@ -37,6 +37,8 @@ export interface Batch {
   readonly positions?: Tensor
   /** (B, T) int32: 0 is seen by all that follow, another number only by its like, −1 (padding) by nobody. */
   readonly segments?: Tensor
+  /** (B, T) int32: only what has the same number is seen; all of a row where not given. */
+  readonly documents?: Tensor
 }
 
 /** What a layer keeps of tokens for those that follow. */
@@ -126,7 +128,7 @@ export function maskOf(config: GptConfig, kind: Attention, batch: Batch, past?: 
 }
 
 /** Which tokens of a row see which: (B or 1, 1, T, T) bool. Padding sees itself: no row is empty. */
-function sees({ tokens, positions, segments }: Batch, window: number | undefined): Tensor {
+function sees({ tokens, positions, segments, documents }: Batch, window: number | undefined): Tensor {
   const [B, T] = tokens.shape as readonly [number, number]
   const i = iota([1, 1, T, T], 2)
   const j = iota([1, 1, T, T], 3)
@@ -137,6 +139,7 @@ function sees({ tokens, positions, segments }: Batch, window: number | undefined
     allowed = and(allowed, or(equal(row(segments), 0), equal(row(segments), column(segments))))
     allowed = and(allowed, or(greaterEqual(row(segments), 0), equal(i, j)))
   }
+  if (documents) allowed = and(allowed, equal(row(documents), column(documents)))
   const distance = positions ? sub(column(positions), row(positions)) : sub(i, j)
   return window === undefined ? allowed : and(allowed, less(distance, window))
 }

@@ -26,7 +26,7 @@ export interface LikelihoodShape {
   readonly rows: number
   readonly length: number
   readonly scored: number
-  /** Rows hold trees: positions and segments are fed too. */
+  /** Rows hold trees: positions, segments and documents are fed too. */
   readonly tree: boolean
   /** What is likeliest in the place of each scored token is told too. */
   readonly greedy?: boolean
@@ -41,11 +41,11 @@ export interface Scored {
 /** Tokens whose logits exist at once. */
 const chunk = 512
 
-/** Feeds: tokens (B, T), [positions, segments (B, T)], sources and labels (S). Outputs: logProbs, [likeliest] (S). */
+/** Feeds: tokens (B, T), [positions, segments, documents (B, T)], sources and labels (S). Outputs: logProbs, [likeliest] (S). */
 export function compileLikelihood({ engine, config }: Running, shape: LikelihoodShape): Promise<Program> {
   const weight = weightState(config)
   const row = (name: string): Tensor => input(name, [shape.rows, shape.length], 'int32')
-  const tree = shape.tree ? { positions: row('positions'), segments: row('segments') } : {}
+  const tree = shape.tree ? { positions: row('positions'), segments: row('segments'), documents: row('documents') } : {}
   const hidden = gpt(config, weight, { tokens: row('tokens'), ...tree }) // (B, T, C)
   const flat = reshape(hidden, [-1, config.width]) // (B·T, C)
   const sources = input('sources', [shape.scored], 'int32')

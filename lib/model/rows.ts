@@ -1,11 +1,11 @@
 import { compileLikelihood, likelihood } from './likelihood.ts'
 import type { Likelihoods, Running } from './likelihood.ts'
 import type { ScoreHooks } from './perplexity.ts'
-import { bucketsOf, treeFeeds } from './tree.ts'
+import { bucketsOf, layOut } from './tree.ts'
 import type { Bucket, Tree } from './tree.ts'
 
 /**
- * Of each tree the likelihoods of its scored tokens: what a row gets does not depend on its neighbours, nor on `batch`,
+ * Of each tree the likelihoods of its scored tokens: what a tree gets does not depend on its neighbours, nor on `batch`,
  * the number of rows at once. Throws Failure SCORE_NOT_FINITE.
  */
 export async function scoreTrees(
@@ -16,7 +16,8 @@ export async function scoreTrees(
 ): Promise<Likelihoods[]> {
   const found = new Array<Likelihoods>(trees.length)
   let done = 0
-  for (const bucket of bucketsOf(trees.map((tree) => tree.tokens.length))) {
+  const lengths = trees.map((tree) => tree.tokens.length)
+  for (const bucket of bucketsOf(lengths, model.config.width)) {
     await scoreBucket(model, trees, bucket, { batch, greedy }, hooks, (index, likelihoods) => {
       found[index] = likelihoods
       hooks.onProgress(++done, trees.length)
@@ -28,30 +29,33 @@ export async function scoreTrees(
 async function scoreBucket(
   model: Running,
   trees: readonly Tree[],
-  { members, length }: Bucket,
+  { rows, length }: Bucket,
   { batch, greedy }: { batch: number; greedy: boolean },
   { signal }: ScoreHooks,
   onTree: (index: number, likelihoods: Likelihoods) => void,
 ): Promise<void> {
-  const rows = Math.min(batch, members.length)
-  const most = Math.max(...members.map((index) => trees[index]!.scored.length))
-  const shape = { rows, length, scored: rows * most, tree: true, greedy }
+  const own = rows.map((row) => row.map((index) => trees[index]!))
+  const size = Math.ceil(rows.length / Math.ceil(rows.length / batch)) // the last batch is nearly as full as the others
+  const starts = Array.from({ length: Math.ceil(rows.length / size) }, (_, n) => n * size)
+  const scoredIn = (start: number): number =>
+    own
+      .slice(start, start + size)
+      .flat()
+      .reduce((sum, { scored }) => sum + scored.length, 0)
+  const shape = { rows: size, length, scored: Math.max(...starts.map(scoredIn)), tree: true, greedy }
   const program = await compileLikelihood(model, shape)
   try {
-    for (let start = 0; start < members.length; start += rows) {
+    for (const start of starts) {
       signal.throwIfAborted()
-      const some = members.slice(start, start + rows)
-      const own = some.map((index) => trees[index]!)
-      const scored = own.flatMap((tree, row) =>
-        tree.scored.map((one) => ({ ...one, source: row * length + one.source })),
-      )
-      const found = await likelihood(program, model.memory, treeFeeds(own, rows, length), scored, shape)
+      const { feeds, scored } = layOut(own.slice(start, start + size), size, length)
+      const found = await likelihood(program, model.memory, feeds, scored, shape)
       const [logProbs, likeliest] = [Array.from(found.logProbs), Array.from(found.likeliest)]
       let at = 0
-      own.forEach(({ scored: { length: size } }, row) => {
-        onTree(some[row]!, { logProbs: logProbs.slice(at, at + size), likeliest: likeliest.slice(at, at + size) })
-        at += size
-      })
+      for (const index of rows.slice(start, start + size).flat()) {
+        const end = at + trees[index]!.scored.length
+        onTree(index, { logProbs: logProbs.slice(at, end), likeliest: likeliest.slice(at, end) })
+        at = end
+      }
       await new Promise(setImmediate)
     }
   } finally {

@@ -44,47 +44,78 @@ function plant(pairs: readonly Pair[], members: readonly number[]): Tree {
   return { tokens, positions, segments, scored, members }
 }
 
-/** Rows of length T, padded: padding is seen by nobody. */
-export function treeFeeds(trees: readonly Tree[], rows: number, T: number): Record<string, TensorValue> {
-  const fill = (of: (tree: Tree) => readonly number[], padding: number): TensorValue => {
-    const data = new Int32Array(rows * T).fill(padding)
-    trees.forEach((tree, row) => data.set(of(tree), row * T))
-    return { shape: [rows, T], data }
-  }
-  return {
-    tokens: fill((tree) => tree.tokens, 0),
-    positions: fill((tree) => tree.positions, 0),
-    segments: fill((tree) => tree.segments, -1),
-  }
+/** What a program is fed with for some rows, and where in them (row · T + column) are the scored tokens, tree by tree. */
+export interface Laid {
+  readonly feeds: Readonly<Record<string, TensorValue>>
+  readonly scored: readonly Scored[]
 }
 
-/** Rows that one compiled program takes. */
+/** Rows of length T, `count` of them: trees one after another, unseen by their neighbours; padding is seen by nobody. */
+export function layOut(rows: readonly (readonly Tree[])[], count: number, T: number): Laid {
+  const fill = (padding: number): TensorValue => {
+    return { shape: [count, T], data: new Int32Array(count * T).fill(padding) }
+  }
+  const feeds = { tokens: fill(0), positions: fill(0), segments: fill(-1), documents: fill(-1) }
+  const scored: Scored[] = []
+  rows.forEach((trees, row) => {
+    let at = row * T
+    trees.forEach((tree, document) => {
+      for (const name of ['tokens', 'positions', 'segments'] as const) feeds[name].data.set(tree[name], at)
+      feeds.documents.data.fill(document, at, at + tree.tokens.length)
+      for (const { source, label } of tree.scored) scored.push({ source: at + source, label })
+      at += tree.tokens.length
+    })
+  })
+  return { feeds, scored }
+}
+
+/** Trees that one compiled program takes. */
 export interface Bucket {
-  /** Indices into the lengths. */
-  readonly members: readonly number[]
-  /** Of the longest. */
+  /** Of a row: that of the longest tree. */
   readonly length: number
+  /** Indices of the trees in each row. */
+  readonly rows: readonly (readonly number[])[]
 }
 
-/** What another program costs, as tokens of padding that it must save. */
+/** What another program costs, as tokens that it must save. */
 const programCost = 2048
 
-/** The cut of rows, sorted by length, into buckets that wastes least: padding to the longest, and a program a bucket. */
-export function bucketsOf(lengths: readonly number[]): Bucket[] {
+/**
+ * The cut of trees, by their lengths, into buckets that costs least, for a model of this width: a token costs more in a
+ * longer row, by 4·T·width for attention beside the 24·width² of all else, and a program is to be made for each bucket.
+ */
+export function bucketsOf(lengths: readonly number[], width: number): Bucket[] {
   const sorted = lengths.map((_, i) => i).sort((a, b) => lengths[a]! - lengths[b]! || a - b)
+  const tokens = [0] // of so many trees, the shortest ones
+  for (const index of sorted) tokens.push(tokens.at(-1)! + lengths[index]!)
   const ends = sorted.flatMap((at, i) => (lengths[sorted[i + 1] ?? -1] === lengths[at] ? [] : [i + 1]))
   const best = [{ cost: 0, from: 0 }] // by number of ends taken
   ends.forEach((end, e) => {
-    const choices = [0, ...ends.slice(0, e)].map((start, s) => ({
-      cost: best[s]!.cost + programCost + (end - start) * lengths[sorted[end - 1]!]!,
-      from: s,
-    }))
+    const each = 1 + lengths[sorted[end - 1]!]! / (6 * width)
+    const choices = [0, ...ends.slice(0, e)].map((start, s) => {
+      return { cost: best[s]!.cost + programCost + (tokens[end]! - tokens[start]!) * each, from: s }
+    })
     best.push(choices.reduce((least, one) => (one.cost < least.cost ? one : least)))
   })
   const buckets: Bucket[] = []
   for (let e = ends.length; e > 0; e = best[e]!.from) {
     const members = sorted.slice(best[e]!.from === 0 ? 0 : ends[best[e]!.from - 1], ends[e - 1])
-    buckets.unshift({ members, length: lengths[members.at(-1)!]! })
+    const length = lengths[members.at(-1)!]!
+    buckets.unshift({ length, rows: packed(members.reverse(), lengths, length) })
   }
   return buckets
+}
+
+/** The longest first, each into the fullest row that has room for it: best-fit decreasing. */
+function packed(members: readonly number[], lengths: readonly number[], length: number): number[][] {
+  const rows: { free: number; readonly trees: number[] }[] = []
+  for (const index of members) {
+    const size = lengths[index]!
+    let row: (typeof rows)[number] | undefined
+    for (const one of rows) if (one.free >= size && !(row && row.free <= one.free)) row = one
+    if (!row) rows.push((row = { free: length, trees: [] }))
+    row.trees.push(index)
+    row.free -= size
+  }
+  return rows.map(({ trees }) => trees)
 }

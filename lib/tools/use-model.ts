@@ -1,5 +1,4 @@
 import { availableParallelism } from 'node:os'
-import { pickModel } from '../data/sources.ts'
 import { openEngine } from '../engine/index.ts'
 import { hold } from '../model/likelihood.ts'
 import type { Running } from '../model/likelihood.ts'
@@ -15,7 +14,7 @@ export async function useModel<T>(
   engineName: string,
   work: (model: Running, folder: string) => Promise<T>,
 ): Promise<T> {
-  const folder = await fetchModel(source, pickModel)
+  const folder = await fetchModel(source)
   const model = await loadModel(folder)
   const engine = await openEngine({ name: engineName, threads: availableParallelism() })
   try {

@@ -14,7 +14,7 @@ const items = readFileSync(join(parquet, 'items.parquet'))
 const commit = 'c0ffee'.padEnd(40, '0')
 
 /** A project whose sources are all on a hub and a server of this machine. */
-async function makeProject(context: TestContext) {
+async function makeProject(context: TestContext, teacher: Readonly<Record<string, Buffer>> = {}) {
   const place = new Place(context)
   await writeLearner(place)
   const folder = (name: string): Record<string, Buffer> =>
@@ -24,7 +24,7 @@ async function makeProject(context: TestContext) {
   const text = { 'plain/train.parquet': readFileSync(join(parquet, 'lines.parquet')) }
   const rows = Buffer.from('{"text":"w1 w2"}\n{"text":"w3"}\n')
   const server = new HubServer({
-    'models/owner/teacher': folder('teacher'),
+    'models/owner/teacher': { ...folder('teacher'), ...teacher },
     'models/owner/words': folder('student'),
     'datasets/owner/text': { ...text, 'validation.jsonl': rows },
     files: { 'test.txt': Buffer.from('w4 w5\n'), 'items.parquet': items },
@@ -150,6 +150,21 @@ describe('sources on a hub and on a server', { timeout: 300_000 }, () => {
       assert.deepEqual(place.results('download'), [])
       assert.deepEqual(snapshots(place, `cache-${status}`), [])
     }
+  })
+
+  it('of a model of another architecture: named with those that there are, and its weights are not fetched', async (t) => {
+    const { place, server } = await makeProject(t, { 'config.json': Buffer.from('{"model_type":"llama"}') })
+    const { code, errors } = await place.run('run')
+    assert.equal(code, 1)
+    assert.match(
+      errors,
+      /Stage "download": "hub:owner\/teacher@c0ffee0+\/config\.json": model_type is "llama"; supported are "gpt2" and "gpt_neo"\. \[CONFIG_UNSUPPORTED\]/,
+    )
+    assert.deepEqual(
+      server.asked.filter(({ url }) => url.endsWith('safetensors')),
+      [],
+    )
+    assert.equal((await place.run('logits', `hub:owner/teacher@${commit}`, '--ids', '1')).code, 2)
   })
 
   it('over a connection that always breaks: said, what came is kept, and the next run goes on with it', async (t) => {

@@ -14,6 +14,7 @@ interface Row {
   readonly tokens: readonly number[]
   readonly positions?: readonly number[]
   readonly segments?: readonly number[]
+  readonly documents?: readonly number[]
 }
 
 const words = [3, 0, 12, 5, 7, 0, 1, 9, 4, 11, 2, 6]
@@ -26,14 +27,22 @@ const layouts: Record<string, Row> = {
     positions: [0, 1, 2, 3, 4, 5, 6, 4, 5, 6, 4, 5],
     segments: [0, 0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3],
   },
+  'of two documents': { tokens: words, documents: [0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1] },
+  'of two trees and padding': {
+    tokens: words,
+    positions: [0, 1, 2, 2, 3, 0, 1, 2, 1, 2, 0, 0],
+    segments: [0, 0, 1, 2, 2, 0, 1, 1, 2, 2, -1, -1],
+    documents: [0, 0, 0, 0, 0, 1, 1, 1, 1, 1, -1, -1],
+  },
 }
 
 for (const [name, config] of Object.entries({ 'GPT-2': tiny(), 'GPT-Neo': tinyNeo() })) {
   for (const [layout, row] of Object.entries(layouts)) {
     it(`${name}, a row ${layout}: a token changes those that see it, to the last bit no other`, async () => {
-      const { segments = words.map(() => 0) } = row
-      const sees = (i: number, j: number): boolean =>
-        i === j || (i > j && segments[j]! >= 0 && (segments[j] === 0 || segments[j] === segments[i]))
+      const { segments = words.map(() => 0), documents = words.map(() => 0) } = row
+      const shown = (i: number, j: number): boolean =>
+        segments[j]! >= 0 && (segments[j] === 0 || segments[j] === segments[i]) && documents[j] === documents[i]
+      const sees = (i: number, j: number): boolean => i === j || (i > j && shown(i, j))
       await assertSeen(config, row, sees)
     })
   }
@@ -143,8 +152,8 @@ async function assertSeen(config: GptConfig, row: Row, sees: (i: number, j: numb
 async function compiled(config: GptConfig, layout: Row, weights: Weights = drawn(config)): Promise<Run> {
   const shape = [1, layout.tokens.length]
   const row = (name: string): Tensor => input(name, shape, 'int32')
-  const { positions, segments } = layout
-  const extra = { ...(positions && { positions: row('positions') }), ...(segments && { segments: row('segments') }) }
+  const extra: Partial<Record<'positions' | 'segments' | 'documents', Tensor>> = {}
+  for (const name of ['positions', 'segments', 'documents'] as const) if (layout[name]) extra[name] = row(name)
   const hidden = gpt(config, weightState(config), { tokens: row('tokens'), ...extra })
   const program = await engine.compile(graph({ outputs: { hidden } }))
   const { memory } = hold(engine, { config, weights: copied(weights) })
@@ -189,7 +198,7 @@ function asGpt2(neo: Weights, { width: C, heads, layers }: GptConfig): Weights {
 }
 
 /** Positions and segments of a row of real tokens with padding around them. */
-function padded(left: number, real: number, right: number): Required<Omit<Row, 'tokens'>> {
+function padded(left: number, real: number, right: number): Required<Pick<Row, 'positions' | 'segments'>> {
   const around = (padding: number, of: (at: number) => number): number[] =>
     Array.from({ length: left + real + right }, (_, i) => (i < left || i >= left + real ? padding : of(i - left)))
   return { positions: around(0, (at) => at), segments: around(-1, () => 0) }

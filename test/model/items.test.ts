@@ -154,9 +154,10 @@ describe('scores of items', () => {
     assert.ok(Math.abs(rightIn('accNorm') - 25 * byTokens.accNorm) < 1e-9)
   })
 
-  it('can be stopped between two batches, having told of each row', async () => {
+  it('can be stopped between two batches, having told of each item', async () => {
     const model = hold(engine, await loadModel(join(fixtures, 'gpt2')))
-    const items = Array.from({ length: 3 }, (_, n) => itemOf({ context: [n], endings: [[1], [2]] }, n))
+    const words = [1, 2, 3, 4]
+    const items = Array.from({ length: 3 }, (_, n) => itemOf({ context: [n, ...words], endings: [[1], [2]] }, n))
     const stop = new AbortController()
     const told: number[][] = []
     const onProgress = (...counts: number[]) => {
@@ -275,16 +276,31 @@ describe('a tree', () => {
 })
 
 describe('buckets', () => {
-  it('hold every row once, none longer than its bucket, and are few', () => {
-    const random = new Random(1, 'lengths')
-    const lengths = Array.from({ length: 600 }, () => 30 + random.below(170))
-    const buckets = bucketsOf(lengths)
-    assert.deepEqual(
-      buckets.flatMap(({ members }) => members).sort((a, b) => a - b),
-      lengths.map((_, n) => n),
-    )
-    for (const { members, length } of buckets) assert.equal(length, Math.max(...members.map((n) => lengths[n]!)))
-    assert.ok(buckets.length > 1 && buckets.length < 12, `${buckets.length} buckets`)
+  const random = new Random(1, 'lengths')
+  const lengths = Array.from({ length: 600 }, () => 30 + random.below(170))
+  const filled = (row: readonly number[]): number => row.reduce((sum, n) => sum + lengths[n]!, 0)
+
+  it('hold every tree once, in rows that have room for theirs', () => {
+    for (const width of [8, 64, 768]) {
+      const buckets = bucketsOf(lengths, width)
+      assert.deepEqual(
+        buckets.flatMap(({ rows }) => rows.flat()).sort((a, b) => a - b),
+        lengths.map((_, n) => n),
+      )
+      for (const { rows, length } of buckets) {
+        assert.equal(length, Math.max(...rows.flat().map((n) => lengths[n]!)))
+        for (const row of rows) assert.ok(filled(row) <= length)
+      }
+    }
+  })
+
+  it('are few, and nearly full: one for a wide model, more where attention is what a row costs', () => {
+    const [bucket, ...others] = bucketsOf(lengths, 768)
+    assert.equal(others.length, 0)
+    const { rows, length } = bucket!
+    assert.ok(filled(rows.flat()) / (rows.length * length) > 0.95)
+    const narrow = bucketsOf(lengths, 8)
+    assert.ok(narrow.length > 1 && narrow.length < 12, `${narrow.length} buckets`)
   })
 })
 

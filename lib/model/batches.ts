@@ -52,15 +52,26 @@ export class Rows {
 
   /** (B·T, D): the teacher's hidden states of these rows, 0 in the padding. */
   hidden(indices: readonly number[], targets: Targets): TensorValue {
-    const D = targets.header.width
+    return this.states(indices, { width: targets.header.width, rows: (start, count) => targets.rows(start, count) })
+  }
+
+  /** (B·T, D): what was kept of each token of these rows, 0 in the padding. */
+  states(indices: readonly number[], { width: D, rows }: TokenStates): TensorValue {
     const T = this.#context
     const data = new Float32Array(indices.length * T * D)
     indices.forEach((index, row) => {
       const window = this.windows[index]
-      if (window) data.set(targets.rows(window.start, window.length), row * T * D)
+      if (window) data.set(rows(window.start, window.length), row * T * D)
     })
     return { shape: [indices.length * T, D], data }
   }
+}
+
+/** `width` numbers of each token of a stream. */
+export interface TokenStates {
+  readonly width: number
+  /** (count, width), from this place of the stream on. */
+  readonly rows: (start: number, count: number) => Float32Array
 }
 
 /**

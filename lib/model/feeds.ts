@@ -1,6 +1,6 @@
 import type { TensorValue } from '../engine/engine.ts'
 import { Order, Rows } from './batches.ts'
-import type { RowFeeds } from './batches.ts'
+import type { TokenStates } from './batches.ts'
 import { corrections } from './optimizer.ts'
 import { rateAt, valueAt } from './schedule.ts'
 import { scalar } from './steps.ts'
@@ -10,27 +10,31 @@ type Feeds = Readonly<Record<string, TensorValue>>
 
 /** What the programs of a training are fed: functions of the step alone, so that a resumed one goes on with the same. */
 export class StepFeeds {
-  readonly #rows: Rows
+  readonly rows: Rows
   readonly #order: Order
   readonly #teacher: TrainInputs['teacher']
   readonly #options: TrainOptions
 
   constructor({ train, teacher }: TrainInputs, options: TrainOptions) {
-    this.#rows = new Rows(train, options.context)
-    this.#order = new Order(this.#rows.windows.length, options.batch, options.seed)
+    this.rows = new Rows(train, options.context)
+    this.#order = new Order(this.rows.windows.length, options.batch, options.seed)
     this.#teacher = teacher
     this.#options = options
   }
 
-  /** Of each micro-batch of a step, counted from 0. */
-  losses(step: number): readonly Feeds[] {
+  /** Of each micro-batch of a step, counted from 0; what comes out of fixed layers is fed in place of the tokens. */
+  losses(step: number, fixed: TokenStates | undefined): readonly Feeds[] {
     const { accumulate, batch } = this.#options
     const indices = this.#order.rowsOf(step)
     const size = batch / accumulate
     const parts = Array.from({ length: accumulate }, (_, part) => indices.slice(part * size, (part + 1) * size))
-    const feeds = parts.map((part) => this.#rows.feeds(part))
+    const feeds = parts.map((part) => this.rows.feeds(part))
     const valid = feeds.reduce((sum, one) => sum + one.valid, 0)
-    return feeds.map((one, part) => this.#loss(step, one, parts[part]!, valid))
+    return feeds.map(({ tokens, labels }, part) => ({
+      ...(fixed ? { fixed: this.#fixed(parts[part]!, fixed) } : { tokens }),
+      ...{ labels, weight: scalar(valid) },
+      ...this.#taught(step, parts[part]!),
+    }))
   }
 
   /** Of the optimizer. */
@@ -49,14 +53,18 @@ export class StepFeeds {
     return this.#order.epochAt(step)
   }
 
-  #loss(step: number, { tokens, labels }: RowFeeds, indices: readonly number[], valid: number): Feeds {
-    const common = { tokens, labels, weight: scalar(valid) }
-    if (!this.#teacher) return common
+  /** (B, T, C) */
+  #fixed(indices: readonly number[], states: TokenStates): TensorValue {
+    const { data } = this.rows.states(indices, states)
+    return { shape: [indices.length, this.#options.context, states.width], data }
+  }
+
+  #taught(step: number, indices: readonly number[]): Feeds {
+    if (!this.#teacher) return {}
     const { temperature, alpha, rate } = this.#options
     const course = { steps: rate.steps, epochAt: (at: number) => this.epochAt(at) }
     return {
-      ...common,
-      teacherHidden: this.#rows.hidden(indices, this.#teacher.targets),
+      teacherHidden: this.rows.hidden(indices, this.#teacher.targets),
       temperature: scalar(valueAt(temperature, course, step)),
       alpha: scalar(valueAt(alpha, course, step)),
     }

@@ -24,7 +24,8 @@ type Hooks = Omit<TrainHooks, 'onStep'> & {
 /** Trains, and writes the best model with its tokenizer and curves. Throws what `train` throws. */
 export async function fit({ inputs, params, to, tokenizer, eos }: Fit, hooks: Hooks): Promise<void> {
   const rows = new Rows(inputs.train, params.context).windows.length
-  const { weights, best, points } = await train(inputs, trainOptions(params, rows, params), {
+  const options = trainOptions(params, { config: inputs.config, rows }, params)
+  const { weights, best, points } = await train(inputs, options, {
     ...hooks,
     onStep: ({ step, loss }, total) => hooks.progress({ done: step, total, unit: 'steps', loss }),
   })

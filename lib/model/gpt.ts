@@ -61,6 +61,14 @@ export interface Past {
  */
 export const gpt = (config: GptConfig, weight: Weights, batch: Batch): Tensor => read(config, weight, batch).hidden
 
+/** What comes out of the embedding and the first `layers` layers: (B, T, C). */
+export const gptBelow = (config: GptConfig, weight: Weights, batch: Batch, layers: number): Tensor =>
+  through(config, weight, batch, embed(weight, batch), [0, layers]).x
+
+/** The rest of the model, given what came out of the first `layers` layers: `gpt` in two parts. */
+export const gptAbove = (config: GptConfig, weight: Weights, batch: Batch, layers: number, x: Tensor): Tensor =>
+  finalNorm(config, weight, through(config, weight, batch, x, [layers, config.layers]).x)
+
 /** The same for tokens (B, T) that follow earlier ones, as if in one row with them; and what is kept of them. */
 export function gptAfter(config: GptConfig, weight: Weights, tokens: Tensor, past: Past): Read {
   const positions = add(iota(tokens.shape, 1), past.length) // (B, T)
@@ -73,16 +81,28 @@ interface Read {
 }
 
 function read(config: GptConfig, weight: Weights, batch: Batch, past?: Past): Read {
+  const { x, kept } = through(config, weight, batch, embed(weight, batch), [0, config.layers], past)
+  return { hidden: finalNorm(config, weight, x), kept }
+}
+
+/** From the first layer of a range up to its end, which is not of it. */
+function through(
+  config: GptConfig,
+  weight: Weights,
+  batch: Batch,
+  x: Tensor,
+  [first, end]: readonly [number, number],
+  past?: Past,
+): { readonly x: Tensor; readonly kept: readonly Kept[] } {
   const masks = { global: maskOf(config, 'global', batch, past), local: maskOf(config, 'local', batch, past) }
   const kept: Kept[] = []
-  let x = embed(weight, batch) // (B, T, C)
-  for (let layer = 0; layer < config.layers; layer++) {
+  for (let layer = first; layer < end; layer++) {
     const own: Weights = (name) => weight(`transformer.h.${layer}.${name}`)
     const after = block(config, own, x, masks[config.attention[layer]!], past?.layers[layer])
     kept.push(after.kept)
     x = after.x
   }
-  return { hidden: finalNorm(config, weight, x), kept }
+  return { x, kept }
 }
 
 /** The output head (V, C): logits are hidden · headᵀ. */

@@ -1,6 +1,6 @@
 import type { Program } from '../engine/engine.ts'
 import { Failure } from '../util/failure.ts'
-import { compileAccumulate, compileApply, compileStep, compileValidation } from './steps.ts'
+import { compileAccumulate, compileApply, compileFixed, compileStep, compileValidation } from './steps.ts'
 import type { StepShape } from './steps.ts'
 import type { TrainInputs, TrainOptions } from './train.ts'
 
@@ -9,6 +9,8 @@ export interface Programs {
   readonly gradient: Program
   readonly apply: Program | undefined
   readonly validate: Program
+  /** The first layers, where they do not learn and what comes out of them is kept. */
+  readonly fixed: Program | undefined
 }
 
 /** Who compiles them disposes of them. Throws Failure ACCUMULATE_UNEVEN. */
@@ -16,21 +18,22 @@ export async function compilePrograms(
   { engine, config, teacher }: TrainInputs,
   options: TrainOptions,
 ): Promise<Programs> {
-  const { accumulate, batch, chunk, clip, context, optimizer } = options
+  const { accumulate, batch } = options
   if (batch % accumulate !== 0) {
     const message = `\`batch\` is ${batch} rows, which cannot be cut into ${accumulate} equal micro-batches. Change \`accumulate\` to a divisor.`
     throw new Failure('ACCUMULATE_UNEVEN', message)
   }
   const head = teacher?.head.shape
   const teacherHead = head ? ([head[0]!, head[1]!] as const) : undefined
-  const shape: StepShape = { config, rows: batch / accumulate, context, chunk, teacherHead, optimizer, clip }
+  const shape: StepShape = { ...options, config, rows: batch / accumulate, teacherHead }
   return {
     gradient: await (accumulate === 1 ? compileStep : compileAccumulate)(engine, shape),
     apply: accumulate === 1 ? undefined : await compileApply(engine, shape),
     validate: await compileValidation(engine, shape),
+    fixed: options.fixed ? await compileFixed(engine, shape) : undefined,
   }
 }
 
-export async function disposePrograms({ gradient, apply, validate }: Programs): Promise<void> {
-  await Promise.all([gradient.dispose(), apply?.dispose(), validate.dispose()])
+export async function disposePrograms({ gradient, apply, validate, fixed }: Programs): Promise<void> {
+  await Promise.all([gradient.dispose(), apply?.dispose(), validate.dispose(), fixed?.dispose()])
 }

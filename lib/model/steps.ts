@@ -2,7 +2,7 @@ import type { Engine, Program, TensorValue } from '../engine/engine.ts'
 import { add, grad, graph, input, mul, reshape, sizeOf, state, zeros } from '../graph/index.ts'
 import type { Tensor } from '../graph/index.ts'
 import type { GptConfig } from './config.ts'
-import { gpt, headOf } from './gpt.ts'
+import { gpt, gptAbove, gptBelow, headOf } from './gpt.ts'
 import type { Weights } from './gpt.ts'
 import { distillLoss } from './losses.ts'
 import type { Loss } from './losses.ts'
@@ -22,6 +22,10 @@ export interface StepShape {
   readonly teacherHead: readonly [number, number] | undefined
   readonly optimizer: AdamW
   readonly clip: number
+  /** Names of weights that do not learn. */
+  readonly frozen?: readonly string[]
+  /** So many of the first layers are not run: what comes out of them is fed in place of the tokens. */
+  readonly fixed?: number
 }
 
 /** The teacher's head in memory. */
@@ -33,12 +37,12 @@ export const accumulatorName = (weight: string): string => `accumulated/${weight
 export const scalar = (value: number): TensorValue => ({ shape: [], data: Float32Array.of(value) })
 
 /**
- * Forward, backward, clip and AdamW in one program. Feeds: tokens, labels, [teacherHidden, alpha, temperature], weight,
+ * Forward, backward, clip and AdamW in one program. Feeds: tokens or fixed, labels, [teacherHidden, alpha, temperature], weight,
  * rate, correction1, correction2. Outputs: loss, ce, kl, gradNorm.
  */
 export function compileStep(engine: Engine, shape: StepShape): Promise<Program> {
   const weight = weightState(shape.config)
-  const weights = named(shape.config, weight)
+  const weights = learning(shape, weight)
   const { loss, ce, kl } = trainingLoss(shape, weight)
   const gradients = gradientsOf(loss, weights)
   const { norm, updates } = optimize(shape, weights, gradients)
@@ -48,7 +52,7 @@ export function compileStep(engine: Engine, shape: StepShape): Promise<Program> 
 /** Adds a micro-batch's gradients up. Feeds: those of the loss. Outputs: loss, ce, kl. */
 export function compileAccumulate(engine: Engine, shape: StepShape): Promise<Program> {
   const weight = weightState(shape.config)
-  const weights = named(shape.config, weight)
+  const weights = learning(shape, weight)
   const { loss, ce, kl } = trainingLoss(shape, weight)
   const updates: Record<string, Tensor> = {}
   for (const [name, gradient] of gradientsOf(loss, weights)) {
@@ -59,7 +63,7 @@ export function compileAccumulate(engine: Engine, shape: StepShape): Promise<Pro
 
 /** Clips and applies what was added up, and empties it. Feeds: rate, correction1, correction2. Output: gradNorm. */
 export function compileApply(engine: Engine, shape: StepShape): Promise<Program> {
-  const weights = named(shape.config, weightState(shape.config))
+  const weights = learning(shape, weightState(shape.config))
   const sums = new Map([...weights].map(([name, { shape: of }]) => [name, state(accumulatorName(name), of)]))
   const { norm, updates } = optimize(shape, weights, sums)
   for (const [name, sum] of sums) updates[accumulatorName(name)] = zeros(sum.shape)
@@ -68,23 +72,34 @@ export function compileApply(engine: Engine, shape: StepShape): Promise<Program>
 
 /** Cross-entropy alone. Feeds: tokens, labels, weight. Output: ce. */
 export function compileValidation(engine: Engine, shape: StepShape): Promise<Program> {
-  const { ce } = trainingLoss({ ...shape, teacherHead: undefined }, weightState(shape.config))
+  const { ce } = trainingLoss({ ...shape, teacherHead: undefined, fixed: 0 }, weightState(shape.config))
   return engine.compile(graph({ outputs: { ce } }))
 }
 
-/** What a training keeps beside the weights, all zeros at its start: moments, and sums where it accumulates. */
-export function emptyState(config: GptConfig, accumulate: number): Map<string, TensorValue> {
-  const entries = [...weightShapes(config)].flatMap(([weight, shape]) => {
+/** What comes out of the first layers, which do not learn. Feeds: tokens. Output: fixed, (B, T, C). */
+export function compileFixed(engine: Engine, { config, rows, context, fixed = 0 }: StepShape): Promise<Program> {
+  const tokens = input('tokens', [rows, context], 'int32')
+  return engine.compile(graph({ outputs: { fixed: gptBelow(config, weightState(config), { tokens }, fixed) } }))
+}
+
+/** What a training keeps of each weight that learns, all zeros at its start: moments, and sums where it accumulates. */
+export function emptyState(
+  config: GptConfig,
+  accumulate: number,
+  frozen: readonly string[] = [],
+): Map<string, TensorValue> {
+  const learn = [...weightShapes(config)].filter(([weight]) => !frozen.includes(weight))
+  const entries = learn.flatMap(([weight, shape]) => {
     const names = accumulate === 1 ? momentNames(weight) : [...momentNames(weight), accumulatorName(weight)]
     return names.map((name): [string, TensorValue] => [name, { shape, data: new Float32Array(sizeOf(shape)) }])
   })
   return new Map(entries)
 }
 
-function trainingLoss({ config, rows, context, chunk, teacherHead }: StepShape, weight: Weights): Loss {
-  const tokens = input('tokens', [rows, context], 'int32')
+function trainingLoss(shape: StepShape, weight: Weights): Loss {
+  const { config, rows, context, chunk, teacherHead } = shape
   const labels = input('labels', [rows * context], 'int32')
-  const hidden = reshape(gpt(config, weight, { tokens }), [rows * context, config.width])
+  const hidden = reshape(studentOf(shape, weight), [rows * context, config.width])
   const inputs = { hidden, head: headOf(config, weight), labels }
   if (!teacherHead) return distillLoss(inputs, chunk, input('weight', []))
   const teacher = {
@@ -96,8 +111,15 @@ function trainingLoss({ config, rows, context, chunk, teacherHead }: StepShape, 
   return distillLoss({ ...inputs, teacher }, chunk, input('weight', []))
 }
 
-function named(config: GptConfig, weight: Weights): Map<string, Tensor> {
-  return new Map([...weightShapes(config).keys()].map((name) => [name, weight(name)]))
+function studentOf({ config, rows, context, fixed = 0 }: StepShape, weight: Weights): Tensor {
+  const batch = { tokens: input('tokens', [rows, context], 'int32') }
+  if (fixed === 0) return gpt(config, weight, batch)
+  return gptAbove(config, weight, batch, fixed, input('fixed', [rows, context, config.width]))
+}
+
+function learning({ config, frozen = [] }: StepShape, weight: Weights): Map<string, Tensor> {
+  const names = [...weightShapes(config).keys()].filter((name) => !frozen.includes(name))
+  return new Map(names.map((name) => [name, weight(name)]))
 }
 
 function gradientsOf(loss: Tensor, weights: ReadonlyMap<string, Tensor>): Map<string, Tensor> {

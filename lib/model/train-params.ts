@@ -1,3 +1,5 @@
+import type { GptConfig } from './config.ts'
+import { fixedLayers, frozenWeights } from './freeze.ts'
 import { adamW } from './optimizer.ts'
 import { bends, decays } from './schedule.ts'
 import type { Decay, Schedule } from './schedule.ts'
@@ -32,6 +34,12 @@ export const trainProperties = {
   last: { type: 'number', minimum: 0, maximum: 1, default: 0.1, description: "the last step's share of the peak" },
   weightDecay: { type: 'number', minimum: 0, default: 0.01, description: 'decoupled, on matrices only' },
   clip: { type: 'number', exclusiveMinimum: 0, default: 1, description: "limit of the gradient's global norm" },
+  freeze: {
+    type: 'array',
+    items: { type: 'string', minLength: 1 },
+    default: [],
+    description: 'names of weights that do not learn; `*` stands for any characters: transformer.h.0.*',
+  },
   seed: { type: 'integer', minimum: 0, default: 1, description: 'of the order of rows, and of new weights' },
   validateEvery: { type: 'integer', minimum: 1, default: 100, description: 'steps between validations' },
   validationRows: { type: 'integer', minimum: 0, default: 0, description: 'rows validated on; 0: all' },
@@ -51,6 +59,7 @@ export interface TrainParams {
   readonly last: number
   readonly weightDecay: number
   readonly clip: number
+  readonly freeze: readonly string[]
   readonly seed: number
   readonly validateEvery: number
   readonly validationRows: number
@@ -62,11 +71,16 @@ export interface DistillParams {
   readonly alpha: Schedule
 }
 
-/** `rows` is the number of rows of the training split. */
-export function trainOptions(params: TrainParams, rows: number, distillation: DistillParams): TrainOptions {
+/** `rows` is the number of rows of the training split. Throws Failure FREEZE_UNKNOWN, FREEZE_ALL. */
+export function trainOptions(
+  params: TrainParams,
+  { config, rows }: { readonly config: GptConfig; readonly rows: number },
+  distillation: DistillParams,
+): TrainOptions {
   const { context, batch, accumulate, clip, seed, validateEvery, validationRows, chunk } = params
   const steps = params.steps || Math.ceil((params.epochs * rows) / batch)
   const { temperature, alpha } = distillation
+  const frozen = frozenWeights(config, params.freeze)
   return {
     ...{ context, batch, accumulate, clip, seed, validateEvery, validationRows, chunk, temperature, alpha },
     rate: {
@@ -78,5 +92,7 @@ export function trainOptions(params: TrainParams, rows: number, distillation: Di
       steps,
     },
     optimizer: { ...adamW, weightDecay: params.weightDecay },
+    frozen,
+    fixed: steps * batch > rows ? fixedLayers(config, frozen) : 0, // else no row would be read again
   }
 }

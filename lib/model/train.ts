@@ -16,6 +16,10 @@ export interface TrainOptions {
   readonly accumulate: number
   readonly rate: RateSchedule
   readonly optimizer: AdamW
+  /** Names of weights that do not learn: they get no gradient, no moments and no decay. */
+  readonly frozen?: readonly string[]
+  /** So many of the first layers, none of which learns, are run once for each row: what comes out of them is kept. */
+  readonly fixed?: number
   /** Limit of the gradient's global norm. */
   readonly clip: number
   readonly seed: number

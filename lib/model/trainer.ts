@@ -1,9 +1,12 @@
+import { join } from 'node:path'
 import { digestParts } from '../data/digest.ts'
 import type { Memory, TensorValue } from '../engine/engine.ts'
 import { Rows } from './batches.ts'
 import { Checkpoints } from './checkpoint.ts'
 import { StepFeeds } from './feeds.ts'
 import { checkFinite } from './finite.ts'
+import { openFixed } from './fixed.ts'
+import type { FixedStates } from './fixed.ts'
 import { compilePrograms, disposePrograms } from './programs.ts'
 import type { Programs } from './programs.ts'
 import { rateAt } from './schedule.ts'
@@ -44,6 +47,8 @@ export class Trainer {
   readonly #feeds: StepFeeds
   readonly #validation: Rows
   readonly #checkpoints: Checkpoints<Progress>
+  readonly #identity: string
+  #fixed: FixedStates | undefined
   #done = 0
   #unrecorded: Losses | undefined
   #points: CurvePoint[] = []
@@ -69,7 +74,8 @@ export class Trainer {
     this.#programs = programs
     this.#feeds = new StepFeeds(inputs, options)
     this.#validation = new Rows(inputs.validation, options.context)
-    this.#checkpoints = new Checkpoints(hooks.checkpoint, identityOf(inputs, options))
+    this.#identity = identityOf(inputs, options)
+    this.#checkpoints = new Checkpoints(hooks.checkpoint, this.#identity)
   }
 
   get done(): boolean {
@@ -78,10 +84,11 @@ export class Trainer {
 
   /** Loads the last checkpoint, or the start; validates the start, so that a training can never leave worse. */
   async resume(): Promise<void> {
-    const { config, teacher, weights } = this.#inputs
+    const { teacher, weights } = this.#inputs
     if (teacher) this.#memory.write(teacherHeadName, teacher.head)
     const last = this.#checkpoints.load()
-    loadInto(this.#memory, last ? last.state : new Map([...weights, ...emptyState(config, this.#options.accumulate)]))
+    loadInto(this.#memory, last ? last.state : new Map([...weights, ...this.#emptyState()]))
+    this.#fixed = await this.#openFixed()
     if (!last) return this.#judge(await this.#validate())
     this.#done = last.progress.step
     this.#unrecorded = last.progress.unrecorded
@@ -107,7 +114,22 @@ export class Trainer {
   }
 
   async dispose(): Promise<void> {
+    this.#fixed?.close()
     await disposePrograms(this.#programs)
+  }
+
+  #emptyState(): Map<string, TensorValue> {
+    return emptyState(this.#inputs.config, this.#options.accumulate, this.#options.frozen)
+  }
+
+  async #openFixed(): Promise<FixedStates | undefined> {
+    const { fixed: program } = this.#programs
+    if (!program) return undefined
+    const { batch, accumulate, fixed = 0 } = this.#options
+    this.#hooks.log(`what comes out of the first ${fixed} layers, which do not learn, is kept`)
+    const model = { program, memory: this.#memory, size: batch / accumulate, width: this.#inputs.config.width }
+    const file = join(this.#hooks.checkpoint, 'fixed', `${this.#identity}.bin`)
+    return openFixed(file, this.#feeds.rows, model, () => this.#breathe())
   }
 
   async #learn(): Promise<Losses> {
@@ -121,7 +143,7 @@ export class Trainer {
     const { gradient, apply } = this.#programs
     const update = this.#feeds.update(this.#done)
     let losses = { loss: 0, ce: 0, kl: 0, gradNorm: 0 }
-    for (const part of this.#feeds.losses(this.#done)) {
+    for (const part of this.#feeds.losses(this.#done, this.#fixed)) {
       losses = plus(losses, await gradient.run(apply ? part : { ...part, ...update }, this.#memory))
     }
     return apply ? plus(losses, await apply.run(update, this.#memory)) : losses
@@ -176,7 +198,7 @@ export class Trainer {
     if (this.#best.loss === Infinity) return // the start is not judged yet: there is nothing to lose
     const start = performance.now()
     const { config } = this.#inputs
-    const names = [...emptyState(config, this.#options.accumulate).keys()]
+    const names = [...this.#emptyState().keys()]
     const state = await readFrom(this.#memory, config)
     for (const name of names) state.set(name, await this.#memory.read(name))
     // a loss is that of the weights before its step: what the step made of them is seen here first

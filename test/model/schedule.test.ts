@@ -4,6 +4,7 @@ import { decays, rateAt, valueAt } from '../../lib/model/schedule.ts'
 import type { Course, RateSchedule, Schedule } from '../../lib/model/schedule.ts'
 import { trainOptions } from '../../lib/model/train-params.ts'
 import type { TrainParams } from '../../lib/model/train-params.ts'
+import { tiny } from './rig.ts'
 
 const schedule = (over: Partial<RateSchedule>): RateSchedule => ({
   ...{ peak: 0.003, warmup: 4, decay: 'cosine', falling: 5, last: 0.1, steps: 20 },
@@ -103,10 +104,10 @@ describe('a number that changes', () => {
 
 describe('the parameters of a training', () => {
   const rate = { rate: 0.003, warmup: 0.1, decay: 'wsd', decayShare: 0.25, last: 0.2 } as const
-  const params = { batch: 8, epochs: 2.5, steps: 0, ...rate } as const
+  const params = { batch: 8, epochs: 2.5, steps: 0, freeze: [], ...rate } as const
   const alpha = { from: 0.9, to: 0, shape: 'linear', by: 'epoch' } as const
   const options = (over: Partial<TrainParams>) =>
-    trainOptions({ ...params, ...over } as TrainParams, 50, { temperature: 2, alpha })
+    trainOptions({ ...params, ...over } as TrainParams, { config: tiny(), rows: 50 }, { temperature: 2, alpha })
 
   it('count steps by epochs, unless they say how many', () => {
     assert.equal(options({}).rate.steps, 16) // 2.5 · 50 / 8, rounded up

@@ -3,8 +3,6 @@ import fs, { readFileSync, readdirSync } from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
 import { join } from 'node:path'
 import { describe, it, mock } from 'node:test'
-import type { Targets } from '../../lib/data/targets.ts'
-import type { Split } from '../../lib/data/tokens.ts'
 import type { Engine, Memory, TensorValue } from '../../lib/engine/index.ts'
 import { Order } from '../../lib/model/batches.ts'
 import { Checkpoints } from '../../lib/model/checkpoint.ts'
@@ -12,41 +10,26 @@ import { hold } from '../../lib/model/likelihood.ts'
 import { adamW, momentNames } from '../../lib/model/optimizer.ts'
 import { perplexity } from '../../lib/model/perplexity.ts'
 import { rateAt } from '../../lib/model/schedule.ts'
-import { train } from '../../lib/model/train.ts'
-import type { TrainInputs, TrainOptions, Trained } from '../../lib/model/train.ts'
-import { initialise, weightShapes } from '../../lib/model/weights.ts'
-import { Random } from '../../lib/util/random.ts'
+import type { TrainOptions, Trained } from '../../lib/model/train.ts'
+import { initialise } from '../../lib/model/weights.ts'
 import { quiet } from './plain.ts'
-import { assertClose, copied, engine, scratch, stream, tensorsOf, tinyNeo, vector } from './rig.ts'
+import { assertClose, engine, stream, vector } from './rig.ts'
 import type { Values } from './rig.ts'
-
-const temporary = scratch()
-let folders = 0
-const newFolder = (): string => join(temporary, `${folders++}`)
-
-/** No key has a bias here: its gradient would be rounding alone, which AdamW blows up. */
-const config = tinyNeo({ layers: 1, attention: ['local'] })
-const start = initialise(config, 1)
-const names = [...weightShapes(config).keys()]
-
-interface Setup {
-  readonly inputs: Omit<TrainInputs, 'engine'>
-  readonly options: TrainOptions
-}
-
-const text: TrainInputs = {
-  ...{ engine, config, weights: start },
-  train: stream(150, 13),
-  validation: stream(30, 13, 2),
-}
-const options: TrainOptions = {
-  ...{ context: 12, batch: 4, accumulate: 1, clip: 1, seed: 1, validateEvery: 2, validationRows: 0, chunk: 16 },
-  rate: { peak: 0.01, warmup: 2, decay: 'cosine', last: 0.1, steps: 5 },
-  ...{ optimizer: adamW, temperature: 2, alpha: { from: 0.9, to: 0.3, shape: 'linear', by: 'step' } },
-}
-const alone: Setup = { inputs: text, options }
-const taught: Setup = { inputs: { ...text, teacher: teacherOf('teacher', text.train) }, options }
-const inParts: Setup = { ...taught, options: { ...options, accumulate: 2 } }
+import {
+  alone,
+  config,
+  inParts,
+  names,
+  newFolder,
+  options,
+  start,
+  stateAfter,
+  taught,
+  teacherOf,
+  text,
+  trained,
+} from './training.ts'
+import type { Setup } from './training.ts'
 
 describe('a step of uneven micro-batches', () => {
   // four rows of 12, 12, 12 and 3 labels: all of them in each step
@@ -369,30 +352,6 @@ describe('the weights that a training gives', () => {
 const nothing = vector([NaN])
 const broken: TensorValue = { shape: [12, 8], data: new Float32Array(96).fill(NaN) }
 
-interface Where {
-  readonly folder?: string
-  readonly engine?: Engine
-  readonly signal?: AbortSignal
-  readonly onStep?: (step: number) => void
-}
-
-function trained({ inputs, options }: Setup, { folder = newFolder(), ...where }: Where = {}): Promise<Trained> {
-  const hooks = { checkpoint: folder, signal: where.signal ?? quiet.signal, log: () => undefined }
-  const onStep = ({ step }: { step: number }): void => where.onStep?.(step)
-  const own = { ...inputs, weights: copied(inputs.weights), engine: where.engine ?? engine }
-  return train(own, options, { ...hooks, onStep })
-}
-
-/** Weights, moments and sums once this step is done, as the checkpoint has them. */
-async function stateAfter(setup: Setup, step: number, folder = newFolder()): Promise<Map<string, TensorValue>> {
-  const stop = new AbortController()
-  const onStep = (done: number): void => {
-    if (done === step) stop.abort()
-  }
-  await assert.rejects(trained(setup, { folder, signal: stop.signal, onStep }), { name: 'AbortError' })
-  return tensorsOf(join(folder, 'state.safetensors'))
-}
-
 /** Stops in the n-th run of any program. */
 async function stoppedAt(setup: Setup, n: number, folder: string): Promise<void> {
   const stop = new AbortController()
@@ -442,17 +401,4 @@ function killedAt(n: number, action: () => void): boolean {
     mock.restoreAll()
     syncBuiltinESMExports()
   }
-}
-
-/** A teacher of 15 tokens who mostly knows what follows. */
-function teacherOf(model: string, { ids }: Split): { targets: Targets; head: TensorValue } {
-  const random = new Random(1, model)
-  const count = ids.length - 1
-  const hidden = Float32Array.from({ length: count * 15 }, () => random.normal())
-  for (let at = 0; at < count; at++) hidden[at * 15 + ids[at + 1]!]! += 5
-  const packing = { context: 12, stride: 12 }
-  const header = { model, tokenizer: 'tokenizer', stream: 'stream', packing, width: 15, count }
-  const rows = (at: number, length: number): Float32Array => hidden.slice(at * 15, (at + length) * 15)
-  const head = Float32Array.from({ length: 225 }, (_, i) => Number(i % 16 === 0))
-  return { targets: { header, rows, close: () => undefined }, head: { shape: [15, 15], data: head } }
 }

@@ -3,6 +3,7 @@ import { readTokens } from '../lib/data/tokens.ts'
 import type { Tokens } from '../lib/data/tokens.ts'
 import { openEngine } from '../lib/engine/index.ts'
 import { fit } from '../lib/model/fit.ts'
+import { lossProperties, objectiveOf } from '../lib/model/loss-params.ts'
 import type { Schedule } from '../lib/model/schedule.ts'
 import { readTargets } from '../lib/model/teacher.ts'
 import { scheduleProperty, trainProperties } from '../lib/model/train-params.ts'
@@ -19,7 +20,7 @@ export default defineStage({
     required: ['context'],
     properties: {
       ...trainProperties,
-      loss: { enum: ['forward-kl'], default: 'forward-kl', description: 'KL(teacher ‖ student)' },
+      ...lossProperties,
       temperature: {
         ...scheduleProperty({ exclusiveMinimum: 0 }),
         default: 2,
@@ -45,7 +46,7 @@ export default defineStage({
     ranOn(engine.device)
     try {
       const alone = { engine, config, weights, train: splits.train, validation: splits.validation }
-      const inputs = teacher ? { ...alone, teacher } : alone
+      const inputs = teacher ? { ...alone, teacher: { ...teacher, objective: objectiveOf(params) } } : alone
       const to = { model: out.student, curves: out.curves, dtype: 'F32' as const }
       await fit({ inputs, params, to, tokenizer: from.student, eos }, hooks)
     } finally {

@@ -27,6 +27,7 @@ const rewrites: { readonly [N in OpName]?: Rewrite<N> } = {
   recomputed: (_, x) => x,
   reshape: (node, x) => reshaped(node, x),
   broadcastTo: (node, x) => stretched(node, x),
+  slice: (node, x) => (keeps(node, x) ? x : node),
   transpose: (node, x) => transposed(node, x, node.attributes.perm),
   neg: (node, x) => (x.op === 'neg' ? x.inputs[0]! : node),
   add: (node, x, y) => sum(node, x, y),

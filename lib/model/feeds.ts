@@ -1,6 +1,7 @@
 import type { TensorValue } from '../engine/engine.ts'
 import { Order, Rows } from './batches.ts'
 import type { TokenStates } from './batches.ts'
+import { takesTemperature } from './losses.ts'
 import { corrections } from './optimizer.ts'
 import { rateAt, valueAt } from './schedule.ts'
 import { scalar } from './steps.ts'
@@ -65,8 +66,8 @@ export class StepFeeds {
     const course = { steps: rate.steps, epochAt: (at: number) => this.epochAt(at) }
     return {
       teacherHidden: this.rows.hidden(indices, this.#teacher.targets),
-      temperature: scalar(valueAt(temperature, course, step)),
       alpha: scalar(valueAt(alpha, course, step)),
+      ...(takesTemperature(this.#teacher.objective) ? { temperature: scalar(valueAt(temperature, course, step)) } : {}),
     }
   }
 }

@@ -10,7 +10,6 @@ import {
   matmul,
   maximum,
   mul,
-  reshape,
   slice,
   sub,
   sum,
@@ -19,9 +18,13 @@ import {
   withGradient,
   cast,
 } from '../graph/index.ts'
-import type { Tensor } from '../graph/index.ts'
+import type { Shape, Tensor } from '../graph/index.ts'
+import { column } from './losses/divergence.ts'
+import type { Divergence, LossName, MixtureSettings } from './losses/divergence.ts'
+import { divergences } from './losses/divergences.ts'
 
-// N tokens · C width of the student · D width of the teacher · V vocabulary · K tokens in a chunk
+// N tokens · C width of the student · D width of the teacher · V vocabulary of the student · W that of the teacher · U the
+// smaller of the two · K tokens in a chunk
 
 export interface LossInputs {
   /** (N, C) the student's final hidden states. */
@@ -41,22 +44,32 @@ export interface Teacher {
   /** Scalars, given at each run: a schedule needs no new graph. */
   readonly temperature: Tensor
   readonly alpha: Tensor
+  readonly objective: Objective
 }
 
-/** All are scalars, means over the valid tokens in nats; 0 where no token is valid. */
+/** What the student is to minimise of its distance to the teacher. */
+export interface Objective extends MixtureSettings {
+  /** By name, above 0; at least one. Terms are added up in this order. */
+  readonly weights: Readonly<Partial<Record<LossName, number>>>
+  /** Whether what is softened counts T² times: else its gradient is about T² times smaller. */
+  readonly squareTemperature: boolean
+}
+
+/** All are scalars, means over the valid tokens; 0 where no token is valid. */
 export interface Loss {
   readonly loss: Tensor
-  /** Cross-entropy with the text. */
+  /** Cross-entropy with the text, in nats. */
   readonly ce: Tensor
-  /** KL(teacher ‖ student) of the softened distributions, without T². 0 without a teacher. */
-  readonly kl: Tensor
+  /** Each term of the objective by its name, without its weight and T². None without a teacher. */
+  readonly terms: Readonly<Partial<Record<LossName, Tensor>>>
   readonly valid: Tensor
 }
 
 /**
- * alpha · T² · KL(softmax(t/T) ‖ softmax(s/T)) + (1 − alpha) · CE(s, label), Hinton et al. 2015 (arXiv:1503.02531),
- * with logits s = hidden · headᵀ that exist only a chunk at a time. The gradient with respect to the student's logits
- * is in closed form: alpha · T · (p_s − p_t) + (1 − alpha) · (softmax(s) − onehot(label)).
+ * alpha · Σ w · T² · D(softmax(t/T), softmax(s/T)) + (1 − alpha) · CE(s, label), Hinton et al. 2015 (arXiv:1503.02531) for
+ * D = KL(t ‖ s), with logits s = hidden · headᵀ that exist only a chunk at a time. Terms that take the logits themselves
+ * know neither T nor T². The gradient with respect to the student's logits is in closed form:
+ * alpha · Σ w · T · dz + (1 − alpha) · (softmax(s) − onehot(label)), dz that of D with respect to s/T.
  *
  * `weight` (scalar) divides the sums instead of the number of valid tokens: micro-batches of uneven size add up to the
  * one batch they were cut from.
@@ -80,15 +93,34 @@ export function distillLoss(inputs: LossInputs, chunk: number, weight?: Tensor):
     ],
     [inputs.head, total(parts.map((part) => part.headGradient))],
   ])
-  return { loss: result, ce: total(parts.map((part) => part.ce)), kl: total(parts.map((part) => part.kl)), valid }
+  const terms = parts[0]!.terms.map(({ name }, i) => [name, total(parts.map((part) => part.terms[i]!.value))])
+  return {
+    loss: result,
+    ce: total(parts.map((part) => part.ce)),
+    terms: Object.fromEntries(terms) as Loss['terms'],
+    valid,
+  }
 }
+
+/** Whether the loss has a use for the temperature: a graph has no input that nothing reads. */
+export const takesTemperature = ({ weights }: Objective): boolean =>
+  namesOf(weights).some((name) => divergences[name].takes === 'log-probs')
 
 interface Chunk {
   readonly loss: Tensor
   readonly ce: Tensor
-  readonly kl: Tensor
+  readonly terms: readonly Term[]
   readonly hiddenGradient: Tensor // (K, C)
   readonly headGradient: Tensor // (V, C)
+}
+
+/** A part of the loss: factor · value, whose gradient with respect to the logits is slope · gradient. */
+interface Term {
+  readonly name: LossName
+  readonly value: Tensor
+  readonly factor: Tensor
+  readonly gradient: Tensor // (K, V)
+  readonly slope: Tensor
 }
 
 function lossOfChunk(inputs: LossInputs, divisor: Tensor, start: number, K: number): Chunk {
@@ -99,22 +131,16 @@ function lossOfChunk(inputs: LossInputs, divisor: Tensor, start: number, K: numb
   const logits = matmul(hidden, head, { transposeB: true }) // (K, V)
   const hard = crossEntropy(logits, maximum(labels, 0), share)
   if (!teacher) {
-    return {
-      ...hard,
-      kl: constant(0),
-      ...back(mul(hard.gradient, after(constant(1), hard.ce)), hidden, head),
-      loss: hard.ce,
-    }
+    const gradient = mul(hard.gradient, after(constant(1), hard.ce))
+    return { loss: hard.ce, ce: hard.ce, terms: [], ...back(gradient, hidden, head) }
   }
-  const soft = forwardKl(logits, teacher, start, share)
-  const { alpha, temperature } = teacher
-  const rest = sub(1, alpha)
-  const softShare = mul(alpha, mul(temperature, temperature))
-  const loss = add(mul(softShare, soft.kl), mul(rest, hard.ce))
+  const terms = termsOf(logits, teacher, start, share)
+  const rest = sub(1, teacher.alpha)
+  const loss = add(total(terms.map(({ factor, value }) => mul(factor, value))), mul(rest, hard.ce))
   // after the loss: what that alone still needs of the chunk would be kept while the others run
-  const [softWeight, hardWeight] = [after(mul(alpha, temperature), loss), after(rest, loss)]
-  const gradient = add(mul(soft.gradient, softWeight), mul(hard.gradient, hardWeight))
-  return { loss, ce: hard.ce, kl: soft.kl, ...back(gradient, hidden, head) }
+  const soft = terms.map(({ gradient, slope }) => mul(gradient, after(slope, loss)))
+  const gradient = add(total(soft), mul(hard.gradient, after(rest, loss)))
+  return { loss, ce: hard.ce, terms, ...back(gradient, hidden, head) }
 }
 
 /** d CE / d logits = softmax − onehot */
@@ -125,28 +151,54 @@ function crossEntropy(logits: Tensor, labels: Tensor, share: Tensor): { ce: Tens
   return { ce, gradient: sub(mul(exp(logProbs), column(share)), putAlong(labels, share, V)) }
 }
 
-/** T · d KL / d logits = softmax(s/T) − softmax(t/T); the factor T joins alpha · T² outside. */
-function forwardKl(logits: Tensor, teacher: Teacher, start: number, share: Tensor): { kl: Tensor; gradient: Tensor } {
-  const [K, V] = logits.shape as readonly [number, number]
-  const student = logSoftmax(div(logits, teacher.temperature)) // (K, V)
-  const target = logSoftmax(div(teacherLogits(teacher, start, K, V), teacher.temperature)) // (K, V)
-  const probs = exp(target)
-  const kl = sum(mul(sum(mul(probs, sub(target, student)), [1]), share))
-  return { kl, gradient: mul(sub(exp(student), probs), column(share)) }
+function termsOf(logits: Tensor, teacher: Teacher, start: number, share: Tensor): Term[] {
+  const { temperature, objective } = teacher
+  const known = teacherLogits(teacher, start, logits.shape) // (K, U)
+  const logProbs = {
+    student: logSoftmax(div(logits, temperature)), // (K, V) each
+    teacher: logSoftmax(div(withUnknown(known, logits.shape), temperature)),
+  }
+  return namesOf(objective.weights).map((name) => {
+    const divergence: Divergence = divergences[name]
+    const { values, gradient } =
+      divergence.takes === 'logits'
+        ? divergence.of({ student: logits, teacher: known })
+        : divergence.of(logProbs, objective)
+    const value = sum(mul(values, share))
+    return { name, value, gradient: mul(gradient, column(share)), ...scalesOf(name, teacher) }
+  })
 }
 
-/** (K, V): rows of the head that the student lacks are left out, tokens that the teacher lacks have no probability. */
-function teacherLogits({ hidden, head }: Teacher, start: number, K: number, V: number): Tensor {
+/** Of what is softened d (logits / T) = d logits / T. */
+function scalesOf(name: LossName, { alpha, temperature, objective }: Teacher): Pick<Term, 'factor' | 'slope'> {
+  const { weights, squareTemperature } = objective
+  const scaled = (factor: Tensor, slope: Tensor): Pick<Term, 'factor' | 'slope'> => ({
+    factor: mul(factor, weights[name]!),
+    slope: mul(slope, weights[name]!),
+  })
+  if (divergences[name].takes === 'logits') return scaled(alpha, alpha)
+  return squareTemperature
+    ? scaled(mul(alpha, mul(temperature, temperature)), mul(alpha, temperature))
+    : scaled(alpha, div(alpha, temperature))
+}
+
+/** (K, U): rows of the head that the student lacks are left out. */
+function teacherLogits({ hidden, head }: Teacher, start: number, [K, V]: Shape): Tensor {
   const [W, D] = head.shape as readonly [number, number]
-  const shared = W > V ? slice(head, [0, 0], [V, D]) : head
-  const logits = matmul(rows(hidden, start, K), shared, { transposeB: true })
-  return W < V ? concat([logits, constant(-1e9, [K, V - W])], 1) : logits
+  const shared = W > V! ? slice(head, [0, 0], [V!, D]) : head
+  return matmul(rows(hidden, start, K!), shared, { transposeB: true })
+}
+
+/** (K, U) to (K, V): tokens that the teacher lacks have no probability. */
+function withUnknown(logits: Tensor, [K, V]: Shape): Tensor {
+  const U = logits.shape[1]!
+  return U < V! ? concat([logits, constant(-1e9, [K!, V! - U])], 1) : logits
 }
 
 function back(gradient: Tensor, hidden: Tensor, head: Tensor): Pick<Chunk, 'hiddenGradient' | 'headGradient'> {
   return { hiddenGradient: matmul(gradient, head), headGradient: matmul(gradient, hidden, { transposeA: true }) }
 }
 
+const namesOf = (weights: Objective['weights']): LossName[] => Object.keys(weights) as LossName[]
 const rows = (x: Tensor, start: number, K: number): Tensor => slice(x, [start, 0], [K, -1])
-const column = (x: Tensor): Tensor => reshape(x, [-1, 1])
 const total = (terms: readonly Tensor[]): Tensor => terms.reduce((a, b) => add(a, b))

@@ -23,9 +23,11 @@ export async function compilePrograms(
     const message = `\`batch\` is ${batch} rows, which cannot be cut into ${accumulate} equal micro-batches. Change \`accumulate\` to a divisor.`
     throw new Failure('ACCUMULATE_UNEVEN', message)
   }
-  const head = teacher?.head.shape
-  const teacherHead = head ? ([head[0]!, head[1]!] as const) : undefined
-  const shape: StepShape = { ...options, config, rows: batch / accumulate, teacherHead }
+  const teaches = teacher && {
+    head: [teacher.head.shape[0]!, teacher.head.shape[1]!] as const,
+    objective: teacher.objective,
+  }
+  const shape: StepShape = { ...options, config, rows: batch / accumulate, teacher: teaches }
   return {
     gradient: await (accumulate === 1 ? compileStep : compileAccumulate)(engine, shape),
     apply: accumulate === 1 ? undefined : await compileApply(engine, shape),

@@ -5,7 +5,7 @@ import type { GptConfig } from './config.ts'
 import { gpt, gptAbove, gptBelow, headOf } from './gpt.ts'
 import type { Weights } from './gpt.ts'
 import { distillLoss } from './losses.ts'
-import type { Loss } from './losses.ts'
+import type { Loss, Objective } from './losses.ts'
 import { clipFactor, globalNorm, momentNames, updateAdamW } from './optimizer.ts'
 import type { AdamW } from './optimizer.ts'
 import { weightShapes, weightState } from './weights.ts'
@@ -18,14 +18,20 @@ export interface StepShape {
   readonly context: number
   /** Tokens whose logits exist at once. */
   readonly chunk: number
-  /** The teacher's head, (W, D); absent where the text alone teaches. */
-  readonly teacherHead: readonly [number, number] | undefined
+  /** Absent where the text alone teaches. */
+  readonly teacher: TeacherShape | undefined
   readonly optimizer: AdamW
   readonly clip: number
   /** Names of weights that do not learn. */
   readonly frozen?: readonly string[]
   /** So many of the first layers are not run: what comes out of them is fed in place of the tokens. */
   readonly fixed?: number
+}
+
+export interface TeacherShape {
+  /** (W, D) */
+  readonly head: readonly [number, number]
+  readonly objective: Objective
 }
 
 /** The teacher's head in memory. */
@@ -37,28 +43,28 @@ export const accumulatorName = (weight: string): string => `accumulated/${weight
 export const scalar = (value: number): TensorValue => ({ shape: [], data: Float32Array.of(value) })
 
 /**
- * Forward, backward, clip and AdamW in one program. Feeds: tokens or fixed, labels, [teacherHidden, alpha, temperature], weight,
- * rate, correction1, correction2. Outputs: loss, ce, kl, gradNorm.
+ * Forward, backward, clip and AdamW in one program. Feeds: tokens or fixed, labels, [teacherHidden, alpha,
+ * temperature], weight, rate, correction1, correction2. Outputs: loss, ce, the objective's terms by name, gradNorm.
  */
 export function compileStep(engine: Engine, shape: StepShape): Promise<Program> {
   const weight = weightState(shape.config)
   const weights = learning(shape, weight)
-  const { loss, ce, kl } = trainingLoss(shape, weight)
+  const { loss, ce, terms } = trainingLoss(shape, weight)
   const gradients = gradientsOf(loss, weights)
   const { norm, updates } = optimize(shape, weights, gradients)
-  return engine.compile(graph({ outputs: { loss, ce, kl, gradNorm: norm }, updates }))
+  return engine.compile(graph({ outputs: { loss, ce, ...terms, gradNorm: norm }, updates }))
 }
 
-/** Adds a micro-batch's gradients up. Feeds: those of the loss. Outputs: loss, ce, kl. */
+/** Adds a micro-batch's gradients up. Feeds: those of the loss. Outputs: loss, ce, the objective's terms. */
 export function compileAccumulate(engine: Engine, shape: StepShape): Promise<Program> {
   const weight = weightState(shape.config)
   const weights = learning(shape, weight)
-  const { loss, ce, kl } = trainingLoss(shape, weight)
+  const { loss, ce, terms } = trainingLoss(shape, weight)
   const updates: Record<string, Tensor> = {}
   for (const [name, gradient] of gradientsOf(loss, weights)) {
     updates[accumulatorName(name)] = add(state(accumulatorName(name), gradient.shape), gradient)
   }
-  return engine.compile(graph({ outputs: { loss, ce, kl }, updates }))
+  return engine.compile(graph({ outputs: { loss, ce, ...terms }, updates }))
 }
 
 /** Clips and applies what was added up, and empties it. Feeds: rate, correction1, correction2. Output: gradNorm. */
@@ -72,7 +78,7 @@ export function compileApply(engine: Engine, shape: StepShape): Promise<Program>
 
 /** Cross-entropy alone. Feeds: tokens, labels, weight. Output: ce. */
 export function compileValidation(engine: Engine, shape: StepShape): Promise<Program> {
-  const { ce } = trainingLoss({ ...shape, teacherHead: undefined, fixed: 0 }, weightState(shape.config))
+  const { ce } = trainingLoss({ ...shape, teacher: undefined, fixed: 0 }, weightState(shape.config))
   return engine.compile(graph({ outputs: { ce } }))
 }
 
@@ -97,18 +103,19 @@ export function emptyState(
 }
 
 function trainingLoss(shape: StepShape, weight: Weights): Loss {
-  const { config, rows, context, chunk, teacherHead } = shape
+  const { config, rows, context, chunk, teacher } = shape
   const labels = input('labels', [rows * context], 'int32')
   const hidden = reshape(studentOf(shape, weight), [rows * context, config.width])
   const inputs = { hidden, head: headOf(config, weight), labels }
-  if (!teacherHead) return distillLoss(inputs, chunk, input('weight', []))
-  const teacher = {
-    hidden: input('teacherHidden', [rows * context, teacherHead[1]]),
-    head: state(teacherHeadName, teacherHead),
+  if (!teacher) return distillLoss(inputs, chunk, input('weight', []))
+  const soft = {
+    hidden: input('teacherHidden', [rows * context, teacher.head[1]]),
+    head: state(teacherHeadName, teacher.head),
     temperature: input('temperature', []),
     alpha: input('alpha', []),
+    objective: teacher.objective,
   }
-  return distillLoss({ ...inputs, teacher }, chunk, input('weight', []))
+  return distillLoss({ ...inputs, teacher: soft }, chunk, input('weight', []))
 }
 
 function studentOf({ config, rows, context, fixed = 0 }: StepShape, weight: Weights): Tensor {

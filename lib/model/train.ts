@@ -3,6 +3,7 @@ import type { Targets } from '../data/targets.ts'
 import type { Engine, TensorValue } from '../engine/engine.ts'
 import { checkContext } from './config.ts'
 import type { GptConfig } from './config.ts'
+import type { Objective } from './losses.ts'
 import type { AdamW } from './optimizer.ts'
 import type { RateSchedule, Schedule } from './schedule.ts'
 import { Trainer } from './trainer.ts'
@@ -41,8 +42,15 @@ export interface TrainInputs {
   readonly weights: ReadonlyMap<string, TensorValue>
   readonly train: Split
   readonly validation: Split
-  /** The teacher's hidden states of the training split, in rows of the same context, and its head (W, D). */
-  readonly teacher?: { readonly targets: Targets; readonly head: TensorValue }
+  readonly teacher?: TrainTeacher
+}
+
+export interface TrainTeacher {
+  /** Its hidden states of the training split, in rows of the same context. */
+  readonly targets: Targets
+  /** (W, D) */
+  readonly head: TensorValue
+  readonly objective: Objective
 }
 
 export interface TrainHooks {
@@ -53,13 +61,14 @@ export interface TrainHooks {
   readonly log: (message: string) => void
 }
 
-/** A line of the curves; losses in nats per token. */
+/** A line of the curves; losses are means per token, in nats unless a term is something else. */
 export interface CurvePoint {
   readonly step: number
   readonly epoch: number
   readonly loss: number
   readonly ce: number
-  readonly kl?: number
+  /** Of the distance to the teacher, by name: without weights, alpha and T². Absent without a teacher. */
+  readonly terms?: Readonly<Record<string, number>>
   readonly rate: number
   readonly gradNorm: number
   readonly validationLoss?: number

@@ -10,24 +10,19 @@ import type { FixedStates } from './fixed.ts'
 import { compilePrograms, disposePrograms } from './programs.ts'
 import type { Programs } from './programs.ts'
 import { rateAt } from './schedule.ts'
+import { noLosses, plus } from './step-losses.ts'
+import type { StepLosses } from './step-losses.ts'
 import { emptyState, teacherHeadName } from './steps.ts'
 import type { CurvePoint, TrainHooks, TrainInputs, TrainOptions, Trained } from './train.ts'
 import { validate } from './validation.ts'
 import { loadInto, readFrom } from './weights.ts'
-
-interface Losses {
-  readonly loss: number
-  readonly ce: number
-  readonly kl: number
-  readonly gradNorm: number
-}
 
 /** Where a training stands, but for its tensors. */
 interface Progress {
   /** Steps done. */
   readonly step: number
   /** The losses of the last step, where it was stopped before it was validated and recorded. */
-  readonly unrecorded: Losses | undefined
+  readonly unrecorded: StepLosses | undefined
   readonly points: readonly CurvePoint[]
   readonly best: Trained['best']
 }
@@ -50,7 +45,7 @@ export class Trainer {
   readonly #identity: string
   #fixed: FixedStates | undefined
   #done = 0
-  #unrecorded: Losses | undefined
+  #unrecorded: StepLosses | undefined
   #points: CurvePoint[] = []
   #best: { step: number; loss: number } = { step: 0, loss: Infinity }
   #nextCheckpoint = performance.now() + checkpointSeconds * 1000
@@ -132,17 +127,17 @@ export class Trainer {
     return openFixed(file, this.#feeds.rows, model, () => this.#breathe())
   }
 
-  async #learn(): Promise<Losses> {
+  async #learn(): Promise<StepLosses> {
     const losses = await this.#update()
     this.#done += 1
     checkFinite(this.#done, { loss: losses.loss, "gradient's norm": losses.gradNorm })
     return losses
   }
 
-  async #update(): Promise<Losses> {
+  async #update(): Promise<StepLosses> {
     const { gradient, apply } = this.#programs
     const update = this.#feeds.update(this.#done)
-    let losses = { loss: 0, ce: 0, kl: 0, gradNorm: 0 }
+    let losses = noLosses(Object.keys(this.#inputs.teacher?.objective.weights ?? {}))
     for (const part of this.#feeds.losses(this.#done, this.#fixed)) {
       losses = plus(losses, await gradient.run(apply ? part : { ...part, ...update }, this.#memory))
     }
@@ -162,14 +157,14 @@ export class Trainer {
     this.#checkpoints.saveBest(this.#done, await readFrom(this.#memory, this.#inputs.config))
   }
 
-  #record({ loss, ce, kl, gradNorm }: Losses, validationLoss: number | undefined): void {
+  #record({ loss, ce, terms, gradNorm }: StepLosses, validationLoss: number | undefined): void {
     const { rate } = this.#options
     const point: CurvePoint = {
       step: this.#done,
       epoch: this.#feeds.epochAt(this.#done),
       loss,
       ce,
-      ...(this.#inputs.teacher ? { kl } : {}),
+      ...(this.#inputs.teacher ? { terms } : {}),
       rate: rateAt(rate, this.#done - 1),
       gradNorm,
       ...(validationLoss === undefined ? {} : { validationLoss }),
@@ -218,11 +213,7 @@ function identityOf({ config, train, validation, teacher, weights }: TrainInputs
     name,
     new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
   ])
-  const described = JSON.stringify([config, options, train.digest, validation.digest, teacher?.targets.header ?? null])
+  const taught = teacher ? [teacher.targets.header, teacher.objective] : null
+  const described = JSON.stringify([config, options, train.digest, validation.digest, taught])
   return digestParts([described, ...start])
-}
-
-function plus(losses: Losses, outputs: Readonly<Record<string, TensorValue>>): Losses {
-  const of = (name: keyof Losses): number => losses[name] + (outputs[name]?.data[0] ?? 0)
-  return { loss: of('loss'), ce: of('ce'), kl: of('kl'), gradNorm: of('gradNorm') }
 }

@@ -109,7 +109,7 @@ function parameterFailure(stage: Stage, error: ErrorObject, schema: JsonObject):
   const path = error.instancePath.split('/').slice(1).map(unescapePointer)
   if (error.keyword === 'additionalProperties') {
     const { additionalProperty: name } = error.params as { additionalProperty: string }
-    const message = unknownParameter(stage, [...path, name], path.length === 0 ? schema : {})
+    const message = unknownParameter(stage, [...path, name], schemaAt(schema, path))
     return fail(stage, ['with', ...path, name].join('.'), 'PARAMETER_UNKNOWN', message)
   }
   const name = path.join('.') || 'with'
@@ -127,9 +127,14 @@ function parameterFailure(stage: Stage, error: ErrorObject, schema: JsonObject):
 }
 
 function unknownParameter(stage: Stage, path: readonly string[], schema: JsonObject): string {
-  const known = Object.keys((schema.properties ?? {}) as JsonObject)
+  const around = path.slice(0, -1).map((part) => `${part}.`)
+  const known = Object.keys((schema.properties ?? {}) as JsonObject).map((name) => around.join('') + name)
   return unknown(stage, 'parameter', path.join('.'), known)
 }
+
+/** What is said of a parameter within others. */
+const schemaAt = (schema: JsonObject, path: readonly string[]): JsonObject =>
+  path.reduce((at, name) => ((at.properties ?? {}) as Record<string, JsonObject>)[name] ?? {}, schema)
 
 const unescapePointer = (part: string): string => part.replaceAll('~1', '/').replaceAll('~0', '~')
 

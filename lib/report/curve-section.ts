@@ -2,6 +2,7 @@ import { cell } from './cells.ts'
 import { lineChart, stepsPerPoint } from './charts.ts'
 import type { Line } from './charts.ts'
 import type { CurvePoint } from './curves.ts'
+import { distanceCaption } from './distances.ts'
 import { perplexity } from './format.ts'
 import { html } from './html.ts'
 import type { Html } from './html.ts'
@@ -12,7 +13,9 @@ export type Curves = Readonly<Record<string, readonly CurvePoint[]>>
 
 /** How the trainings went: validation perplexity, cross-entropy, distance to the teacher, as far as they were written. */
 export const curveSection = (curves: Curves): Html | undefined => {
-  const figures = [validationFigure(curves), lossFigure(curves), distanceFigure(curves)].filter((f) => f !== undefined)
+  const figures = [validationFigure(curves), lossFigure(curves), ...distanceFigures(curves)].filter(
+    (f) => f !== undefined,
+  )
   if (figures.length === 0) return undefined
   return html`<section aria-labelledby="training">
     <h2 id="training">Training</h2>
@@ -34,7 +37,7 @@ const validationFigure = (curves: Curves): Html | undefined => {
 const lossFigure = (curves: Curves): Html | undefined => {
   const all = Object.values(curves).flat()
   // without a teacher the loss is the cross-entropy; with one it is a sum that no other training shares
-  const crossEntropy = (point: CurvePoint) => point.ce ?? (point.kl === undefined ? point.loss : undefined)
+  const crossEntropy = (point: CurvePoint) => point.ce ?? (point.terms === undefined ? point.loss : undefined)
   const comparable = all.every((point) => crossEntropy(point) !== undefined)
   const lines = linesOf(curves, comparable ? crossEntropy : (point) => point.loss)
   return comparable
@@ -47,13 +50,15 @@ const lossFigure = (curves: Curves): Html | undefined => {
       )
 }
 
-const distanceFigure = (curves: Curves): Html | undefined => {
-  const caption = 'By step, Kullback–Leibler divergence in nats per token, at the temperature of the training.'
-  // a training without a teacher has no distance to it, or writes 0 all along
-  const lines = linesOf(curves, (point) => point.kl).filter((line) =>
-    line.points.some(([, distance]) => distance !== 0),
-  )
-  return figure('distance', 'Distance to the teacher', lines, caption)
+/** One a term: they are measured in units of their own. */
+const distanceFigures = (curves: Curves): readonly (Html | undefined)[] => {
+  const points = Object.values(curves).flat()
+  const names = [...new Set(points.flatMap(({ terms }) => Object.keys(terms ?? {})))]
+  return names.map((name, index) => {
+    const lines = linesOf(curves, (point) => point.terms?.[name])
+    const title = names.length === 1 ? 'Distance to the teacher' : `Distance to the teacher: ${name}`
+    return figure(`distance-${index}`, title, lines, distanceCaption(name))
+  })
 }
 
 const linesOf = (curves: Curves, value: (point: CurvePoint) => number | undefined): readonly Line[] =>

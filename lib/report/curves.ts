@@ -2,16 +2,17 @@ import { readFile } from 'node:fs/promises'
 import { Failure } from '../util/failure.ts'
 import { err, ok } from '../util/result.ts'
 import type { Result } from '../util/result.ts'
-import { count, DecodeError, number, object, optional } from './decode.ts'
+import { count, DecodeError, number, object, optional, record } from './decode.ts'
 
-/** One line of a training's `curves` file: losses in nats per token. */
+/** One line of a training's `curves` file: losses are means per token, in nats unless a term is something else. */
 export interface CurvePoint {
   readonly step: number
   readonly epoch?: number
-  /** What was minimised: alpha · T² · kl + (1 − alpha) · ce. */
+  /** What was minimised: of a distillation a weighted sum of `terms` and `ce`. */
   readonly loss: number
   readonly ce?: number
-  readonly kl?: number
+  /** Of the distance to the teacher, by name, without weights. */
+  readonly terms?: Readonly<Record<string, number>>
   readonly rate: number
   readonly gradNorm: number
   /** Cross-entropy on the validation split, where it was measured. */
@@ -51,7 +52,7 @@ const curvePoint = object<CurvePoint>(
     epoch: optional(number),
     loss: number,
     ce: optional(number),
-    kl: optional(number),
+    terms: optional(record(number)),
     rate: number,
     gradNorm: number,
     validationLoss: optional(number),

@@ -35,19 +35,29 @@ export const optional =
 export const object =
   <T>(fields: { readonly [K in keyof T]-?: Decoder<T[K] | undefined> }, others: 'refused' | 'ignored' = 'refused') =>
   (value: unknown, at: string): T => {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) return refuse(at, 'an object', value)
-    const given = value as Record<string, unknown>
-    const unknown = Object.keys(given).find((key) => !Object.hasOwn(fields, key))
+    if (!isObject(value)) return refuse(at, 'an object', value)
+    const unknown = Object.keys(value).find((key) => !Object.hasOwn(fields, key))
     if (unknown !== undefined && others === 'refused') {
       return refuse(path(at, unknown), `one of ${Object.keys(fields).join(', ')}`, unknown)
     }
     const decoded: Record<string, unknown> = {}
     for (const key of Object.keys(fields) as (string & keyof T)[]) {
-      const field = fields[key](given[key], path(at, key))
+      const field = fields[key](value[key], path(at, key))
       if (field !== undefined) decoded[key] = field
     }
     return decoded as T
   }
+
+/** An object with fields of any name. */
+export const record =
+  <T>(field: Decoder<T>): Decoder<Readonly<Record<string, T>>> =>
+  (value, at) => {
+    if (!isObject(value)) return refuse(at, 'an object', value)
+    return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, field(entry, path(at, key))]))
+  }
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 export const refuse = (at: string, expected: string, found: unknown): never => {
   const shown = found === undefined ? 'nothing' : JSON.stringify(found)

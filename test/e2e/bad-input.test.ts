@@ -88,6 +88,32 @@ error: pipeline.yaml:5:30: The stage "a" has no output "texts". Did you mean "a.
   }
 })
 
+it('losses that there are not, and weights that are none, are refused before anything runs', async (t) => {
+  const place = new Place(t)
+  await writeLearner(place)
+  const variant = (name: string, loss: string): string =>
+    `  ${name}: { run: stages/distill.ts, in: { student: student, tokens: tokenize.tokens }, with: { context: 16, ${loss} }, out: [student, curves] }\n`
+  const losses = ['loss: forward-k', 'loss: { forward-k: 1, mse-logits: -1 }', 'loss: {}', 'loss: 3', 'beta: 1']
+  const before = place.read('pipeline.yaml')
+  place.write('pipeline.yaml', before + losses.map((loss, n) => variant(`loss-${n}`, loss)).join(''))
+  const { code, errors } = await place.run('run')
+  const names =
+    'forward-kl|reverse-kl|jsd|symmetric-kl|skew-kl|skew-reverse-kl|total-variation|mse-logits|argmax-ce'.split('|')
+  const known = names.map((name) => `"loss.${name}"`).join(', ')
+  assert.deepEqual(
+    errors.split('\n').flatMap((line) => /^error: \S+ (.*)$/.exec(line)?.slice(1) ?? []),
+    [
+      `Stage "loss-0": "loss" must match pattern "^(${names.join('|')})$"; found "forward-k". [PARAMETER_INVALID]`,
+      `The module of stage "loss-1" has no parameter "loss.forward-k"; did you mean "loss.forward-kl"? It has ${known}. [PARAMETER_UNKNOWN]`,
+      'Stage "loss-1": "loss.mse-logits" must be > 0; found -1. [PARAMETER_INVALID]',
+      'Stage "loss-2": "loss" must NOT have fewer than 1 properties; found {}. [PARAMETER_INVALID]',
+      'Stage "loss-3": "loss" must be string,object; found 3. [PARAMETER_INVALID]',
+      'Stage "loss-4": "beta" must be < 1; found 1. [PARAMETER_INVALID]',
+    ],
+  )
+  assert.equal(code, 2)
+})
+
 describe('what the learner cannot use', () => {
   const cases: Readonly<Record<string, [(place: Place) => unknown, readonly string[], string, RegExp]>> = {
     'an empty split of the corpus': [

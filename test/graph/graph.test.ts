@@ -69,6 +69,7 @@ describe('graph', () => {
       g.reshape(g.reshape(x, [3, 2]), [2, 3]),
       g.transpose(g.transpose(x, [1, 0]), [1, 0]),
       g.broadcastTo(x, [2, 3]),
+      g.slice(x, [0, 0], [2, 3]),
       g.pow(x, 1),
       g.sum(x, []),
       g.stopGradient(x),

@@ -1,27 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { TensorValue } from '../../lib/engine/index.ts'
-import { grad, input, reshape } from '../../lib/graph/index.ts'
 import { Rows } from '../../lib/model/batches.ts'
-import { distillLoss } from '../../lib/model/losses.ts'
-import { Random } from '../../lib/util/random.ts'
-import { assertClose, evaluate, ids, scalar, splitOf, vector } from './rig.ts'
-
-type Table = readonly (readonly number[])[]
-
-interface Problem {
-  /** (N, C) and (V, C) */
-  readonly hidden: Table
-  readonly head: Table
-  readonly labels: readonly number[]
-  readonly teacher?: {
-    /** (N, D) and (W, D) */
-    readonly hidden: Table
-    readonly head: Table
-    readonly temperature: number
-    readonly alpha: number
-  }
-}
+import { dot, identity, logSoftmax, softmax, solve, table } from './problem.ts'
+import type { Problem, Table } from './problem.ts'
+import { assertClose, ids, plainKl, splitOf } from './rig.ts'
 
 interface Answer {
   readonly loss: number
@@ -243,38 +225,9 @@ function assertSame(t: Context, found: Answer, expected: Answer): void {
   for (const key of ['hidden', 'head'] as const) assertClose(t, key, found[key], expected[key], 1e-6)
 }
 
-/** The loss and its gradients with respect to the student's hidden states and head. */
-async function run(
-  { hidden, head, labels, teacher }: Problem,
-  { chunk = 4, weight }: { chunk?: number; weight?: number } = {},
-): Promise<Answer> {
-  const feeds: Record<string, TensorValue> = { labels: ids([labels.length], labels) }
-  const fed = (name: string, rows: Table) => {
-    feeds[name] = vector(rows.flat())
-    return reshape(input(name, [rows.flat().length]), [rows.length, rows[0]!.length])
-  }
-  const number = (name: string, value: number) => {
-    feeds[name] = scalar(value)
-    return input(name, [])
-  }
-  const student = {
-    hidden: fed('hidden', hidden),
-    head: fed('head', head),
-    labels: input('labels', [labels.length], 'int32'),
-  }
-  const soft = teacher && {
-    hidden: fed('teacherHidden', teacher.hidden),
-    head: fed('teacherHead', teacher.head),
-    temperature: number('temperature', teacher.temperature),
-    alpha: number('alpha', teacher.alpha),
-  }
-  const divisor = weight === undefined ? undefined : number('weight', weight)
-  const { loss, ce, kl } = distillLoss(soft ? { ...student, teacher: soft } : student, chunk, divisor)
-  const [dHidden, dHead] = grad(loss, [student.hidden, student.head])
-  const found = await evaluate({ loss, ce, kl, dHidden: dHidden!, dHead: dHead! }, feeds)
-  const one = (name: string): number => found[name]!.data[0]!
-  const all = (name: string): number[] => Array.from(found[name]!.data)
-  return { loss: one('loss'), ce: one('ce'), kl: one('kl'), hidden: all('dHidden'), head: all('dHead') }
+async function run(problem: Problem, options: { chunk?: number; weight?: number } = {}): Promise<Answer> {
+  const { terms, ...rest } = await solve(problem, plainKl, options)
+  return { ...rest, kl: terms['forward-kl'] ?? 0 }
 }
 
 /** In float64, token by token: what the teacher has no row for has no probability, what the student lacks no part. */
@@ -323,21 +276,4 @@ function joined(one: Problem, other: Problem): Problem {
   return { ...rest, teacher: { ...one.teacher, hidden: [...one.teacher.hidden, ...other.teacher!.hidden] } }
 }
 
-/** Of float32 values: what the engine sees is what the definition sees. */
-function table(rows: number, columns: number, stream: string): Table {
-  const random = new Random(1, stream)
-  return Array.from({ length: rows }, () => Array.from({ length: columns }, () => Math.fround(random.normal())))
-}
-
-const identity = (size: number): Table =>
-  Array.from({ length: size }, (_, i) => Array.from({ length: size }, (_, j) => Number(i === j)))
 const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i)
-const dot = (a: readonly number[], b: readonly number[]): number => a.reduce((sum, x, i) => sum + x * b[i]!, 0)
-
-function logSoftmax(logits: readonly number[], T = 1): number[] {
-  const largest = Math.max(...logits)
-  const total = logits.reduce((sum, logit) => sum + Math.exp((logit - largest) / T), 0)
-  return logits.map((logit) => (logit - largest) / T - Math.log(total))
-}
-
-const softmax = (logits: readonly number[], T = 1): number[] => logSoftmax(logits, T).map(Math.exp)

@@ -10,7 +10,7 @@ import type { Loss } from '../../lib/model/losses.ts'
 import { adamW, corrections } from '../../lib/model/optimizer.ts'
 import { compileStep, emptyState, teacherHeadName } from '../../lib/model/steps.ts'
 import { loadInto, loadModel, weightShapes, weightState } from '../../lib/model/weights.ts'
-import { assertClose, copied, engine, evaluate, fixtures, int32, scalar, tensorsOf } from './rig.ts'
+import { assertClose, copied, engine, evaluate, fixtures, int32, plainKl, scalar, tensorsOf } from './rig.ts'
 
 // What PyTorch and transformers gave (test/reference), in float64 from the same float32 weights.
 
@@ -42,6 +42,7 @@ for (const name of ['gpt2', 'gpt-neo']) {
         head: state(teacherHeadName, teacher.head.shape),
         temperature: input('temperature', []),
         alpha: input('alpha', []),
+        objective: plainKl,
       }
       const hidden = reshape(hiddenOf(weight), [B * T, config.width])
       return distillLoss(
@@ -62,10 +63,14 @@ for (const name of ['gpt2', 'gpt-neo']) {
     for (const chunk of [7, 1000]) {
       it(`gives its loss and every gradient, ${chunk} tokens at a time`, async (t) => {
         const weight = weightState(config)
-        const { loss, ce, kl } = lossOf(weight, chunk)
+        const { loss, ce, terms } = lossOf(weight, chunk)
         const gradients = grad(loss, names.map(weight))
         const outputs = Object.fromEntries(names.map((one, i) => [`gradient/${one}`, gradients[i]!]))
-        const found = await evaluate({ loss, ce, kl, ...outputs }, { tokens, ...padding, ...lossFeeds }, held)
+        const found = await evaluate(
+          { loss, ce, kl: terms['forward-kl']!, ...outputs },
+          { tokens, ...padding, ...lossFeeds },
+          held,
+        )
         for (const key of ['loss', 'ce', 'kl']) assertClose(t, key, found[key]!.data, value(key), tolerance.loss)
         const there = [...expected.keys()].filter((key) => key.startsWith('gradient/'))
         assert.deepEqual(there.sort(), Object.keys(outputs).sort())
@@ -78,7 +83,15 @@ for (const name of ['gpt2', 'gpt-neo']) {
       loadInto(memory, new Map([...copied(held), ...emptyState(config, 1)]))
       const [W, D] = teacher.head.shape as readonly [number, number]
       const optimizer = { ...adamW, weightDecay: 0.1 }
-      const shape = { config, rows: B, context: T, chunk: 16, teacherHead: [W, D] as const, optimizer, clip: 0.5 }
+      const shape = {
+        config,
+        rows: B,
+        context: T,
+        chunk: 16,
+        teacher: { head: [W, D] as const, objective: plainKl },
+        optimizer,
+        clip: 0.5,
+      }
       const program = await compileStep(engine, shape)
       const valid = labels.data.filter((label) => label >= 0).length
       const losses: number[] = []

@@ -12,6 +12,7 @@ import type { Engine, TensorValue } from '../../lib/engine/index.ts'
 import { graph } from '../../lib/graph/index.ts'
 import type { Tensor } from '../../lib/graph/index.ts'
 import type { GptConfig } from '../../lib/model/config.ts'
+import type { Objective } from '../../lib/model/losses.ts'
 import { Random } from '../../lib/util/random.ts'
 
 export type Values = Readonly<Record<string, TensorValue>>
@@ -84,6 +85,9 @@ export function assertClose(t: TestContext, what: string, found: Numbers, expect
   t.diagnostic(`${what}: largest difference ${worst.toExponential(1)}, allowed ${allowed.toExponential(1)}`)
   assert.ok(worst <= allowed, `${what}[${at}]: expected ${expected[at]}, found ${found[at]}, allowed ±${allowed}`)
 }
+
+/** KL(teacher ‖ student) alone, times T². */
+export const plainKl: Objective = { weights: { 'forward-kl': 1 }, beta: 0.5, skew: 0.1, squareTemperature: true }
 
 /** A small model's shape. */
 export const tiny = (over: Partial<GptConfig> = {}): GptConfig => ({

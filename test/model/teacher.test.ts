@@ -13,7 +13,7 @@ import { openLayerwise } from '../../lib/model/layerwise.ts'
 import { readTargets, writeTargets } from '../../lib/model/teacher.ts'
 import { initialise, weightShapes, weightState } from '../../lib/model/weights.ts'
 import { fromHalf, toHalf } from '../../lib/util/half.ts'
-import { assertClose, engine, evaluate, scalar, scratch, stream, tiny, tinyNeo } from './rig.ts'
+import { assertClose, engine, evaluate, plainKl, scalar, scratch, stream, tiny, tinyNeo } from './rig.ts'
 import type { Values } from './rig.ts'
 
 const temporary = scratch()
@@ -138,11 +138,16 @@ async function learn(indices: readonly number[], teacherHidden: TensorValue, tem
       head: state('teacher', [16, 12]),
       temperature: input('temperature', []),
       alpha: input('alpha', []),
+      objective: plainKl,
     },
   }
-  const { loss, kl } = distillLoss(inputs, 16)
+  const { loss, terms } = distillLoss(inputs, 16)
   const gradients = grad(loss, names.map(weight))
-  const outputs = { loss, kl, ...Object.fromEntries(names.map((name, i) => [name, gradients[i]!])) }
+  const outputs = {
+    loss,
+    kl: terms['forward-kl']!,
+    ...Object.fromEntries(names.map((name, i) => [name, gradients[i]!])),
+  }
   const feeds = { tokens, labels, teacherHidden, temperature: scalar(temperature), alpha: scalar(0.9) }
   const held = new Map([...student.weights, ['teacher', teacher.weight('transformer.wte.weight')] as const])
   return evaluate(outputs, feeds, held)

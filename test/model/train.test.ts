@@ -7,13 +7,14 @@ import type { Engine, Memory, TensorValue } from '../../lib/engine/index.ts'
 import { Order } from '../../lib/model/batches.ts'
 import { Checkpoints } from '../../lib/model/checkpoint.ts'
 import { hold } from '../../lib/model/likelihood.ts'
+import type { LossName } from '../../lib/model/losses/divergence.ts'
 import { adamW, momentNames } from '../../lib/model/optimizer.ts'
 import { perplexity } from '../../lib/model/perplexity.ts'
 import { rateAt } from '../../lib/model/schedule.ts'
-import type { TrainOptions, Trained } from '../../lib/model/train.ts'
+import type { CurvePoint, TrainOptions } from '../../lib/model/train.ts'
 import { initialise } from '../../lib/model/weights.ts'
 import { quiet } from './plain.ts'
-import { assertClose, engine, stream, vector } from './rig.ts'
+import { assertClose, engine, plainKl, stream, vector } from './rig.ts'
 import type { Values } from './rig.ts'
 import {
   alone,
@@ -30,6 +31,13 @@ import {
   trained,
 } from './training.ts'
 import type { Setup } from './training.ts'
+
+const partsOfLoss: Readonly<Record<string, (point: CurvePoint) => number>> = {
+  loss: ({ loss }) => loss,
+  ce: ({ ce }) => ce,
+  kl: ({ terms }) => terms!['forward-kl']!,
+  gradNorm: ({ gradNorm }) => gradNorm,
+}
 
 describe('a step of uneven micro-batches', () => {
   // four rows of 12, 12, 12 and 3 labels: all of them in each step
@@ -53,9 +61,8 @@ describe('a step of uneven micro-batches', () => {
         }
       }
       const [whole, parts] = [await one, await trained(setup(accumulate, 0.05))]
-      for (const key of ['loss', 'ce', 'kl', 'gradNorm'] as const) {
-        const of = ({ points }: Trained): number[] => points.map((point) => point[key]!)
-        assertClose(t, key, of(parts), of(whole), 1e-5)
+      for (const [key, of] of Object.entries(partsOfLoss)) {
+        assertClose(t, key, parts.points.map(of), whole.points.map(of), 1e-5)
       }
       for (const name of names) assertClose(t, name, parts.weights.get(name)!.data, whole.weights.get(name)!.data, 1e-4)
     })
@@ -142,15 +149,38 @@ describe('the curves', () => {
       points.map(({ step, epoch, rate }) => [step, epoch, rate]),
       [0, 1, 2, 3, 4].map((done) => [done + 1, ((done + 1) * 4) / 13, rateAt(options.rate, done)]),
     )
-    for (const { step, loss, ce, kl } of points) {
+    for (const { step, loss, ce, terms } of points) {
       const share = 0.9 - (0.6 * (step - 1)) / 4
-      assertClose(t, 'loss', [loss], [share * 4 * kl! + (1 - share) * ce], 1e-6)
+      assertClose(t, 'loss', [loss], [share * 4 * terms!['forward-kl']! + (1 - share) * ce], 1e-6)
     }
   })
 
-  it('have no KL without a teacher, whose loss is the cross-entropy', async () => {
+  for (const accumulate of [1, 2]) {
+    it(`hold each term of a sum, without weight and T², of ${accumulate} micro-batches`, async (t) => {
+      const sum = { ...plainKl, weights: { 'reverse-kl': 0.5, 'mse-logits': 0.01 } }
+      const inputs = { ...text, teacher: teacherOf('teacher', text.train, sum) }
+      const { points } = await trained({ inputs, options: { ...options, accumulate, validateEvery: 1 } })
+      const alike = { ...options, alpha: 0.9, validateEvery: 1 }
+      const of = async (name: LossName): Promise<number> => {
+        const teacher = teacherOf('teacher', text.train, { ...plainKl, weights: { [name]: 1 } })
+        return (await trained({ inputs: { ...text, teacher }, options: alike })).points[0]!.terms![name]!
+      }
+      const [first] = points
+      assert.deepEqual(Object.keys(first!.terms!), ['reverse-kl', 'mse-logits'])
+      for (const name of ['reverse-kl', 'mse-logits'] as const) {
+        assertClose(t, name, [first!.terms![name]!], [await of(name)], 1e-5)
+      }
+      for (const { step, loss, ce, terms } of points) {
+        const share = 0.9 - (0.6 * (step - 1)) / 4
+        const distance = 0.5 * 4 * terms!['reverse-kl']! + 0.01 * terms!['mse-logits']!
+        assertClose(t, 'loss', [loss], [share * distance + (1 - share) * ce], 1e-6)
+      }
+    })
+  }
+
+  it('have no terms without a teacher, whose loss is the cross-entropy', async () => {
     const { points } = await trained(alone)
-    for (const point of points) assert.deepEqual([point.loss, 'kl' in point], [point.ce, false])
+    for (const point of points) assert.deepEqual([point.loss, 'terms' in point], [point.ce, false])
   })
 })
 
@@ -235,6 +265,10 @@ describe('a checkpoint', () => {
     'another start': { ...taught, inputs: { ...taught.inputs, weights: initialise(config, 2) } },
     'another text': { ...taught, inputs: { ...taught.inputs, train: stream(150, 13, 3) } },
     'another validation text': { ...taught, inputs: { ...taught.inputs, validation: stream(30, 13, 3) } },
+    'another objective': {
+      ...taught,
+      inputs: { ...taught.inputs, teacher: teacherOf('teacher', text.train, { ...plainKl, squareTemperature: false }) },
+    },
     'another teacher': { ...taught, inputs: { ...taught.inputs, teacher: teacherOf('other', text.train) } },
     'no teacher': alone,
   }

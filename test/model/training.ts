@@ -1,15 +1,14 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
-import type { Targets } from '../../lib/data/targets.ts'
 import type { Split } from '../../lib/data/tokens.ts'
 import type { Engine, TensorValue } from '../../lib/engine/index.ts'
 import { adamW } from '../../lib/model/optimizer.ts'
 import { train } from '../../lib/model/train.ts'
-import type { TrainInputs, TrainOptions, Trained } from '../../lib/model/train.ts'
+import type { TrainInputs, TrainOptions, TrainTeacher, Trained } from '../../lib/model/train.ts'
 import { initialise, weightShapes } from '../../lib/model/weights.ts'
 import { Random } from '../../lib/util/random.ts'
 import { quiet } from './plain.ts'
-import { copied, engine, scratch, stream, tensorsOf, tinyNeo } from './rig.ts'
+import { copied, engine, plainKl, scratch, stream, tensorsOf, tinyNeo } from './rig.ts'
 
 const temporary = scratch()
 let folders = 0
@@ -64,7 +63,7 @@ export async function stateAfter(setup: Setup, step: number, folder = newFolder(
 }
 
 /** A teacher of 15 tokens who mostly knows what follows. */
-export function teacherOf(model: string, { ids }: Split): { targets: Targets; head: TensorValue } {
+export function teacherOf(model: string, { ids }: Split, objective = plainKl): TrainTeacher {
   const random = new Random(1, model)
   const count = ids.length - 1
   const hidden = Float32Array.from({ length: count * 15 }, () => random.normal())
@@ -73,5 +72,5 @@ export function teacherOf(model: string, { ids }: Split): { targets: Targets; he
   const header = { model, tokenizer: 'tokenizer', stream: 'stream', packing, width: 15, count }
   const rows = (at: number, length: number): Float32Array => hidden.slice(at * 15, (at + length) * 15)
   const head = Float32Array.from({ length: 225 }, (_, i) => Number(i % 16 === 0))
-  return { targets: { header, rows, close: () => undefined }, head: { shape: [15, 15], data: head } }
+  return { targets: { header, rows, close: () => undefined }, head: { shape: [15, 15], data: head }, objective }
 }

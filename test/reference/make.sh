@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# make.sh                   test/fixtures/model and test/fixtures/torch anew, from PyTorch and transformers
+# make.sh                   test/fixtures/model, losses and torch anew, from PyTorch and transformers
 # make.sh parity            holds our logits, gradients and files against transformers' at real shapes, in 7 GB of $TMPDIR
 # make.sh harness           compares our scores with lm-evaluation-harness's, on the data sets of the folder PIPELINE_DATA
 # make.sh harness-fixtures  test/fixtures/harness anew: twenty items of each of these sets, with the harness's scores
@@ -32,6 +32,7 @@ python() { "$venv/bin/python" "test/reference/$1" "${@:2}"; }
 case $what in
   fixtures)
     python make_fixtures.py "$requirements" test/fixtures/model
+    python make_losses.py test/fixtures/losses
     python make_torch_files.py test/fixtures/torch
     ;;
   parity)

@@ -84,7 +84,7 @@ def step(model, tokens, labels, teacher, out):
     loss, ce, kl = distillation(model(tokens).logits, labels, teacher)
     loss.backward()
     gradients = {f"gradient/{name}": p.grad for name, p in model.named_parameters()}
-    values = {"loss": loss, "ce": ce, "kl": kl, **gradients}
+    values = {"loss": loss, "ce": ce, "forward-kl": kl, **gradients}
     save_file({name: value.detach() for name, value in values.items()}, out / "step.safetensors")
 
 
@@ -168,7 +168,7 @@ def halves(out):
 
 def step_taken(out):
     found = shares(load_file(out / "step.safetensors"), load_file(out / "ours" / "step.safetensors"))
-    for name in ["loss", "ce", "kl"]:
+    for name in ["loss", "ce", "forward-kl"]:
         yield f"distillation: relative difference of {name}", found.pop(name), LOSS
     worst = max(found, key=found.get)
     what = f"{len(found)} gradients, worst of {worst.removeprefix('gradient/')}"

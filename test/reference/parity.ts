@@ -33,6 +33,7 @@ interface Step extends Question {
 
 const folder = process.argv[2]!
 const questions = JSON.parse(readFileSync(join(folder, 'questions.json'), 'utf8')) as Questions
+const objective = { weights: { 'forward-kl': 1 }, beta: 0.5, skew: 0.1, squareTemperature: true }
 /** Does not divide the step's tokens: the last chunk is a smaller one. */
 const chunk = 200
 const ours = (name: string): string => join(folder, 'ours', name)
@@ -83,7 +84,7 @@ async function distil(step: Step): Promise<void> {
   }
   const [rows, width] = head.shape as readonly [number, number]
   const program = await compileAccumulate(engine, {
-    ...{ config, rows: 1, context: step.tokens.length, chunk, teacherHead: [rows, width] },
+    ...{ config, rows: 1, context: step.tokens.length, chunk, teacher: { head: [rows, width], objective } },
     ...{ optimizer: adamW, clip: 1 },
   })
   const losses = await program.run(feedsOf(step, width), memory)

@@ -65,7 +65,7 @@ export const makeCurve = (steps: number, from: number, to: number, distilled: bo
     const validationLoss = i % 50 === 49 ? to + 0.1 + (from - to) * Math.exp((-4 * i) / steps) : undefined
     return {
       ...{ step: i + 1, loss: kl === undefined ? ce : 0.7 * 4 * kl + 0.3 * ce, ce, rate: 2e-3, gradNorm: 1 },
-      ...(kl === undefined ? {} : { kl }),
+      ...(kl === undefined ? {} : { terms: { 'forward-kl': kl } }),
       ...(validationLoss === undefined ? {} : { validationLoss }),
     }
   })

@@ -159,8 +159,26 @@ describe('the page', () => {
   })
 
   it('draws no distance to a teacher for a training that had none', () => {
-    const control = makeCurve(100, 5, 2, false).map((point) => ({ ...point, kl: 0 }))
+    const control = makeCurve(100, 5, 2, false)
     assert.doesNotMatch(makeReport(clear, { control }, options).page, /Distance to the teacher/)
+  })
+
+  it('draws each term of a sum by itself', () => {
+    const terms = (step: number) => ({ jsd: 1 / step, 'mse-logits': 30 / step, own: 2 / step })
+    const student = makeCurve(100, 5, 2, true).map((point) => ({ ...point, terms: terms(point.step) }))
+    const { page: told } = makeReport(clear, { student }, options)
+    const figures = [...told.matchAll(/<h3>Distance to the teacher(.*?)<\/h3>.*?<figcaption>(.*?)<\/figcaption>/gs)]
+    assert.deepEqual(
+      figures.map(([, title, caption]) => [title, caption]),
+      [
+        [
+          ': jsd',
+          'By step, generalised Jensen–Shannon divergence in nats per token, at the temperature of the training.',
+        ],
+        [': mse-logits', 'By step, mean squared difference of the logits.'],
+        [': own', 'By step, mean per token, without its weight.'],
+      ],
+    )
   })
 
   it('escapes what models, prompts and parameters contain', () => {

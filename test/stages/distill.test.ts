@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, describe, it } from 'node:test'
+import { encodeSplit, writeTokens } from '../../lib/data/tokens.ts'
+import type { SplitName } from '../../lib/data/tokens.ts'
+import type { GptConfig } from '../../lib/model/config.ts'
+import { objectiveOf } from '../../lib/model/loss-params.ts'
+import { divergences } from '../../lib/model/losses/divergences.ts'
+import { initialise, saveModel } from '../../lib/model/weights.ts'
+import { readCurves } from '../../lib/report/curves.ts'
+import type { CurvePoint } from '../../lib/report/curves.ts'
+import distill from '../../stages/distill.ts'
+import teacherLogits from '../../stages/teacher-logits.ts'
+import { textOf, writeWords } from '../model/words.ts'
+
+const WORDS = 12
+const folder = mkdtempSync(join(tmpdir(), 'distill-'))
+after(() => rmSync(folder, { recursive: true }))
+const at = (name: string): string => join(folder, name)
+
+const small: GptConfig = {
+  ...{ architecture: 'gpt2', vocabSize: WORDS + 1, context: 16, width: 16, layers: 1, heads: 2, inner: 32 },
+  ...{ attention: ['global'], window: 16, epsilon: 1e-5, tied: true },
+}
+for (const [seed, name] of ['teacher', 'student'].entries()) {
+  saveModel(at(name), { config: small, weights: initialise(small, seed) }, { eos: WORDS })
+}
+await writeWords(at('teacher'), WORDS)
+const tokenizer = await writeWords(at('student'), WORDS)
+const text = Array.from({ length: 9 }, (_, n) => textOf(Array.from({ length: 15 }, (__, k) => (5 * k + n) % WORDS)))
+const split = (name: SplitName) => encodeSplit(tokenizer, text, { name, separator: 'eos' })
+const { vocabSize, eos, digest: tokenizerDigest } = tokenizer
+const splits = { train: split('train'), validation: split('validation'), test: split('test') }
+writeTokens(at('tokens'), { vocabSize, eos, tokenizerDigest, splits })
+
+type Module = typeof distill
+
+/** A stage with its defaults. */
+async function run(module: Module, options: object, from: object, out: object): Promise<void> {
+  const properties = Object.entries(module.params.properties) as [string, { default?: unknown }][]
+  const defaults = properties.flatMap(([name, schema]) =>
+    schema.default === undefined ? [] : [[name, schema.default]],
+  )
+  const checkpoint = mkdtempSync(at('checkpoint-'))
+  const context = {
+    with: { ...(Object.fromEntries(defaults) as object), context: 16, ...options },
+    ...{ in: from, out, checkpoint, signal: new AbortController().signal },
+    ...{ log: () => undefined, progress: () => undefined },
+    ...{ engine: { name: 'onnx-cpu', threads: 1 }, ranOn: () => undefined },
+  }
+  await module.run(context as never)
+}
+
+const from = { student: at('student'), tokens: at('tokens'), targets: at('targets') }
+await run(teacherLogits, {}, { teacher: at('teacher'), tokens: at('tokens') }, { targets: at('targets') })
+
+async function curvesOf(options: object): Promise<readonly CurvePoint[]> {
+  const out = { student: mkdtempSync(at('out-')), curves: at('curves.jsonl') }
+  await run(distill, { steps: 3, validateEvery: 1, ...options }, from, out)
+  const curves = await readCurves(out.curves)
+  assert.ok(curves.ok, curves.ok ? '' : curves.error.message)
+  assert.deepEqual(readFileSync(out.curves, 'utf8').trim().split('\n').length, 3)
+  return curves.value
+}
+
+describe('stages/distill.ts', () => {
+  it('holds the student against the teacher by KL(teacher ‖ student), times T², unless told otherwise', async () => {
+    for (const { loss, ce, terms } of await curvesOf({})) {
+      assert.deepEqual(Object.keys(terms!), ['forward-kl'])
+      assert.ok(Math.abs(0.9 * 4 * terms!['forward-kl']! + 0.1 * ce! - loss) < 1e-5 * loss)
+    }
+    for (const { loss, ce, terms } of await curvesOf({ loss: 'jsd', squareTemperature: false })) {
+      assert.deepEqual(Object.keys(terms!), ['jsd'])
+      assert.ok(Math.abs(0.9 * terms!['jsd']! + 0.1 * ce! - loss) < 1e-5 * loss)
+    }
+  })
+
+  it('takes a sum of all losses there are, in any order', async () => {
+    const names = Object.keys(divergences)
+    const weights = names.map((name, n) => [name, (n + 1) / 10] as const)
+    const points = await curvesOf({ loss: Object.fromEntries(weights) })
+    const turned = await curvesOf({ loss: Object.fromEntries([...weights].reverse()) })
+    assert.equal(JSON.stringify(turned), JSON.stringify(points))
+    for (const { loss, ce, terms } of points) {
+      assert.deepEqual(Object.keys(terms!), names)
+      const times = (name: string): number => (['mse-logits', 'argmax-ce'].includes(name) ? 1 : 4)
+      const sum = weights.reduce((all, [name, weight]) => all + weight * times(name) * terms![name]!, 0)
+      assert.ok(Math.abs(0.9 * sum + 0.1 * ce! - loss) < 1e-5 * loss)
+    }
+  })
+
+  it('changes the mixtures by beta and skew', async () => {
+    const first = async (options: object): Promise<unknown> => (await curvesOf(options))[0]!.terms
+    assert.notDeepEqual(await first({ loss: 'jsd' }), await first({ loss: 'jsd', beta: 0.1 }))
+    assert.notDeepEqual(await first({ loss: 'skew-kl' }), await first({ loss: 'skew-kl', skew: 0.5 }))
+  })
+
+  it('has weights for all losses there are, and a name is a weight of 1', () => {
+    const { loss } = distill.params.properties as unknown as { loss: { properties: object; pattern: string } }
+    assert.deepEqual(Object.keys(loss.properties), Object.keys(divergences))
+    for (const name of Object.keys(divergences)) {
+      assert.match(name, new RegExp(loss.pattern))
+      const { weights } = objectiveOf({ loss: name, beta: 0.5, skew: 0.1, squareTemperature: true })
+      assert.deepEqual(weights, { [name]: 1 })
+    }
+  })
+})

@@ -1,7 +1,8 @@
 import type { TensorValue } from '../engine/engine.ts'
-import { Order, Rows } from './batches.ts'
-import type { TokenStates } from './batches.ts'
+import type { Rows, TokenStates, TokenTargets } from './batches.ts'
 import { takesTemperature } from './losses.ts'
+import { joinedRows, joinedTargets, orderOf } from './mixture.ts'
+import type { Order } from './order.ts'
 import { corrections } from './optimizer.ts'
 import { rateAt, valueAt } from './schedule.ts'
 import { scalar } from './steps.ts'
@@ -14,12 +15,14 @@ export class StepFeeds {
   readonly rows: Rows
   readonly #order: Order
   readonly #teacher: TrainInputs['teacher']
+  readonly #targets: TokenTargets | undefined
   readonly #options: TrainOptions
 
-  constructor({ train, teacher }: TrainInputs, options: TrainOptions) {
-    this.rows = new Rows(train, options.context)
-    this.#order = new Order(this.rows.windows.length, options.batch, options.seed)
+  constructor({ train, teacher, mixed = [] }: TrainInputs, options: TrainOptions) {
+    this.rows = joinedRows(train, mixed, options.context)
+    this.#order = orderOf(train, mixed, options)
     this.#teacher = teacher
+    this.#targets = teacher && joinedTargets(teacher.targets, train.ids.length, mixed)
     this.#options = options
   }
 
@@ -61,11 +64,11 @@ export class StepFeeds {
   }
 
   #taught(step: number, indices: readonly number[]): Feeds {
-    if (!this.#teacher) return {}
+    if (!this.#teacher || !this.#targets) return {}
     const { temperature, alpha, rate } = this.#options
     const course = { steps: rate.steps, epochAt: (at: number) => this.epochAt(at) }
     return {
-      teacherHidden: this.rows.hidden(indices, this.#teacher.targets),
+      teacherHidden: this.rows.hidden(indices, this.#targets),
       alpha: scalar(valueAt(alpha, course, step)),
       ...(takesTemperature(this.#teacher.objective) ? { temperature: scalar(valueAt(temperature, course, step)) } : {}),
     }

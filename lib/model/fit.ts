@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { copyTokenizer } from '../data/model-files.ts'
-import { Rows } from './batches.ts'
+import { orderOf } from './mixture.ts'
 import { trainOptions } from './train-params.ts'
 import type { DistillParams, TrainParams } from './train-params.ts'
 import { train } from './train.ts'
@@ -23,8 +23,8 @@ type Hooks = Omit<TrainHooks, 'onStep'> & {
 
 /** Trains, and writes the best model with its tokenizer and curves. Throws what `train` throws. */
 export async function fit({ inputs, params, to, tokenizer, eos }: Fit, hooks: Hooks): Promise<void> {
-  const rows = new Rows(inputs.train, params.context).windows.length
-  const options = trainOptions(params, { config: inputs.config, rows }, params)
+  const order = orderOf(inputs.train, inputs.mixed ?? [], params)
+  const options = trainOptions(params, { config: inputs.config, rowsIn: (epochs) => order.count(epochs) }, params)
   const { weights, best, points } = await train(inputs, options, {
     ...hooks,
     onStep: ({ step, loss }, total) => hooks.progress({ done: step, total, unit: 'steps', loss }),

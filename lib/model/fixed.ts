@@ -50,14 +50,20 @@ async function writeFixed(
 ): Promise<void> {
   mkdirSync(dirname(file), { recursive: true })
   const draft = startFile(file)
+  let done = 0
+  const append = (values: Float32Array): void => {
+    draft.append(new Uint8Array(values.buffer, values.byteOffset, values.byteLength))
+    done += values.length / width
+  }
   try {
     for (let start = 0; start < rows.windows.length; start += size) {
       const { tokens } = rows.feeds(Array.from({ length: size }, (_, k) => start + k))
       const { fixed } = await program.run({ tokens }, memory)
-      const each = fixed!.data.length / size
-      rows.windows.slice(start, start + size).forEach(({ length }, row) => {
-        const own = fixed!.data.subarray(row * each, row * each + length * width)
-        draft.append(new Uint8Array(own.buffer, own.byteOffset, own.byteLength))
+      const data = fixed!.data as Float32Array
+      const each = data.length / size
+      rows.windows.slice(start, start + size).forEach((window, row) => {
+        append(new Float32Array((window.start - done) * width)) // a corpus's last token is in no row
+        append(data.subarray(row * each, row * each + window.length * width))
       })
       await breathe()
     }

@@ -71,18 +71,19 @@ export interface DistillParams {
   readonly alpha: Schedule
 }
 
-/** `rows` is the number of rows of the training split. Throws Failure FREEZE_UNKNOWN, FREEZE_ALL. */
+/** `rowsIn` is the number of rows that so many epochs have. Throws Failure FREEZE_UNKNOWN, FREEZE_ALL. */
 export function trainOptions(
   params: TrainParams,
-  { config, rows }: { readonly config: GptConfig; readonly rows: number },
+  { config, rowsIn }: { readonly config: GptConfig; readonly rowsIn: (epochs: number) => number },
   distillation: DistillParams,
 ): TrainOptions {
   const { context, batch, accumulate, clip, seed, validateEvery, validationRows, chunk } = params
-  const steps = params.steps || Math.ceil((params.epochs * rows) / batch)
+  const steps = params.steps || Math.ceil(rowsIn(params.epochs) / batch)
   const { temperature, alpha } = distillation
   const frozen = frozenWeights(config, params.freeze)
   return {
     ...{ context, batch, accumulate, clip, seed, validateEvery, validationRows, chunk, temperature, alpha },
+    epochs: params.epochs,
     rate: {
       peak: params.rate,
       warmup: Math.round(params.warmup * steps),
@@ -93,6 +94,6 @@ export function trainOptions(
     },
     optimizer: { ...adamW, weightDecay: params.weightDecay },
     frozen,
-    fixed: steps * batch > rows ? fixedLayers(config, frozen) : 0, // else no row would be read again
+    fixed: steps * batch > rowsIn(1) ? fixedLayers(config, frozen) : 0, // else no row would be read again
   }
 }

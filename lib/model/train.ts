@@ -4,6 +4,7 @@ import type { Engine, TensorValue } from '../engine/engine.ts'
 import { checkContext } from './config.ts'
 import type { GptConfig } from './config.ts'
 import type { Objective } from './losses.ts'
+import type { Mixed } from './mixture.ts'
 import type { AdamW } from './optimizer.ts'
 import type { RateSchedule, Schedule } from './schedule.ts'
 import { Trainer } from './trainer.ts'
@@ -24,6 +25,8 @@ export interface TrainOptions {
   /** Limit of the gradient's global norm. */
   readonly clip: number
   readonly seed: number
+  /** In whose course the weights of what is mixed in change. */
+  readonly epochs?: number
   /** Steps between two validations; the first is before the first step, the last after the last. */
   readonly validateEvery: number
   /** Rows of the validation split that are used, from its beginning; 0 for all. */
@@ -41,6 +44,8 @@ export interface TrainInputs {
   /** Of the start. They are given away: the training changes them in place. */
   readonly weights: ReadonlyMap<string, TensorValue>
   readonly train: Split
+  /** What is mixed into the training split, in the order of its rows. */
+  readonly mixed?: readonly Mixed[]
   readonly validation: Split
   readonly teacher?: TrainTeacher
 }

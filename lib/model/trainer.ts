@@ -208,12 +208,14 @@ export class Trainer {
 }
 
 /** What the numbers depend on: a checkpoint of anything else must not be gone on with. */
-function identityOf({ config, train, validation, teacher, weights }: TrainInputs, options: TrainOptions): string {
+function identityOf(inputs: TrainInputs, options: TrainOptions): string {
+  const { config, train, mixed = [], validation, teacher, weights } = inputs
   const start = [...weights].flatMap(([name, { data }]) => [
     name,
     new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
   ])
   const taught = teacher ? [teacher.targets.header, teacher.objective] : null
-  const described = JSON.stringify([config, options, train.digest, validation.digest, taught])
+  const others = mixed.map((one) => [one.name, one.weight, one.train.digest, one.targets?.header ?? null])
+  const described = JSON.stringify([config, options, train.digest, others, validation.digest, taught])
   return digestParts([described, ...start])
 }

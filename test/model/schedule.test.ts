@@ -107,7 +107,11 @@ describe('the parameters of a training', () => {
   const params = { batch: 8, epochs: 2.5, steps: 0, freeze: [], ...rate } as const
   const alpha = { from: 0.9, to: 0, shape: 'linear', by: 'epoch' } as const
   const options = (over: Partial<TrainParams>) =>
-    trainOptions({ ...params, ...over } as TrainParams, { config: tiny(), rows: 50 }, { temperature: 2, alpha })
+    trainOptions(
+      { ...params, ...over } as TrainParams,
+      { config: tiny(), rowsIn: (epochs) => epochs * 50 },
+      { temperature: 2, alpha },
+    )
 
   it('count steps by epochs, unless they say how many', () => {
     assert.equal(options({}).rate.steps, 16) // 2.5 · 50 / 8, rounded up

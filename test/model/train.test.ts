@@ -4,11 +4,11 @@ import { syncBuiltinESMExports } from 'node:module'
 import { join } from 'node:path'
 import { describe, it, mock } from 'node:test'
 import type { Engine, Memory, TensorValue } from '../../lib/engine/index.ts'
-import { Order } from '../../lib/model/batches.ts'
 import { Checkpoints } from '../../lib/model/checkpoint.ts'
 import { hold } from '../../lib/model/likelihood.ts'
 import type { LossName } from '../../lib/model/losses/divergence.ts'
 import { adamW, momentNames } from '../../lib/model/optimizer.ts'
+import { Order } from '../../lib/model/order.ts'
 import { perplexity } from '../../lib/model/perplexity.ts'
 import { rateAt } from '../../lib/model/schedule.ts'
 import type { CurvePoint, TrainOptions } from '../../lib/model/train.ts'
@@ -186,7 +186,7 @@ describe('the curves', () => {
 
 describe('the order of rows', () => {
   it('takes each row once an epoch, every epoch in another order, and is a matter of the step alone', () => {
-    const order = new Order(13, 4, 1)
+    const order = new Order(13, { batch: 4, seed: 1 })
     const rows = Array.from({ length: 13 }, (_, step) => order.rowsOf(step))
     const epochs = [0, 1, 2, 3].map((epoch) => rows.flat().slice(epoch * 13, (epoch + 1) * 13))
     for (const epoch of epochs)
@@ -195,9 +195,9 @@ describe('the order of rows', () => {
         [...Array(13).keys()],
       )
     assert.equal(new Set(epochs.map(String)).size, 4)
-    for (const step of [12, 3, 0, 7]) assert.deepEqual(new Order(13, 4, 1).rowsOf(step), rows[step])
-    assert.notDeepEqual(new Order(13, 4, 2).rowsOf(0), rows[0])
-    assert.deepEqual(new Order(2, 5, 1).rowsOf(1).length, 5)
+    for (const step of [12, 3, 0, 7]) assert.deepEqual(new Order(13, { batch: 4, seed: 1 }).rowsOf(step), rows[step])
+    assert.notDeepEqual(new Order(13, { batch: 4, seed: 2 }).rowsOf(0), rows[0])
+    assert.deepEqual(new Order(2, { batch: 5, seed: 1 }).rowsOf(1).length, 5)
   })
 })
 

@@ -12,7 +12,7 @@ export default defineStage({
   params: {
     type: 'object',
     additionalProperties: false,
-    required: ['title', 'notes', 'parameters'],
+    required: ['title', 'notes', 'parameters', 'axes'],
     properties: {
       title: { type: 'string', default: 'A small model taught by a big one' },
       notes: { type: 'array', items: { type: 'string' }, default: [] },
@@ -23,25 +23,38 @@ export default defineStage({
         required: ['label', 'value'],
         properties: { label: { type: 'string' }, value: { type: 'number', minimum: 0, maximum: 1 } },
       },
+      axes: {
+        type: 'array',
+        items: { type: 'string' },
+        default: [],
+        description: "of the sweep's matrix, in its order: the charts go along the first",
+      },
     },
   },
-  in: ['scores{}', 'curves?', 'controlCurves?'],
+  in: ['scores{}', 'sweep{}?', 'curves?', 'controlCurves?'],
   out: ['page', 'metrics'],
   async run({ with: options, in: inputs, out, log }) {
-    const models: Record<string, Scores> = {}
-    for (const [cell, path] of Object.entries(inputs.scores)) models[cell] = value(await readScores(path))
+    const models = await readAll(inputs.scores)
     const curves: Curves = {
       ...(inputs.controlCurves === undefined ? {} : { control: value(await readCurves(inputs.controlCurves)) }),
       ...(inputs.curves === undefined ? {} : { student: value(await readCurves(inputs.curves)) }),
     }
     // what the schema calls an object came from JSON
     const parameters = options.parameters as JsonObject
-    const { page, metrics } = makeReport(models, curves, { ...options, parameters })
+    const { axes } = options
+    const sweep = inputs.sweep && { axes, students: await readAll(inputs.sweep) }
+    const { page, metrics } = makeReport(models, curves, { ...options, parameters }, sweep)
     await writeFile(out.page, page)
     await writeFile(out.metrics, `${JSON.stringify(metrics, null, 2)}\n`)
-    log(`compared ${Object.keys(models).length} models`)
+    log(`compared ${Object.keys({ ...models, ...sweep?.students }).length} models`)
   },
 })
+
+async function readAll(paths: Readonly<Record<string, string>>): Promise<Record<string, Scores>> {
+  const models: Record<string, Scores> = {}
+  for (const [cell, path] of Object.entries(paths)) models[cell] = value(await readScores(path))
+  return models
+}
 
 const value = <T>(result: Result<T, Error>): T => {
   if (!result.ok) throw result.error

@@ -1,6 +1,18 @@
 import type { Engine, Memory, Program, TensorValue } from '../engine/engine.ts'
 import { Failure } from '../util/failure.ts'
-import { argMax, concat, gather, graph, input, logSoftmax, matmul, reshape, slice, takeAlong } from '../graph/index.ts'
+import {
+  argMax,
+  concat,
+  gather,
+  graph,
+  input,
+  logSoftmax,
+  matmul,
+  max,
+  reshape,
+  slice,
+  takeAlong,
+} from '../graph/index.ts'
 import type { Tensor } from '../graph/index.ts'
 import type { GptConfig } from './config.ts'
 import { gpt, headOf } from './gpt.ts'
@@ -28,7 +40,7 @@ export interface LikelihoodShape {
   readonly scored: number
   /** Rows hold trees: positions, segments and documents are fed too. */
   readonly tree: boolean
-  /** What is likeliest in the place of each scored token is told too. */
+  /** What is likeliest in the place of each scored token is told too, and how likely it is. */
   readonly greedy?: boolean
 }
 
@@ -41,7 +53,7 @@ export interface Scored {
 /** Tokens whose logits exist at once. */
 const chunk = 512
 
-/** Feeds: tokens (B, T), [positions, segments, documents (B, T)], sources and labels (S). Outputs: logProbs, [likeliest] (S). */
+/** Feeds: tokens (B, T), [positions, segments, documents (B, T)], sources and labels (S). Outputs: logProbs, [likeliest, highest] (S). */
 export function compileLikelihood({ engine, config }: Running, shape: LikelihoodShape): Promise<Program> {
   const weight = weightState(config)
   const row = (name: string): Tensor => input(name, [shape.rows, shape.length], 'int32')
@@ -50,15 +62,18 @@ export function compileLikelihood({ engine, config }: Running, shape: Likelihood
   const flat = reshape(hidden, [-1, config.width]) // (B·T, C)
   const sources = input('sources', [shape.scored], 'int32')
   const labels = input('labels', [shape.scored], 'int32')
-  const [logProbs, likeliest]: [Tensor[], Tensor[]] = [[], []]
+  const [logProbs, likeliest, highest]: [Tensor[], Tensor[], Tensor[]] = [[], [], []]
   for (let start = 0; start < shape.scored; start += chunk) {
     const part = (ids: Tensor): Tensor => slice(ids, [start], [Math.min(chunk, shape.scored - start)]) // (K)
     const logits = matmul(gather(flat, part(sources)), headOf(config, weight), { transposeB: true }) // (K, V)
-    logProbs.push(takeAlong(logSoftmax(logits), part(labels)))
-    if (shape.greedy) likeliest.push(argMax(logits))
+    const all = logSoftmax(logits) // (K, V)
+    logProbs.push(takeAlong(all, part(labels)))
+    if (!shape.greedy) continue
+    likeliest.push(argMax(logits))
+    highest.push(max(all, [1]))
   }
-  const outputs = { logProbs: concat(logProbs, 0), ...(shape.greedy ? { likeliest: concat(likeliest, 0) } : {}) }
-  return engine.compile(graph({ outputs }))
+  const greedy = shape.greedy ? { likeliest: concat(likeliest, 0), highest: concat(highest, 0) } : {}
+  return engine.compile(graph({ outputs: { logProbs: concat(logProbs, 0), ...greedy } }))
 }
 
 /** Of scored tokens, in their order. */
@@ -67,6 +82,8 @@ export interface Likelihoods {
   readonly logProbs: ArrayLike<number>
   /** Ids of the likeliest tokens in their places; none where the shape does not ask for them. */
   readonly likeliest: ArrayLike<number>
+  /** Natural logarithms of these tokens' probabilities; none where the shape does not ask for them. */
+  readonly highest: ArrayLike<number>
 }
 
 /** Throws Failure SCORE_NOT_FINITE. */
@@ -84,15 +101,16 @@ export async function likelihood(
   })
   const vector = (data: Int32Array): TensorValue => ({ shape: [shape.scored], data })
   const feeds = { ...rows, sources: vector(sources), labels: vector(labels) }
-  const { logProbs, likeliest } = await program.run(feeds, memory)
-  const own = logProbs!.data.subarray(0, scored.length)
-  checkFinite(own)
-  return { logProbs: own, likeliest: likeliest?.data.subarray(0, scored.length) ?? [] }
+  const { logProbs, likeliest, highest } = await program.run(feeds, memory)
+  const own = (all: TensorValue | undefined): ArrayLike<number> => all?.data.subarray(0, scored.length) ?? []
+  const found = { logProbs: own(logProbs), likeliest: own(likeliest), highest: own(highest) }
+  checkFinite(found.logProbs)
+  return found
 }
 
 /** Of log-probabilities or logits. Throws Failure SCORE_NOT_FINITE. */
-export function checkFinite(values: TensorValue['data']): void {
-  if (values.every(Number.isFinite)) return
+export function checkFinite(values: ArrayLike<number>): void {
+  if (Array.prototype.every.call(values, Number.isFinite)) return
   const message = 'The model gives a token a probability that is no number. Its weights are damaged: make it again.'
   throw new Failure('SCORE_NOT_FINITE', message, { exitCode: 1 })
 }

@@ -1,6 +1,8 @@
 import type { Split } from '../data/tokens.ts'
 import type { Packing, Window } from '../data/windows.ts'
 import { rowsOf } from './batches.ts'
+import { CalibrationCount } from './calibration.ts'
+import type { Calibration } from './calibration.ts'
 import { checkContext } from './config.ts'
 import { compileLikelihood, likelihood } from './likelihood.ts'
 import type { LikelihoodShape, Running, Scored } from './likelihood.ts'
@@ -24,6 +26,8 @@ export interface Perplexity extends Packing {
    * one another: tests resample them, and need that many.
    */
   readonly documents: readonly { readonly tokens: number; readonly nll: number }[]
+  /** Of the same tokens. */
+  readonly calibration: Calibration
 }
 
 /** Fewer documents than this are no sample to test by. */
@@ -49,24 +53,28 @@ export async function perplexity(
   const rows = rowsOf(split, { context, stride }, ids.length)
   const size = Math.min(batch, rows.length)
   const scored = split.rows === 'documents' ? size * context : context + (size - 1) * stride
-  const shape = { rows: size, length: context, scored, tree: false }
+  const shape = { rows: size, length: context, scored, tree: false, greedy: true }
   const program = await compileLikelihood(model, shape)
   const losses = new Float64Array(ids.length) // of the token at each place of the stream
+  const calibration = new CalibrationCount()
   try {
     for (let start = 0; start < rows.length; start += size) {
       hooks.signal.throwIfAborted()
       const some = rows.slice(start, start + size)
       const own = some.flatMap((window, row) => scoredOf(ids, window, row * context))
-      const { logProbs } = await likelihood(program, model.memory, tokensOf(ids, some, shape), own, shape)
+      const found = await likelihood(program, model.memory, tokensOf(ids, some, shape), own, shape)
       const places = some.flatMap(({ start: at, length, fresh }) => range(at + fresh + 1, at + length + 1))
-      places.forEach((place, i) => (losses[place] = -logProbs[i]!))
+      places.forEach((place, i) => {
+        losses[place] = -found.logProbs[i]!
+        calibration.add(Math.exp(found.highest[i]!), found.likeliest[i] === own[i]!.label)
+      })
       hooks.onProgress(Math.min(start + size, rows.length), rows.length)
       await new Promise(setImmediate)
     }
   } finally {
     await program.dispose()
   }
-  return summarise(losses, split.documents, { context, stride })
+  return { ...summarise(losses, split.documents, { context, stride }), calibration: calibration.result() }
 }
 
 function scoredOf(ids: Split['ids'], { start, length, fresh }: Window, offset: number): Scored[] {
@@ -79,7 +87,7 @@ function tokensOf(ids: Split['ids'], some: readonly Window[], { rows, length: T 
   return { tokens: { shape: [rows, T], data } }
 }
 
-function summarise(losses: Float64Array, starts: Uint32Array, packing: Packing): Perplexity {
+function summarise(losses: Float64Array, starts: Uint32Array, packing: Packing): Omit<Perplexity, 'calibration'> {
   const bounds = boundsOf(losses.length, starts, packing.context)
   const documents = bounds.map((start, n) => {
     const own = losses.subarray(start, bounds[n + 1] ?? losses.length)

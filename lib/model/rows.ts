@@ -49,11 +49,11 @@ async function scoreBucket(
       signal.throwIfAborted()
       const { feeds, scored } = layOut(own.slice(start, start + size), size, length)
       const found = await likelihood(program, model.memory, feeds, scored, shape)
-      const [logProbs, likeliest] = [Array.from(found.logProbs), Array.from(found.likeliest)]
       let at = 0
       for (const index of rows.slice(start, start + size).flat()) {
         const end = at + trees[index]!.scored.length
-        onTree(index, { logProbs: logProbs.slice(at, end), likeliest: likeliest.slice(at, end) })
+        const own = (all: ArrayLike<number>): number[] => Array.from(all).slice(at, end)
+        onTree(index, { logProbs: own(found.logProbs), likeliest: own(found.likeliest), highest: own(found.highest) })
         at = end
       }
       await new Promise(setImmediate)

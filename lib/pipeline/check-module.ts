@@ -24,14 +24,14 @@ export function checkNames(stage: Stage, file: string, description: Description)
 
 function checkInputs(stage: Stage, declared: readonly string[]): Failure[] {
   const failures: Failure[] = []
-  const names = new Map(declared.map((text) => [text.replace(/(\?|\{\})$/, ''), text]))
+  const names = new Map(declared.map((text) => [text.replace(/(\{\})?\??$/, ''), text]))
   for (const [name, text] of names) {
     const input = stage.in[name]
     if (input === undefined) {
       if (!text.endsWith('?'))
         failures.push(fail(stage, `in`, 'INPUT_ABSENT', `Stage "${stage.id}" needs the input "${name}".`))
-    } else if ((input.kind === 'gather') !== text.endsWith('{}')) {
-      const expected = text.endsWith('{}') ? 'all cells of a matrix' : 'one path'
+    } else if ((input.kind === 'gather') !== text.includes('{}')) {
+      const expected = text.includes('{}') ? 'all cells of a matrix' : 'one path'
       failures.push(
         fail(stage, `in.${name}`, 'INPUT_SHAPE', `The input "${name}" of stage "${stage.id}" takes ${expected}.`),
       )

@@ -8,7 +8,7 @@ import { messageOf, readJson, token, writeAtomic } from './files.ts'
 import { hostBundle } from './host-bundle.ts'
 import type { Project } from './project.ts'
 
-/** What a stage's module says of itself: its parameters' JSON schema, its inputs (`name`, `name?`, `name{}`), its outputs. */
+/** What a stage's module says of itself: its parameters' JSON schema, its inputs (`name`, `name{}`, with `?`), its outputs. */
 export type Description =
   | { readonly params: JsonObject; readonly in: readonly string[]; readonly out: readonly string[] }
   | { readonly error: string }

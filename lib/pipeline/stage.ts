@@ -9,9 +9,9 @@ export interface ParameterSchema {
 }
 type Parameters<S> = S extends ParameterSchema ? FromSchema<S> : never
 
-/** `name` one path, `name?` optional, `name{}` a map from cell to path (an input gathered over a matrix). */
-type InputName<D extends string> = D extends `${infer N}?` ? N : D extends `${infer N}{}` ? N : D
-type InputOf<D extends string> = D extends `${string}{}` ? Readonly<Record<string, string>> : string
+/** `name` one path, `name{}` a map from cell to path (an input gathered over a matrix), each with `?` if it may lack. */
+type InputName<D extends string> = D extends `${infer N}?` ? InputName<N> : D extends `${infer N}{}` ? N : D
+type InputOf<D extends string> = D extends `${string}{}` | `${string}{}?` ? Readonly<Record<string, string>> : string
 type Required_<D extends string> = D extends `${string}?` ? never : D
 type Optional_<D extends string> = D extends `${string}?` ? D : never
 export type Inputs<D extends string> = { readonly [K in Required_<D> as InputName<K>]: InputOf<K> } & {

@@ -34,8 +34,12 @@ export const pairs = (names: readonly string[]): readonly (readonly [string, str
     ['control', 'baseline'],
     ['teacher', 'student'],
   ]
-  const rival = ['control', 'baseline'].find((name) => names.includes(name))
+  const [rival] = rivalsAmong(names)
   const others = names.filter((name) => !Object.hasOwn(KNOWN, name))
   if (rival !== undefined) asked.push(...others.map((name) => [name, rival] as const))
   return asked.filter(([a, b]) => names.includes(a) && names.includes(b))
 }
+
+/** Whom a model of any other name is measured against, the more telling one first. */
+export const rivalsAmong = (names: readonly string[]): readonly string[] =>
+  ['control', 'baseline'].filter((name) => names.includes(name))

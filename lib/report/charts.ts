@@ -16,8 +16,8 @@ export interface Line {
 }
 
 /** Room for labels is fixed: echarts cannot measure the reader's font, and its guess cuts them off. */
-const FIXED = { outerBoundsMode: 'none', right: 18, top: 14, bottom: 26 } as const
-const LINES = { name: 'lines', width: 340, height: 236 }
+export const FIXED = { outerBoundsMode: 'none', right: 24, top: 14, bottom: 26 } as const
+export const LINES = { name: 'lines', width: 340, height: 236 }
 const SCORES = [
   { name: 'wide', width: 620, height: 270 },
   { name: 'narrow', width: 340, height: 280 },
@@ -26,7 +26,7 @@ const SCORES = [
 /** More points than a chart has room for are drawn as means of neighbours. */
 const MOST_POINTS = 160
 
-const axis = {
+export const axis = {
   axisLine: { lineStyle: { color: 'var(--rule-strong)' } },
   axisTick: { lineStyle: { color: 'var(--rule-strong)' } },
   axisLabel: { color: 'var(--quiet)', fontSize: 12 },

@@ -39,11 +39,14 @@ export type Models = Readonly<Record<string, Scores>>
  * Throws Failure SCORES_ITEMS_DIFFER where two models were not scored on the same items.
  */
 export const compareModels = (models: Models): readonly Comparison[] =>
-  pairs(orderCells(Object.keys(models))).flatMap(([a, b]) => [
-    ...compareItems(a, b, models, 'accNorm'),
-    ...compareItems(a, b, models, 'acc'),
-    ...comparePerplexity(a, b, models),
-  ])
+  pairs(orderCells(Object.keys(models))).flatMap(([a, b]) => comparePair(a, b, models))
+
+/** Model `a` against model `b`, on each measure that both have. Throws as `compareModels`. */
+export const comparePair = (a: string, b: string, models: Models): readonly Comparison[] => [
+  ...compareItems(a, b, models, 'accNorm'),
+  ...compareItems(a, b, models, 'acc'),
+  ...comparePerplexity(a, b, models),
+]
 
 /** Perplexities can be compared only where the very same tokens were predicted in the same way. */
 export const samePerplexityTask = (a: Perplexity, b: Perplexity): boolean =>

@@ -1,5 +1,6 @@
 import type { JsonObject } from '../util/json.ts'
 import type { Comparison } from './compare.ts'
+import type { Sweep } from './sweep.ts'
 import type { ScoreRow } from './table.ts'
 
 /** The experiment's metrics: each measure by cell, then every comparison. Models without items stand in no acc. */
@@ -18,6 +19,23 @@ export const makeMetrics = (rows: readonly ScoreRow[], comparisons: readonly Com
     interval: interval && [interval.low, interval.high],
   })),
 })
+
+/** Of each student of a sweep what `list` and a chart need, under its cell's name. */
+export const sweepMetrics = ({ axes, cells }: Sweep): JsonObject => {
+  const told = cells.map(({ row, comparisons }): [string, JsonObject] => {
+    const against = comparisons.map(({ measure, b, difference, p, verdict }) => ({
+      measure,
+      b,
+      difference,
+      p,
+      verdict,
+    }))
+    const { accNorm, acc, perplexity } = row
+    const shares = acc && accNorm ? { acc: acc.value, accNorm: accNorm.value } : {}
+    return [row.cell.name, { perplexity, ...shares, comparisons: against }]
+  })
+  return { sweep: { axes: [...axes], students: Object.fromEntries(told) } }
+}
 
 /** Only of texts whose words were counted. */
 const perWord = (rows: readonly ScoreRow[]): JsonObject => {

@@ -1,18 +1,22 @@
 import type { JsonObject } from '../util/json.ts'
 import type { Mark } from './charts.ts'
+import { calibrationSection } from './calibration-section.ts'
 import { compareModels } from './compare.ts'
 import type { Models } from './compare.ts'
 import { curveSection } from './curve-section.ts'
 import type { Curves } from './curve-section.ts'
 import { html, raw } from './html.ts'
-import { makeMetrics } from './metrics.ts'
+import { makeMetrics, sweepMetrics } from './metrics.ts'
 import { chance, noteSection } from './note-section.ts'
 import { parameterSection } from './parameter-section.ts'
 import { sampleSection } from './sample-section.ts'
 import { comparisonSection, scoreSection } from './score-section.ts'
 import { STYLE } from './style.ts'
+import { makeSweep, sweepNotes } from './sweep.ts'
+import type { SweepInput } from './sweep.ts'
+import { sweepSection } from './sweep-section.ts'
 import { scoreRows } from './table.ts'
-import { evidence, headline } from './verdict.ts'
+import { evidence, headline, sweepHeadline } from './verdict.ts'
 
 export interface ReportOptions {
   readonly title: string
@@ -35,11 +39,12 @@ export const RUN_MARK = '<!-- pipeline:run -->'
 
 /**
  * The page and the metrics of a comparison: a pure function of its arguments, the same bytes everywhere.
- * Throws Failure SCORES_ITEMS_DIFFER where models were not scored on the same items.
+ * Throws Failure SWEEP_AXES, and SCORES_ITEMS_DIFFER where models were not scored on the same items.
  */
-export const makeReport = (models: Models, curves: Curves, options: ReportOptions): Report => {
+export const makeReport = (models: Models, curves: Curves, options: ReportOptions, input?: SweepInput): Report => {
   const rows = scoreRows(models)
   const comparisons = compareModels(models)
+  const sweep = input && makeSweep(models, input)
   const page = html`<!doctype html>
     <html lang="en">
       <head>
@@ -56,19 +61,20 @@ export const makeReport = (models: Models, curves: Curves, options: ReportOption
         <main>
           <header>
             <h1>${options.title}</h1>
-            <p class="verdict">${headline(comparisons)}</p>
+            <p class="verdict">${sweep ? sweepHeadline(sweep) : headline(comparisons)}</p>
             <ul class="evidence">
               ${evidence(comparisons, rows).map(({ against, sentences }) => html`<li><b>${against}</b> ${sentences}</li>`)}
             </ul>
           </header>
-          ${scoreSection(rows, makeMarks(models, options.baselineLine), models)} ${curveSection(curves)}
-          ${sampleSection(models)} ${comparisonSection(comparisons)} ${parameterSection(options.parameters)}
-          ${noteSection(models, comparisons, options.notes)}
+          ${scoreSection(rows, makeMarks(models, options.baselineLine), models)} ${sweep && sweepSection(sweep, rows)}
+          ${curveSection(curves)} ${calibrationSection(models)} ${sampleSection(models)}
+          ${comparisonSection(comparisons)} ${parameterSection(options.parameters)}
+          ${noteSection(models, comparisons, [...options.notes, ...(sweep ? sweepNotes(sweep) : [])])}
         </main>
         <footer>${raw(RUN_MARK)}</footer>
       </body>
     </html> `
-  return { page: page.markup, metrics: makeMetrics(rows, comparisons) }
+  return { page: page.markup, metrics: { ...makeMetrics(rows, comparisons), ...(sweep ? sweepMetrics(sweep) : {}) } }
 }
 
 /** Chance, simple rules scored on the same items, a score from elsewhere: each with a dash of its own. */

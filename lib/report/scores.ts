@@ -38,6 +38,14 @@ export interface Perplexity {
   readonly valuePerWord?: number
   /** The same sum by document: what paired tests resample. */
   readonly documents?: readonly DocumentLoss[]
+  readonly calibration?: Calibration
+}
+
+/** How often the likeliest token was right, by how likely it was. */
+export interface Calibration {
+  readonly bins: readonly { readonly count: number; readonly confidence: number; readonly accuracy: number }[]
+  /** Expected calibration error, a share. */
+  readonly error: number
 }
 
 export interface DocumentLoss {
@@ -151,6 +159,10 @@ export const parseScores = (value: unknown): Scores => {
 }
 
 const documentLoss = object<DocumentLoss>({ tokens: count, nll: number })
+const calibration = object<Calibration>({
+  bins: list(object<Calibration['bins'][number]>({ count, confidence: number, accuracy: number })),
+  error: number,
+})
 const perplexity = object<Perplexity>({
   value: number,
   tokens: count,
@@ -161,6 +173,7 @@ const perplexity = object<Perplexity>({
   words: optional(count),
   valuePerWord: optional(number),
   documents: optional(list(documentLoss)),
+  calibration: optional(calibration),
 })
 const itemResult: Decoder<ItemResult> = object<ItemResult>({
   label: count,
@@ -204,11 +217,12 @@ const scoresObject = object<Scores>({
   baselines: optional(list(object<Baseline>({ name: text, acc: number }))),
 })
 
-const checkPerplexity = ({ value, tokens, nll, documents, words, valuePerWord }: Perplexity): void => {
+const checkPerplexity = ({ value, tokens, nll, documents, words, valuePerWord, ...rest }: Perplexity): void => {
   if (tokens === 0) refuse('perplexity.tokens', 'at least 1', tokens)
   agree('perplexity.value', Math.exp(nll / tokens), value)
   if (words !== undefined && valuePerWord !== undefined)
     agree('perplexity.valuePerWord', Math.exp(nll / words), valuePerWord)
+  if (rest.calibration) agree('perplexity.calibration', tokens, sum(rest.calibration.bins.map((bin) => bin.count)))
   if (documents === undefined) return
   agree('perplexity.documents', tokens, sum(documents.map((document) => document.tokens)))
   agree('perplexity.documents', nll, sum(documents.map((document) => document.nll)))

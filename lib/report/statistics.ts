@@ -109,6 +109,22 @@ export const detectableDifference = (count: number, discordant: number): number 
   return delta <= psi ? delta : psi
 }
 
+/**
+ * Adjusted p-values of tests made together, in their order: a family without any true difference rejects one with a
+ * probability of at most 0.05, however the tests depend on each other.
+ * S. Holm (1979), A simple sequentially rejective multiple test procedure, Scandinavian Journal of Statistics 6:65–70.
+ */
+export const holm = (ps: readonly number[]): readonly number[] => {
+  const adjusted = new Array<number>(ps.length)
+  let most = 0
+  const rising = ps.map((_, i) => i).sort((a, b) => ps[a]! - ps[b]!)
+  rising.forEach((at, rank) => {
+    most = Math.max(most, Math.min(1, (ps.length - rank) * ps[at]!))
+    adjusted[at] = most
+  })
+  return adjusted
+}
+
 /** Newcombe's φ: the numerator, where positive, less n/2 and not below 0; 0 where a margin is empty. */
 const correlation = ({ both, onlyA, onlyB, neither }: Paired): number => {
   const margins = (both + onlyA) * (onlyB + neither) * (both + onlyB) * (onlyA + neither)

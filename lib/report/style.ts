@@ -44,7 +44,7 @@ tbody + tbody::before { content: ''; display: block; height: 1.75rem; }
 .pair { font-size: 0.95rem; }
 .comparisons td { padding-top: 0.45rem; padding-bottom: 0.45rem; }
 .interval, .model { display: block; font-size: 0.85rem; font-weight: 400; color: var(--quiet); white-space: nowrap; }
-.model { white-space: normal; }
+.model, .outcome .interval { white-space: normal; }
 .dot { display: inline-block; width: 0.62em; height: 0.62em; margin-right: 0.55em; border-radius: 50%; background: var(--c); }
 
 details { margin-top: 1.5rem; }
@@ -55,6 +55,7 @@ figure { margin: 0; min-width: 0; }
 .figures figure { max-width: 27rem; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 19rem), 1fr)); gap: 3rem; }
 .figures figure { display: grid; grid-row: span 4; grid-template-rows: subgrid; gap: 0; align-content: start; }
+.figures + table { margin-top: 3rem; }
 .single { max-width: 44rem; margin-top: 3rem; }
 .chart { margin: 0.5rem 0; }
 .chart svg { display: block; width: 100%; height: auto; font-family: var(--sans); font-variant-numeric: tabular-nums; }

@@ -2,6 +2,7 @@ import { cell } from './cells.ts'
 import type { Comparison, Verdict } from './compare.ts'
 import { grouped, percent, perplexity, points, probability, signed } from './format.ts'
 import type { Interval } from './statistics.ts'
+import type { Sweep } from './sweep.ts'
 import type { ScoreRow } from './table.ts'
 
 /** The words at the head of the page, from the verdicts of the first pair: on the items, then on the perplexity. */
@@ -10,6 +11,27 @@ export const headline = (comparisons: readonly Comparison[]): string => {
   if (first === undefined) return 'Scores of the models, without a pair to compare.'
   const told = tellable(comparisons).filter(({ a, b }) => a === first.a && b === first.b)
   return told.map((comparison, i) => (i === 0 ? firstSentence(comparison) : nextSentence(comparison))).join(' ')
+}
+
+/** Of a sweep: how many students are on either side of each rival, by tests corrected for their number. */
+export const sweepHeadline = ({ cells, rivals }: Sweep): string => {
+  const all = tellable(cells.flatMap(({ comparisons }) => comparisons))
+  const measure = all[0]?.measure
+  const told = all.filter((one) => one.measure === measure && one.p !== null)
+  if (told.length === 0) return `${cells.length} distilled students, without a test between them.`
+  return rivals.map((rival) => sweepSentence(told.filter(({ b }) => b === rival))).join(' ')
+}
+
+const sweepSentence = (told: readonly Comparison[]): string => {
+  const { b, measure } = told[0]!
+  const [verb, field] =
+    measure === 'perplexity' ? ['predict text', 'In predicting text'] : ['answer', 'On the questions']
+  const sides = (['better', 'worse'] as const).flatMap((side) => {
+    const count = told.filter(({ verdict }) => verdict === side).length
+    return count === 0 ? [] : [`${count} of ${told.length} distilled students ${verb} ${side} than ${cell(b).words}.`]
+  })
+  if (sides.length > 0) return sides.join(' ')
+  return `${field}, no difference shown between any of the ${told.length} distilled students and ${cell(b).words}.`
 }
 
 /** One of the two shares is told: accNorm, where items have it. */

@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { TestContext } from 'node:test'
 
 const BIN = join(import.meta.dirname, '..', '..', 'lib', 'cli', 'bin.mjs')
 
@@ -17,13 +16,18 @@ export interface Ended {
 
 export type Line = Readonly<Record<string, unknown>> & { readonly type: string }
 
+/** A test, or a suite: what is done after it. */
+export interface Context {
+  readonly after: (then: () => void) => void
+}
+
 /** A temporary folder in which the real command runs. */
 export class Place {
   readonly root: string
   /** Variables of the command beside the test's own. */
   readonly env: Record<string, string> = {}
 
-  constructor(context: TestContext) {
+  constructor(context: Context) {
     this.root = mkdtempSync(join(tmpdir(), 'command-'))
     context.after(() => rmSync(this.root, { recursive: true, force: true }))
   }

@@ -1,12 +1,11 @@
-import { cpSync, readFileSync, readdirSync } from 'node:fs'
+import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
-import { linkPackages } from '../../bench/copy.ts'
 import type { ExperimentRecord } from '../../lib/pipeline/experiment.ts'
 import { HubServer, diskFile } from '../data/hub-server.ts'
 import type { Content } from '../data/hub-server.ts'
-import { Place } from './command.ts'
-import type { Line } from './command.ts'
+import type { Line, Place } from './command.ts'
+import { makeProject } from './project.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 const parquet = join(ROOT, 'test', 'fixtures', 'data', 'parquet')
@@ -27,11 +26,7 @@ export async function startRealPair(
   context: TestContext,
   { teacher, student }: { readonly teacher: string; readonly student: string },
 ): Promise<{ readonly place: Place; readonly server: HubServer }> {
-  const place = new Place(context)
-  for (const part of ['lib', 'stages', 'recipes', 'pipeline.yaml', 'package.json', 'package-lock.json']) {
-    cpSync(join(ROOT, part), join(place.root, part), { recursive: true })
-  }
-  linkPackages(join(ROOT, 'node_modules'), join(place.root, 'node_modules'))
+  const place = makeProject(context)
   const [lines, items] = ['lines.parquet', 'items.parquet'].map((name) => readFileSync(join(parquet, name)))
   const server = new HubServer({
     'models/EleutherAI/gpt-neo-2.7B': await contentOf(teacher),

@@ -53,6 +53,36 @@ for (const name of ['gpt2', 'gpt-neo']) {
       }
     })
 
+    it('counts how sure the model was of its likeliest tokens, and how often they were right', async () => {
+      const by = new Plain(model)
+      const { calibration, tokens } = await score({ context: 16, stride: 16 })
+      const expected = Array.from({ length: 10 }, () => ({ count: 0, confidence: 0, right: 0 }))
+      for (let start = 0; start < 89; start += 16) {
+        const row = reference.stream.slice(start, start + 17)
+        for (const [i, all] of (await by.allLogProbs(row)).entries()) {
+          const highest = Math.max(...all)
+          const bin = expected[Math.floor(10 * Math.exp(highest))]!
+          bin.count += 1
+          bin.confidence += Math.exp(highest)
+          bin.right += Number(all.indexOf(highest) === row[i + 1])
+        }
+      }
+      assert.equal(sum(calibration.bins.map(({ count }) => count)), tokens)
+      let error = 0
+      calibration.bins.forEach(({ count, confidence, accuracy }, n) => {
+        const bin = expected[n]!
+        assert.equal(count, bin.count)
+        if (count === 0) {
+          assert.deepEqual([confidence, accuracy], [0, 0])
+          return
+        }
+        assertNear(confidence, bin.confidence / count)
+        assertNear(accuracy, bin.right / count)
+        error += Math.abs(bin.right - bin.confidence) / tokens
+      })
+      assertNear(calibration.error, error)
+    })
+
     it('is the same in whatever batch', async () => {
       for (const stride of [16, 7]) {
         const one = await score({ stride, batch: 1 })

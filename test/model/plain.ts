@@ -26,14 +26,19 @@ export class Plain {
     return row.map((_, t) => Array.from(logits!.data.subarray(t * config.vocabSize, (t + 1) * config.vocabSize)))
   }
 
+  /** Log-probabilities (V) of what follows each token of the row but the last. */
+  async allLogProbs(row: readonly number[]): Promise<number[][]> {
+    return (await this.logits(row.slice(0, -1))).map((logits) => {
+      const largest = Math.max(...logits)
+      const total = logits.reduce((sum, logit) => sum + Math.exp(logit - largest), 0)
+      return logits.map((logit) => logit - largest - Math.log(total))
+    })
+  }
+
   /** Log-probability of each token of the row but the first. */
   async logProbs(row: readonly number[]): Promise<number[]> {
-    const logits = await this.logits(row.slice(0, -1))
-    return row.slice(1).map((token, t) => {
-      const largest = Math.max(...logits[t]!)
-      const total = logits[t]!.reduce((sum, logit) => sum + Math.exp(logit - largest), 0)
-      return logits[t]![token]! - largest - Math.log(total)
-    })
+    const all = await this.allLogProbs(row)
+    return row.slice(1).map((token, t) => all[t]![token]!)
   }
 
   #compile(): Promise<Program> {

@@ -158,6 +158,21 @@ describe('the page', () => {
     assert.doesNotMatch(told, /By activity/)
   })
 
+  it('draws how sure the models were, bins of a few places left out', () => {
+    const { student } = clear
+    const bins = [
+      { count: 50, confidence: 0.05, accuracy: 0.1 },
+      { count: 19, confidence: 0.15, accuracy: 0.9 },
+      { count: 3931, confidence: 0.85, accuracy: 0.8 },
+    ]
+    const perplexity = { ...student!.perplexity, calibration: { bins, error: 0.0498 } }
+    const { page: told } = makeReport({ student: { ...student!, perplexity } }, {}, options)
+    assert.match(told, /Expected calibration error:\s+Student, distilled: 5\.0\u00a0%/)
+    const chart = /<svg[^>]*chart-calibration.*?<\/svg>/s.exec(told)![0]
+    assert.equal(chart.match(/fill="var\(--student\)"/g)?.length, 2)
+    assert.doesNotMatch(page, /How sure they are/)
+  })
+
   it('draws no distance to a teacher for a training that had none', () => {
     const control = makeCurve(100, 5, 2, false)
     assert.doesNotMatch(makeReport(clear, { control }, options).page, /Distance to the teacher/)

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test'
 import { bootstrapPerplexity } from '../../lib/report/bootstrap.ts'
 import {
   detectableDifference,
+  holm,
   mcnemar,
   mean,
   pair,
@@ -138,5 +139,24 @@ describe('the interval of a ratio over documents', () => {
     const { low, high } = ratioInterval([2, 5, 5], [1, 2, 3])
     near(low, 2 - (1.959963984540054 * Math.sqrt(1 / 3)) / 2)
     near(high, 2 + (1.959963984540054 * Math.sqrt(1 / 3)) / 2)
+  })
+})
+
+describe("Holm's correction", () => {
+  it('gives the adjusted p-values of statsmodels, in the order of the tests', () => {
+    const adjusted = holm([0.01, 0.04, 0.03, 0.005, 0.6])
+    const expected = [0.04, 0.09, 0.09, 0.025, 0.6]
+    adjusted.forEach((p, i) => near(p, expected[i]!))
+  })
+
+  it('leaves one test as it is, is never above 1, and never turns the order', () => {
+    assert.deepEqual(holm([0.2]), [0.2])
+    assert.deepEqual(holm([]), [])
+    assert.deepEqual(holm([0.9, 0.8, 0.7]), [1, 1, 1])
+    const adjusted = holm([0.001, 0.02, 0.02, 0.021])
+    assert.deepEqual(
+      [...adjusted].sort((a, b) => a - b),
+      adjusted,
+    )
   })
 })

@@ -22,7 +22,7 @@ export class StepFeeds {
     this.rows = joinedRows(train, mixed, options.context)
     this.#order = orderOf(train, mixed, options)
     this.#teacher = teacher
-    this.#targets = teacher && joinedTargets(teacher.targets, train.ids.length, mixed)
+    this.#targets = teacher && 'targets' in teacher ? joinedTargets(teacher.targets, train.ids.length, mixed) : undefined
     this.#options = options
   }
 
@@ -64,11 +64,11 @@ export class StepFeeds {
   }
 
   #taught(step: number, indices: readonly number[]): Feeds {
-    if (!this.#teacher || !this.#targets) return {}
+    if (!this.#teacher) return {}
     const { temperature, alpha, rate } = this.#options
     const course = { steps: rate.steps, epochAt: (at: number) => this.epochAt(at) }
     return {
-      teacherHidden: this.rows.hidden(indices, this.#targets),
+      ...(this.#targets ? { teacherHidden: this.rows.hidden(indices, this.#targets) } : {}),
       alpha: scalar(valueAt(alpha, course, step)),
       ...(takesTemperature(this.#teacher.objective) ? { temperature: scalar(valueAt(temperature, course, step)) } : {}),
     }

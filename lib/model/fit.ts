@@ -24,7 +24,9 @@ type Hooks = Omit<TrainHooks, 'onStep'> & {
 /** Trains, and writes the best model with its tokenizer and curves. Throws what `train` throws. */
 export async function fit({ inputs, params, to, tokenizer, eos }: Fit, hooks: Hooks): Promise<void> {
   const order = orderOf(inputs.train, inputs.mixed ?? [], params)
-  const options = trainOptions(params, { config: inputs.config, rowsIn: (epochs) => order.count(epochs) }, params)
+  const inside = inputs.teacher !== undefined && 'model' in inputs.teacher
+  const course = { config: inputs.config, rowsIn: (epochs: number) => order.count(epochs), inside }
+  const options = trainOptions(params, course, params)
   const { weights, best, points } = await train(inputs, options, {
     ...hooks,
     onStep: ({ step, loss }, total) => hooks.progress({ done: step, total, unit: 'steps', loss }),

@@ -59,31 +59,39 @@ export interface Past {
  * GPT-Neo differs: attention is not scaled by 1/√D, queries, keys and values have no bias, and `local` layers see a
  * window of positions.
  */
-export const gpt = (config: GptConfig, weight: Weights, batch: Batch): Tensor => read(config, weight, batch).hidden
+export const gpt = (config: GptConfig, weight: Weights, batch: Batch): Tensor => gptInside(config, weight, batch).hidden
 
 /** What comes out of the embedding and the first `layers` layers: (B, T, C). */
 export const gptBelow = (config: GptConfig, weight: Weights, batch: Batch, layers: number): Tensor =>
-  through(config, weight, batch, embed(weight, batch), [0, layers]).x
+  through(config, weight, batch, embed(weight, batch), [0, layers]).states.at(-1)!
 
-/** The rest of the model, given what came out of the first `layers` layers: `gpt` in two parts. */
-export const gptAbove = (config: GptConfig, weight: Weights, batch: Batch, layers: number, x: Tensor): Tensor =>
-  finalNorm(config, weight, through(config, weight, batch, x, [layers, config.layers]).x)
+/** The rest of the model, given what came out of the first `layers` layers; of these it holds nothing. */
+export const gptAbove = (config: GptConfig, weight: Weights, batch: Batch, layers: number, x: Tensor): Inside =>
+  withHidden(config, weight, through(config, weight, batch, x, [layers, config.layers]))
 
 /** The same for tokens (B, T) that follow earlier ones, as if in one row with them; and what is kept of them. */
-export function gptAfter(config: GptConfig, weight: Weights, tokens: Tensor, past: Past): Read {
+export function gptAfter(config: GptConfig, weight: Weights, tokens: Tensor, past: Past): Inside {
   const positions = add(iota(tokens.shape, 1), past.length) // (B, T)
-  return read(config, weight, { tokens, positions }, past)
+  return gptInside(config, weight, { tokens, positions }, past)
 }
 
-interface Read {
+export interface Inside {
   readonly hidden: Tensor // (B, T, C)
   readonly kept: readonly Kept[]
+  /** (B, T, C): what comes out of the embedding, and of each layer. */
+  readonly states: readonly Tensor[]
+  /** Of each layer: to whom each token attends, (B, H, T, T) or (B, H, T, P + T). */
+  readonly shares: readonly Tensor[]
 }
 
-function read(config: GptConfig, weight: Weights, batch: Batch, past?: Past): Read {
-  const { x, kept } = through(config, weight, batch, embed(weight, batch), [0, config.layers], past)
-  return { hidden: finalNorm(config, weight, x), kept }
-}
+/** The same as `gpt`, and what is on the way there; nothing is computed that nobody asks for. */
+export const gptInside = (config: GptConfig, weight: Weights, batch: Batch, past?: Past): Inside =>
+  withHidden(config, weight, through(config, weight, batch, embed(weight, batch), [0, config.layers], past))
+
+const withHidden = (config: GptConfig, weight: Weights, inside: Omit<Inside, 'hidden'>): Inside => ({
+  ...inside,
+  hidden: finalNorm(config, weight, inside.states.at(-1)!),
+})
 
 /** From the first layer of a range up to its end, which is not of it. */
 function through(
@@ -93,16 +101,18 @@ function through(
   x: Tensor,
   [first, end]: readonly [number, number],
   past?: Past,
-): { readonly x: Tensor; readonly kept: readonly Kept[] } {
+): Omit<Inside, 'hidden'> {
   const masks = { global: maskOf(config, 'global', batch, past), local: maskOf(config, 'local', batch, past) }
-  const kept: Kept[] = []
+  const [kept, shares]: [Kept[], Tensor[]] = [[], []]
+  const states = [x]
   for (let layer = first; layer < end; layer++) {
     const own: Weights = (name) => weight(`transformer.h.${layer}.${name}`)
-    const after = block(config, own, x, masks[config.attention[layer]!], past?.layers[layer])
+    const after = block(config, own, states.at(-1)!, masks[config.attention[layer]!], past?.layers[layer])
     kept.push(after.kept)
-    x = after.x
+    shares.push(after.shares)
+    states.push(after.x)
   }
-  return { x, kept }
+  return { kept, states, shares }
 }
 
 /** The output head (V, C): logits are hidden · headᵀ. */
@@ -121,14 +131,15 @@ export function embed(weight: Weights, { tokens, positions }: Batch): Tensor {
 
 /** One layer, its weights named as within `transformer.h.N`: (B, T, C) to (B, T, C), and what it keeps. */
 export function block(config: GptConfig, weight: Weights, x: Tensor, masked: Tensor, past?: Kept): Block {
-  const { mixed, kept } = attention(config, weight, norm(config, weight, 'ln_1', x), masked, past)
+  const { mixed, kept, shares } = attention(config, weight, norm(config, weight, 'ln_1', x), masked, past)
   const attended = add(x, mixed)
-  return { x: add(attended, mlp(config, weight, norm(config, weight, 'ln_2', attended))), kept }
+  return { x: add(attended, mlp(config, weight, norm(config, weight, 'ln_2', attended))), kept, shares }
 }
 
 interface Block {
   readonly x: Tensor
   readonly kept: Kept
+  readonly shares: Tensor
 }
 
 export const finalNorm = (config: GptConfig, weight: Weights, x: Tensor): Tensor =>
@@ -170,29 +181,36 @@ function attention(
   x: Tensor,
   masked: Tensor,
   past: Kept | undefined,
-): { readonly mixed: Tensor; readonly kept: Kept } {
+): { readonly mixed: Tensor; readonly kept: Kept; readonly shares: Tensor } {
   const [B, T, C] = x.shape as readonly [number, number, number]
   const [H, D] = [config.heads, C / config.heads]
   const heads = (y: Tensor): Tensor => transpose(reshape(y, [B, T, H, D]), [0, 2, 1, 3]) // (B, H, T, D)
   const { q, k, v, output } = config.architecture === 'gpt2' ? fused(weight, x, C) : separate(weight, x)
   const kept = { keys: heads(k), values: heads(v) }
   const scale = config.architecture === 'gpt2' ? 1 / Math.sqrt(D) : 1
-  const mixed = transpose(attend(config, scale, heads(q), kept, masked, past), [0, 2, 1, 3]) // (B, T, H, D)
-  return { mixed: linear(weight, output, reshape(mixed, [B, T, C])), kept }
+  const { values, shares } = attend(config, scale, heads(q), kept, masked, past)
+  const mixed = transpose(values, [0, 2, 1, 3]) // (B, T, H, D)
+  return { mixed: linear(weight, output, reshape(mixed, [B, T, C])), kept, shares }
 }
 
-/** (B, H, T, D). What is past is not joined to the rest, which would copy it in each run: the scores of the two are. */
-function attend({ layers }: GptConfig, scale: number, q: Tensor, own: Kept, masked: Tensor, past?: Kept): Tensor {
+interface Attended {
+  readonly values: Tensor // (B, H, T, D)
+  readonly shares: Tensor // (B, H, T, P + T)
+}
+
+/** What is past is not joined to the rest, which would copy it in each run: the scores of the two are. */
+function attend({ layers }: GptConfig, scale: number, q: Tensor, own: Kept, masked: Tensor, past?: Kept): Attended {
   const scores = (of: Tensor, keys: Tensor): Tensor => matmul(of, keys, { transposeB: true, scale })
   if (!past) {
-    const mix = (of: Tensor, keys: Tensor, values: Tensor): Tensor =>
-      matmul(softmax(add(scores(of, keys), masked)), values)
-    return sparing(layers * sizeOf(masked.shape.slice(2)) * sizeOf(q.shape.slice(0, 2)), [q, own.keys, own.values], mix)
+    const sharesOf = (of: Tensor, keys: Tensor): Tensor => softmax(add(scores(of, keys), masked))
+    const mix = (of: Tensor, keys: Tensor, values: Tensor): Tensor => matmul(sharesOf(of, keys), values)
+    const floats = layers * sizeOf(masked.shape.slice(2)) * sizeOf(q.shape.slice(0, 2))
+    return { values: sparing(floats, [q, own.keys, own.values], mix), shares: sharesOf(q, own.keys) }
   }
   const P = past.keys.shape[2]!
   const shares = softmax(add(concat([scores(q, past.keys), scores(q, own.keys)], 3), masked)) // (B, H, T, P + T)
   const part = (start: number, size: number): Tensor => slice(shares, [0, 0, 0, start], [-1, -1, -1, size])
-  return add(matmul(part(0, P), past.values), matmul(part(P, -1), own.values))
+  return { values: add(matmul(part(0, P), past.values), matmul(part(P, -1), own.values)), shares }
 }
 
 interface Projected {

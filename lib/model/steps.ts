@@ -1,14 +1,32 @@
 import type { Engine, Program, TensorValue } from '../engine/engine.ts'
-import { add, grad, graph, input, mul, reshape, sizeOf, state, zeros } from '../graph/index.ts'
-import type { Tensor } from '../graph/index.ts'
+import {
+  add,
+  cast,
+  div,
+  grad,
+  graph,
+  input,
+  less,
+  maximum,
+  mul,
+  reshape,
+  sizeOf,
+  state,
+  zeros,
+} from '../graph/index.ts'
+import type { Shape, Tensor } from '../graph/index.ts'
 import type { GptConfig } from './config.ts'
-import { gpt, gptAbove, gptBelow, headOf } from './gpt.ts'
-import type { Weights } from './gpt.ts'
+import { gptAbove, gptBelow, gptInside, headOf } from './gpt.ts'
+import type { Inside, Weights } from './gpt.ts'
+import { innerTerms } from './inner.ts'
+import type { InnerLosses, InnerTerm } from './inner.ts'
 import { distillLoss } from './losses.ts'
 import type { Loss, Objective } from './losses.ts'
+import { onlineTeacher } from './online.ts'
 import { clipFactor, globalNorm, momentNames, updateAdamW } from './optimizer.ts'
 import type { AdamW } from './optimizer.ts'
-import { weightShapes, weightState } from './weights.ts'
+import { projectionShapes } from './projections.ts'
+import { stateOf, weightShapes, weightState } from './weights.ts'
 
 /** What a compiled step is made for. */
 export interface StepShape {
@@ -24,15 +42,14 @@ export interface StepShape {
   readonly clip: number
   /** Names of weights that do not learn. */
   readonly frozen?: readonly string[]
-  /** So many of the first layers are not run: what comes out of them is fed in place of the tokens. */
+  /** So many of the first layers are not run: what comes out of them is fed. An online teacher may ask for all. */
   readonly fixed?: number
 }
 
-export interface TeacherShape {
-  /** (W, D) */
-  readonly head: readonly [number, number]
-  readonly objective: Objective
-}
+export type TeacherShape = { readonly objective: Objective } & (
+  | { readonly kind: 'hidden'; readonly head: readonly [W: number, D: number] }
+  | { readonly kind: 'online'; readonly config: GptConfig; readonly inner: InnerLosses }
+)
 
 /** The teacher's head in memory. */
 export const teacherHeadName = 'teacher.head'
@@ -43,11 +60,12 @@ export const accumulatorName = (weight: string): string => `accumulated/${weight
 export const scalar = (value: number): TensorValue => ({ shape: [], data: Float32Array.of(value) })
 
 /**
- * Forward, backward, clip and AdamW in one program. Feeds: tokens or fixed, labels, [teacherHidden, alpha,
- * temperature], weight, rate, correction1, correction2. Outputs: loss, ce, the objective's terms by name, gradNorm.
+ * Forward, backward, clip and AdamW in one program. Feeds: tokens or fixed, labels, [teacherHidden unless
+ * it is online, alpha, temperature], weight, rate, correction1, correction2. Outputs: loss, ce, the terms by name,
+ * gradNorm.
  */
 export function compileStep(engine: Engine, shape: StepShape): Promise<Program> {
-  const weight = weightState(shape.config)
+  const weight = stateOf(shapesOf(shape))
   const weights = learning(shape, weight)
   const { loss, ce, terms } = trainingLoss(shape, weight)
   const gradients = gradientsOf(loss, weights)
@@ -55,9 +73,9 @@ export function compileStep(engine: Engine, shape: StepShape): Promise<Program> 
   return engine.compile(graph({ outputs: { loss, ce, ...terms, gradNorm: norm }, updates }))
 }
 
-/** Adds a micro-batch's gradients up. Feeds: those of the loss. Outputs: loss, ce, the objective's terms. */
+/** Adds a micro-batch's gradients up. Feeds: those of the loss. Outputs: loss, ce, the terms. */
 export function compileAccumulate(engine: Engine, shape: StepShape): Promise<Program> {
-  const weight = weightState(shape.config)
+  const weight = stateOf(shapesOf(shape))
   const weights = learning(shape, weight)
   const { loss, ce, terms } = trainingLoss(shape, weight)
   const updates: Record<string, Tensor> = {}
@@ -69,7 +87,7 @@ export function compileAccumulate(engine: Engine, shape: StepShape): Promise<Pro
 
 /** Clips and applies what was added up, and empties it. Feeds: rate, correction1, correction2. Output: gradNorm. */
 export function compileApply(engine: Engine, shape: StepShape): Promise<Program> {
-  const weights = learning(shape, weightState(shape.config))
+  const weights = learning(shape, stateOf(shapesOf(shape)))
   const sums = new Map([...weights].map(([name, { shape: of }]) => [name, state(accumulatorName(name), of)]))
   const { norm, updates } = optimize(shape, weights, sums)
   for (const [name, sum] of sums) updates[accumulatorName(name)] = zeros(sum.shape)
@@ -88,44 +106,64 @@ export function compileFixed(engine: Engine, { config, rows, context, fixed = 0 
   return engine.compile(graph({ outputs: { fixed: gptBelow(config, weightState(config), { tokens }, fixed) } }))
 }
 
-/** What a training keeps of each weight that learns, all zeros at its start: moments, and sums where it accumulates. */
-export function emptyState(
-  config: GptConfig,
-  accumulate: number,
-  frozen: readonly string[] = [],
-): Map<string, TensorValue> {
-  const learn = [...weightShapes(config)].filter(([weight]) => !frozen.includes(weight))
-  const entries = learn.flatMap(([weight, shape]) => {
+/** Moments of the weights, and sums where a step accumulates: all zeros at the start. */
+export const emptyState = (config: GptConfig, accumulate: number): Map<string, TensorValue> =>
+  emptyOf(weightShapes(config), accumulate)
+
+/** The same of what else learns. */
+export function emptyOf(shapes: ReadonlyMap<string, Shape>, accumulate: number): Map<string, TensorValue> {
+  const entries = [...shapes].flatMap(([weight, shape]) => {
     const names = accumulate === 1 ? momentNames(weight) : [...momentNames(weight), accumulatorName(weight)]
     return names.map((name): [string, TensorValue] => [name, { shape, data: new Float32Array(sizeOf(shape)) }])
   })
   return new Map(entries)
 }
 
-function trainingLoss(shape: StepShape, weight: Weights): Loss {
+type Sum = Pick<Loss, 'loss' | 'ce'> & { readonly terms: Readonly<Record<string, Tensor>> }
+
+function trainingLoss(shape: StepShape, weight: Weights): Sum {
   const { config, rows, context, chunk, teacher } = shape
+  const tokens = input('tokens', [rows, context], 'int32')
   const labels = input('labels', [rows * context], 'int32')
-  const hidden = reshape(studentOf(shape, weight), [rows * context, config.width])
-  const inputs = { hidden, head: headOf(config, weight), labels }
-  if (!teacher) return distillLoss(inputs, chunk, input('weight', []))
-  const soft = {
-    hidden: input('teacherHidden', [rows * context, teacher.head[1]]),
-    head: state(teacherHeadName, teacher.head),
-    temperature: input('temperature', []),
-    alpha: input('alpha', []),
-    objective: teacher.objective,
+  const divisor = input('weight', [])
+  const student = studentOf(shape, weight, tokens)
+  const inputs = { hidden: flat(student.hidden), head: headOf(config, weight), labels }
+  if (!teacher) return distillLoss(inputs, chunk, divisor)
+  const { objective } = teacher
+  const common = { temperature: input('temperature', []), alpha: input('alpha', []), objective }
+  if (teacher.kind === 'hidden') {
+    const hidden = input('teacherHidden', [rows * context, teacher.head[1]])
+    const cached = { ...common, hidden, head: state(teacherHeadName, teacher.head) }
+    return distillLoss({ ...inputs, teacher: cached }, chunk, divisor)
   }
-  return distillLoss({ ...inputs, teacher: soft }, chunk, input('weight', []))
+  const online = onlineTeacher(teacher.config, tokens)
+  const outer = { ...common, hidden: flat(online.hidden), head: online.head }
+  const share = div(cast(less(-1, labels), 'float32'), maximum(divisor, 1))
+  const inner = innerTerms(teacher.inner, { student, teacher: online }, share, weight)
+  return withInner(distillLoss({ ...inputs, teacher: outer }, chunk, divisor), inner, common.alpha)
 }
 
-function studentOf({ config, rows, context, fixed = 0 }: StepShape, weight: Weights): Tensor {
-  const batch = { tokens: input('tokens', [rows, context], 'int32') }
-  if (fixed === 0) return gpt(config, weight, batch)
-  return gptAbove(config, weight, batch, fixed, input('fixed', [rows, context, config.width]))
+const flat = (x: Tensor): Tensor => reshape(x, [-1, x.shape.at(-1)!])
+
+function withInner({ loss, ce, terms }: Loss, inner: readonly InnerTerm[], alpha: Tensor): Sum {
+  const weighted = inner.map(({ weight, value }) => mul(mul(alpha, weight), value))
+  const named = Object.fromEntries(inner.map(({ name, value }) => [name, value]))
+  return { loss: weighted.reduce((a, b) => add(a, b), loss), ce, terms: { ...terms, ...named } }
 }
 
-function learning({ config, frozen = [] }: StepShape, weight: Weights): Map<string, Tensor> {
-  const names = [...weightShapes(config).keys()].filter((name) => !frozen.includes(name))
+function studentOf({ config, rows, context, fixed = 0 }: StepShape, weight: Weights, tokens: Tensor): Inside {
+  if (fixed === 0) return gptInside(config, weight, { tokens })
+  return gptAbove(config, weight, { tokens }, fixed, input('fixed', [rows, context, config.width]))
+}
+
+function shapesOf({ config, teacher }: StepShape): Map<string, Shape> {
+  const weights = weightShapes(config)
+  if (teacher?.kind !== 'online') return weights
+  return new Map([...weights, ...projectionShapes(teacher.inner, config, teacher.config)])
+}
+
+function learning(shape: StepShape, weight: Weights): Map<string, Tensor> {
+  const names = [...shapesOf(shape).keys()].filter((name) => !shape.frozen?.includes(name))
   return new Map(names.map((name) => [name, weight(name)]))
 }
 

@@ -71,10 +71,19 @@ export interface DistillParams {
   readonly alpha: Schedule
 }
 
-/** `rowsIn` is the number of rows that so many epochs have. Throws Failure FREEZE_UNKNOWN, FREEZE_ALL. */
+/** What the options depend on beside the parameters. */
+export interface Course {
+  readonly config: GptConfig
+  /** The number of rows that so many epochs have. */
+  readonly rowsIn: (epochs: number) => number
+  /** Whether somebody looks into the student's layers, so that all must run. */
+  readonly inside: boolean
+}
+
+/** Throws Failure FREEZE_UNKNOWN, FREEZE_ALL. */
 export function trainOptions(
   params: TrainParams,
-  { config, rowsIn }: { readonly config: GptConfig; readonly rowsIn: (epochs: number) => number },
+  { config, rowsIn, inside }: Course,
   distillation: DistillParams,
 ): TrainOptions {
   const { context, batch, accumulate, clip, seed, validateEvery, validationRows, chunk } = params
@@ -94,6 +103,7 @@ export function trainOptions(
     },
     optimizer: { ...adamW, weightDecay: params.weightDecay },
     frozen,
-    fixed: steps * batch > rowsIn(1) ? fixedLayers(config, frozen) : 0, // else no row would be read again
+    // else no row would be read again
+    fixed: !inside && steps * batch > rowsIn(1) ? fixedLayers(config, frozen) : 0,
   }
 }

@@ -3,11 +3,13 @@ import type { Targets } from '../data/targets.ts'
 import type { Engine, TensorValue } from '../engine/engine.ts'
 import { checkContext } from './config.ts'
 import type { GptConfig } from './config.ts'
+import type { InnerLosses } from './inner.ts'
 import type { Objective } from './losses.ts'
 import type { Mixed } from './mixture.ts'
 import type { AdamW } from './optimizer.ts'
 import type { RateSchedule, Schedule } from './schedule.ts'
 import { Trainer } from './trainer.ts'
+import type { Model } from './weights.ts'
 
 export interface TrainOptions {
   /** Tokens in a row. */
@@ -50,12 +52,19 @@ export interface TrainInputs {
   readonly teacher?: TrainTeacher
 }
 
-export interface TrainTeacher {
+export type TrainTeacher = { readonly objective: Objective } & (CachedTeacher | OnlineTeacher)
+
+export interface CachedTeacher {
   /** Its hidden states of the training split, in rows of the same context. */
   readonly targets: Targets
   /** (W, D) */
   readonly head: TensorValue
-  readonly objective: Objective
+}
+
+/** Runs in each step, on the step's tokens. */
+export interface OnlineTeacher {
+  readonly model: Model
+  readonly inner: InnerLosses
 }
 
 export interface TrainHooks {

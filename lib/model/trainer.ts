@@ -7,13 +7,16 @@ import { StepFeeds } from './feeds.ts'
 import { checkFinite } from './finite.ts'
 import { openFixed } from './fixed.ts'
 import type { FixedStates } from './fixed.ts'
+import { innerNames } from './inner.ts'
+import { loadTeacher } from './online.ts'
 import { compilePrograms, disposePrograms } from './programs.ts'
 import type { Programs } from './programs.ts'
 import { rateAt } from './schedule.ts'
+import { startBeside } from './start-state.ts'
 import { noLosses, plus } from './step-losses.ts'
 import type { StepLosses } from './step-losses.ts'
-import { emptyState, teacherHeadName } from './steps.ts'
-import type { CurvePoint, TrainHooks, TrainInputs, TrainOptions, Trained } from './train.ts'
+import { teacherHeadName } from './steps.ts'
+import type { CurvePoint, TrainHooks, TrainInputs, TrainOptions, TrainTeacher, Trained } from './train.ts'
 import { validate } from './validation.ts'
 import { loadInto, readFrom } from './weights.ts'
 
@@ -80,9 +83,10 @@ export class Trainer {
   /** Loads the last checkpoint, or the start; validates the start, so that a training can never leave worse. */
   async resume(): Promise<void> {
     const { teacher, weights } = this.#inputs
-    if (teacher) this.#memory.write(teacherHeadName, teacher.head)
+    if (teacher && 'model' in teacher) loadTeacher(this.#memory, teacher.model)
+    else if (teacher) this.#memory.write(teacherHeadName, teacher.head)
     const last = this.#checkpoints.load()
-    loadInto(this.#memory, last ? last.state : new Map([...weights, ...this.#emptyState()]))
+    loadInto(this.#memory, last ? last.state : new Map([...weights, ...startBeside(this.#inputs, this.#options)]))
     this.#fixed = await this.#openFixed()
     if (!last) return this.#judge(await this.#validate())
     this.#done = last.progress.step
@@ -113,10 +117,6 @@ export class Trainer {
     await disposePrograms(this.#programs)
   }
 
-  #emptyState(): Map<string, TensorValue> {
-    return emptyState(this.#inputs.config, this.#options.accumulate, this.#options.frozen)
-  }
-
   async #openFixed(): Promise<FixedStates | undefined> {
     const { fixed: program } = this.#programs
     if (!program) return undefined
@@ -137,7 +137,7 @@ export class Trainer {
   async #update(): Promise<StepLosses> {
     const { gradient, apply } = this.#programs
     const update = this.#feeds.update(this.#done)
-    let losses = noLosses(Object.keys(this.#inputs.teacher?.objective.weights ?? {}))
+    let losses = noLosses(termNames(this.#inputs.teacher))
     for (const part of this.#feeds.losses(this.#done, this.#fixed)) {
       losses = plus(losses, await gradient.run(apply ? part : { ...part, ...update }, this.#memory))
     }
@@ -193,7 +193,7 @@ export class Trainer {
     if (this.#best.loss === Infinity) return // the start is not judged yet: there is nothing to lose
     const start = performance.now()
     const { config } = this.#inputs
-    const names = [...this.#emptyState().keys()]
+    const names = [...startBeside(this.#inputs, this.#options).keys()]
     const state = await readFrom(this.#memory, config)
     for (const name of names) state.set(name, await this.#memory.read(name))
     // a loss is that of the weights before its step: what the step made of them is seen here first
@@ -207,6 +207,11 @@ export class Trainer {
   }
 }
 
+function termNames(teacher: TrainTeacher | undefined): readonly string[] {
+  if (!teacher) return []
+  return [...Object.keys(teacher.objective.weights), ...('model' in teacher ? innerNames(teacher.inner) : [])]
+}
+
 /** What the numbers depend on: a checkpoint of anything else must not be gone on with. */
 function identityOf(inputs: TrainInputs, options: TrainOptions): string {
   const { config, train, mixed = [], validation, teacher, weights } = inputs
@@ -214,7 +219,8 @@ function identityOf(inputs: TrainInputs, options: TrainOptions): string {
     name,
     new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
   ])
-  const taught = teacher ? [teacher.targets.header, teacher.objective] : null
+  const source = teacher && ('model' in teacher ? [teacher.model.digest, teacher.inner] : teacher.targets.header)
+  const taught = teacher ? [source, teacher.objective] : null
   const others = mixed.map((one) => [one.name, one.weight, one.train.digest, one.targets?.header ?? null])
   const described = JSON.stringify([config, options, train.digest, others, validation.digest, taught])
   return digestParts([described, ...start])

@@ -65,8 +65,11 @@ export function weightShapes(config: GptConfig): Map<string, Shape> {
 }
 
 /** The weights as state leaves of a graph, under their own names. */
-export function weightState(config: GptConfig): Weights {
-  const leaves = new Map([...weightShapes(config)].map(([name, shape]) => [name, state(name, shape)]))
+export const weightState = (config: GptConfig): Weights => stateOf(weightShapes(config))
+
+/** State leaves of a graph by their names. */
+export function stateOf(shapes: ReadonlyMap<string, Shape>): Weights {
+  const leaves = new Map([...shapes].map(([name, shape]) => [name, state(name, shape)]))
   return (name) => {
     const leaf = leaves.get(name)
     if (!leaf) throw new Error(`Internal error: the model has no weight "${name}"`)

@@ -88,7 +88,7 @@ for (const name of ['gpt2', 'gpt-neo']) {
         rows: B,
         context: T,
         chunk: 16,
-        teacher: { head: [W, D] as const, objective: plainKl },
+        teacher: { kind: 'hidden' as const, head: [W, D] as const, objective: plainKl },
         optimizer,
         clip: 0.5,
       }

@@ -33,6 +33,7 @@ case $what in
   fixtures)
     python make_fixtures.py "$requirements" test/fixtures/model
     python make_losses.py test/fixtures/losses
+    python make_inner.py test/fixtures/model test/fixtures/losses
     python make_torch_files.py test/fixtures/torch
     ;;
   parity)

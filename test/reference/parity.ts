@@ -84,7 +84,13 @@ async function distil(step: Step): Promise<void> {
   }
   const [rows, width] = head.shape as readonly [number, number]
   const program = await compileAccumulate(engine, {
-    ...{ config, rows: 1, context: step.tokens.length, chunk, teacher: { head: [rows, width], objective } },
+    ...{
+      config,
+      rows: 1,
+      context: step.tokens.length,
+      chunk,
+      teacher: { kind: 'hidden', head: [rows, width], objective },
+    },
     ...{ optimizer: adamW, clip: 1 },
   })
   const losses = await program.run(feedsOf(step, width), memory)

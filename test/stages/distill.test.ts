@@ -56,9 +56,9 @@ async function run(module: Module, options: object, from: object, out: object): 
 const from = { student: at('student'), tokens: at('tokens'), targets: at('targets') }
 await run(teacherLogits, {}, { teacher: at('teacher'), tokens: at('tokens') }, { targets: at('targets') })
 
-async function curvesOf(options: object): Promise<readonly CurvePoint[]> {
+async function curvesOf(options: object, given: object = from): Promise<readonly CurvePoint[]> {
   const out = { student: mkdtempSync(at('out-')), curves: at('curves.jsonl') }
-  await run(distill, { steps: 3, validateEvery: 1, ...options }, from, out)
+  await run(distill, { steps: 3, validateEvery: 1, ...options }, given, out)
   const curves = await readCurves(out.curves)
   assert.ok(curves.ok, curves.ok ? '' : curves.error.message)
   assert.deepEqual(readFileSync(out.curves, 'utf8').trim().split('\n').length, 3)
@@ -95,6 +95,49 @@ describe('stages/distill.ts', () => {
     const first = async (options: object): Promise<unknown> => (await curvesOf(options))[0]!.terms
     assert.notDeepEqual(await first({ loss: 'jsd' }), await first({ loss: 'jsd', beta: 0.1 }))
     assert.notDeepEqual(await first({ loss: 'skew-kl' }), await first({ loss: 'skew-kl', skew: 0.5 }))
+  })
+
+  it('takes a teacher in place of its targets, not beside them, and somebody to learn from at all', async () => {
+    const { targets, ...alone } = from
+    const online = { ...alone, teacher: at('teacher') }
+    const [live, cached] = [await curvesOf({}, online), await curvesOf({})]
+    assert.deepEqual(
+      live.map(({ step }) => step),
+      [1, 2, 3],
+    )
+    live.forEach(({ loss }, n) => assert.ok(Math.abs(loss - cached[n]!.loss) < 1e-3 * loss))
+    await assert.rejects(curvesOf({}, { ...online, targets }), { code: 'TEACHER_TWICE', message: /Keep one/ })
+    await assert.rejects(curvesOf({}, alone), { code: 'TARGETS_NEEDED', message: /a `teacher` to run in each step/ })
+    await assert.rejects(curvesOf({ context: 17 }, online), { code: 'CONTEXT_TOO_LONG' })
+    const [{ terms }] = (await curvesOf({ alpha: 0 }, alone)) as [CurvePoint]
+    assert.equal(terms, undefined)
+  })
+
+  it('makes the inside of the student like the inside of a teacher who runs', async () => {
+    const { targets, ...alone } = from
+    const online = { ...alone, teacher: at('teacher') }
+    const one = [{ teacher: 1, student: 1 }]
+    const options = { hiddenPairs: one, hiddenLoss: 'cosine', hiddenWeight: 2, attentionPairs: one }
+    for (const { loss, ce, terms } of await curvesOf(options, online)) {
+      assert.deepEqual(Object.keys(terms!), ['forward-kl', 'hidden-cosine', 'attention-kl'])
+      const sum = 4 * terms!['forward-kl']! + 2 * terms!['hidden-cosine']! + terms!['attention-kl']!
+      assert.ok(Math.abs(0.9 * sum + 0.1 * ce! - loss) < 1e-5 * loss)
+    }
+    const beyond = {
+      hiddenPairs: [
+        { teacher: 0, student: 0 },
+        { teacher: 1, student: 2 },
+      ],
+    }
+    const unknown = { code: 'LAYER_UNKNOWN', message: /`hiddenPairs` names layer 2 of the student, which has 1/ }
+    await assert.rejects(curvesOf(beyond, online), unknown)
+    const unused = {
+      code: 'PAIRS_UNUSED',
+      message: /`attentionPairs` looks inside .* a `teacher` in place of `targets`/,
+    }
+    for (const given of [{ ...alone, targets }, alone]) {
+      await assert.rejects(curvesOf({ attentionPairs: one, alpha: 0 }, given), unused)
+    }
   })
 
   it('has weights for all losses there are, and a name is a weight of 1', () => {

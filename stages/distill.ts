@@ -1,18 +1,16 @@
-import { checkTargets } from '../lib/data/targets.ts'
 import { readTokens } from '../lib/data/tokens.ts'
-import type { Tokens } from '../lib/data/tokens.ts'
 import { openEngine } from '../lib/engine/index.ts'
 import { fit } from '../lib/model/fit.ts'
+import { innerProperties } from '../lib/model/inner-params.ts'
 import { lossProperties, objectiveOf } from '../lib/model/loss-params.ts'
-import type { Schedule } from '../lib/model/schedule.ts'
-import { readTargets } from '../lib/model/teacher.ts'
+import { closeMixture, openMixture } from '../lib/model/open-mixture.ts'
+import { openTeacher } from '../lib/model/open-teacher.ts'
 import { scheduleProperty, trainProperties } from '../lib/model/train-params.ts'
 import { checkVocabulary } from '../lib/model/vocabulary.ts'
 import { loadModel } from '../lib/model/weights.ts'
 import { defineStage } from '../lib/pipeline/stage.ts'
-import { Failure } from '../lib/util/failure.ts'
 
-/** Trains the student on the text and, where there are targets, on the teacher's distributions. */
+/** Trains the student on the text and, where there are targets or a teacher, on the teacher's distributions. */
 export default defineStage({
   params: {
     type: 'object',
@@ -21,6 +19,7 @@ export default defineStage({
     properties: {
       ...trainProperties,
       ...lossProperties,
+      ...innerProperties,
       temperature: {
         ...scheduleProperty({ exclusiveMinimum: 0 }),
         default: 2,
@@ -31,9 +30,15 @@ export default defineStage({
         default: 0.9,
         description: "the teacher's share of the loss; a number, or { from, to, shape, by }",
       },
+      mix: {
+        type: 'object',
+        additionalProperties: scheduleProperty({ minimum: 0 }),
+        default: {},
+        description: 'of each corpus of `mixed`, how many of its rows an epoch takes, as a share: 1 for each once',
+      },
     },
   },
-  in: ['student', 'tokens', 'targets?'],
+  in: ['student', 'tokens', 'targets?', 'teacher?', 'mixed{}?', 'mixedTargets{}?'],
   out: ['student', 'curves'],
   async run({ with: params, in: from, out, engine: choice, ranOn, ...hooks }) {
     const read = readTokens(from.tokens)
@@ -41,37 +46,19 @@ export default defineStage({
     const { splits, eos } = read.value
     const { config, weights } = await loadModel(from.student)
     await checkVocabulary(from.student, config, read.value)
-    const teacher = openTeacher(from.targets, params, read.value)
+    const teacher = await openTeacher(from, { ...params, student: config }, read.value)
+    const mixed = openMixture(from, params, read.value, teacher)
     const engine = await openEngine(choice)
     ranOn(engine.device)
     try {
-      const alone = { engine, config, weights, train: splits.train, validation: splits.validation }
+      const alone = { engine, config, weights, train: splits.train, mixed, validation: splits.validation }
       const inputs = teacher ? { ...alone, teacher: { ...teacher, objective: objectiveOf(params) } } : alone
       const to = { model: out.student, curves: out.curves, dtype: 'F32' as const }
       await fit({ inputs, params, to, tokenizer: from.student, eos }, hooks)
     } finally {
-      teacher?.targets.close()
+      if (teacher && 'targets' in teacher) teacher.targets.close()
+      closeMixture(mixed)
       await engine.dispose()
     }
   },
 })
-
-function openTeacher(
-  folder: string | undefined,
-  { alpha, context }: { readonly alpha: Schedule; readonly context: number },
-  { splits, tokenizerDigest }: Tokens,
-): ReturnType<typeof readTargets> | undefined {
-  if (folder === undefined) {
-    if (alpha === 0) return undefined
-    const message = `\`alpha\` is ${JSON.stringify(alpha)}, but there are no targets. Give the stage \`targets\`, or set alpha to 0 to learn from the text alone.`
-    throw new Failure('TARGETS_NEEDED', message)
-  }
-  const teacher = readTargets(folder)
-  const { header } = teacher.targets
-  const { train } = splits
-  const rest = { model: header.model, tokenizer: tokenizerDigest, stream: train.digest, count: train.ids.length - 1 }
-  const fits = checkTargets(header, { ...rest, packing: { context, stride: context } })
-  if (fits.ok) return teacher
-  teacher.targets.close()
-  throw fits.error
-}

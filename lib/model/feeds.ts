@@ -22,7 +22,8 @@ export class StepFeeds {
     this.rows = joinedRows(train, mixed, options.context)
     this.#order = orderOf(train, mixed, options)
     this.#teacher = teacher
-    this.#targets = teacher && 'targets' in teacher ? joinedTargets(teacher.targets, train.ids.length, mixed) : undefined
+    this.#targets =
+      teacher && 'targets' in teacher ? joinedTargets(teacher.targets, train.ids.length, mixed) : undefined
     this.#options = options
   }
 

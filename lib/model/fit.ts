@@ -25,8 +25,8 @@ type Hooks = Omit<TrainHooks, 'onStep'> & {
 export async function fit({ inputs, params, to, tokenizer, eos }: Fit, hooks: Hooks): Promise<void> {
   const order = orderOf(inputs.train, inputs.mixed ?? [], params)
   const inside = inputs.teacher !== undefined && 'model' in inputs.teacher
-  const course = { config: inputs.config, rowsIn: (epochs: number) => order.count(epochs), inside }
-  const options = trainOptions(params, course, params)
+  const setting = { config: inputs.config, rowsIn: (epochs: number) => order.count(epochs), inside }
+  const options = trainOptions(params, setting, params)
   const { weights, best, points } = await train(inputs, options, {
     ...hooks,
     onStep: ({ step, loss }, total) => hooks.progress({ done: step, total, unit: 'steps', loss }),

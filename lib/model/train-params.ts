@@ -72,7 +72,7 @@ export interface DistillParams {
 }
 
 /** What the options depend on beside the parameters. */
-export interface Course {
+export interface Setting {
   readonly config: GptConfig
   /** The number of rows that so many epochs have. */
   readonly rowsIn: (epochs: number) => number
@@ -83,7 +83,7 @@ export interface Course {
 /** Throws Failure FREEZE_UNKNOWN, FREEZE_ALL. */
 export function trainOptions(
   params: TrainParams,
-  { config, rowsIn, inside }: Course,
+  { config, rowsIn, inside }: Setting,
   distillation: DistillParams,
 ): TrainOptions {
   const { context, batch, accumulate, clip, seed, validateEvery, validationRows, chunk } = params

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { digestParts } from '../data/digest.ts'
-import type { Memory, TensorValue } from '../engine/engine.ts'
+import type { Memory } from '../engine/engine.ts'
 import { Rows } from './batches.ts'
 import { Checkpoints } from './checkpoint.ts'
 import { StepFeeds } from './feeds.ts'

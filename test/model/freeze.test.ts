@@ -117,14 +117,15 @@ describe('the first layers, none of which learns', () => {
 
   it('are run once where rows are read again', () => {
     const params = { batch: 4, steps: 0, epochs: 1, rate: 1, warmup: 0, decay: 'constant', decayShare: 0, freeze: low }
-    const fixed = (over: Partial<TrainParams>): unknown =>
+    const fixed = (over: Partial<TrainParams>, inside = false): unknown =>
       trainOptions(
         { ...params, ...over } as TrainParams,
-        { config, rowsIn: (epochs) => epochs * 8 },
+        { config, rowsIn: (epochs) => epochs * 8, inside },
         { alpha: 0, temperature: 1 },
       ).fixed
     assert.deepEqual([fixed({}), fixed({ epochs: 1.01 }), fixed({ steps: 2 }), fixed({ steps: 3 })], [0, 2, 0, 2])
     assert.equal(fixed({ epochs: 2, freeze: [] }), 0)
+    assert.equal(fixed({ epochs: 2 }, true), 0) // somebody looks into them
   })
 
   for (const accumulate of [1, 2]) {

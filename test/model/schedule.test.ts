@@ -109,7 +109,7 @@ describe('the parameters of a training', () => {
   const options = (over: Partial<TrainParams>) =>
     trainOptions(
       { ...params, ...over } as TrainParams,
-      { config: tiny(), rowsIn: (epochs) => epochs * 50 },
+      { config: tiny(), rowsIn: (epochs) => epochs * 50, inside: false },
       { temperature: 2, alpha },
     )
 

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import type { Split } from '../../lib/data/tokens.ts'
 import type { Engine, TensorValue } from '../../lib/engine/index.ts'
+import type { Objective } from '../../lib/model/losses.ts'
 import { adamW } from '../../lib/model/optimizer.ts'
 import { train } from '../../lib/model/train.ts'
-import type { TrainInputs, TrainOptions, TrainTeacher, Trained } from '../../lib/model/train.ts'
+import type { CachedTeacher, TrainInputs, TrainOptions, Trained } from '../../lib/model/train.ts'
 import { initialise, weightShapes } from '../../lib/model/weights.ts'
 import { Random } from '../../lib/util/random.ts'
 import { quiet } from './plain.ts'
@@ -63,7 +64,11 @@ export async function stateAfter(setup: Setup, step: number, folder = newFolder(
 }
 
 /** A teacher of 15 tokens who mostly knows what follows. */
-export function teacherOf(model: string, { ids }: Split, objective = plainKl): TrainTeacher {
+export function teacherOf(
+  model: string,
+  { ids }: Split,
+  objective = plainKl,
+): CachedTeacher & { objective: Objective } {
   const random = new Random(1, model)
   const count = ids.length - 1
   const hidden = Float32Array.from({ length: count * 15 }, () => random.normal())

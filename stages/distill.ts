@@ -23,12 +23,12 @@ export default defineStage({
       temperature: {
         ...scheduleProperty({ exclusiveMinimum: 0 }),
         default: 2,
-        description: 'divides the logits of both; a number, or { from, to, shape, by }',
+        description: 'divides the logits of both; a number, one for each epoch, or { from, to, shape, by }',
       },
       alpha: {
         ...scheduleProperty({ minimum: 0, maximum: 1 }),
         default: 0.9,
-        description: "the teacher's share of the loss; a number, or { from, to, shape, by }",
+        description: "the teacher's share of the loss; a number, one for each epoch, or { from, to, shape, by }",
       },
       mix: {
         type: 'object',

@@ -28,9 +28,11 @@ export function rateAt({ peak, warmup, decay, falling = 0, last, steps }: RateSc
 export const bends = ['linear', 'cosine'] as const
 export type Bend = (typeof bends)[number]
 
-/** A number that may change in the course of a training: from exactly `from` to exactly `to`. */
+/** A number that may change in the course of a training: from exactly `from` to exactly `to`, or as a list says. */
 export type Schedule =
   | number
+  /** Of each epoch in turn; the last stays. */
+  | readonly number[]
   | {
       readonly from: number
       readonly to: number
@@ -49,10 +51,14 @@ export interface Course {
 /** Its value in a step, counted from 0; the last step, or each of the last epoch, has exactly `to`. */
 export function valueAt(schedule: Schedule, { steps, epochAt }: Course, step: number): number {
   if (typeof schedule === 'number') return schedule
+  const epochOf = (at: number): number => Math.floor(epochAt(at))
+  if (isList(schedule)) return schedule[Math.min(epochOf(step), schedule.length - 1)]!
   const { from, to, shape, by } = schedule
-  const moment = (at: number): number => (by === 'step' ? at : Math.floor(epochAt(at)))
+  const moment = by === 'step' ? (at: number): number => at : epochOf
   return between(from, to, doneOf(moment(step), moment(steps - 1)), shape)
 }
+
+const isList = (schedule: Schedule): schedule is readonly number[] => Array.isArray(schedule)
 
 /** The share of a way that is done; all of it where there is none. */
 const doneOf = (at: number, end: number): number => (at >= end ? 1 : Math.max(0, at / end))

@@ -5,11 +5,13 @@ import { bends, decays } from './schedule.ts'
 import type { Decay, Schedule } from './schedule.ts'
 import type { TrainOptions } from './train.ts'
 
-/** A number that may change, as a property of a stage's JSON schema: the number, or `{ from, to, shape, by }`. */
+/** A number that may change, as a property of a stage's JSON schema: the number, a list, or `{ from, to, shape, by }`. */
 export const scheduleProperty = <const L extends object>(limits: L) =>
   ({
-    type: ['number', 'object'],
+    type: ['number', 'array', 'object'],
     ...limits,
+    items: { type: 'number', ...limits },
+    minItems: 1,
     additionalProperties: false,
     required: ['from', 'to'],
     properties: {

@@ -99,6 +99,11 @@ describe('a number that changes', () => {
     assertNear(found, [0.9, 0.9, 0.9, 0.6, 0.6, 0.3, 0.3, 0.3])
   })
 
+  it('is that of a list for each epoch, and the last from there on', () => {
+    assert.deepEqual(values([0.9, 0.2], course(8)), [0.9, 0.9, 0.9, 0.2, 0.2, 0.2, 0.2, 0.2])
+    assert.deepEqual(values([0.9, 0.2, 0.5, 1, 0], course(8)), [0.9, 0.9, 0.9, 0.2, 0.2, 0.5, 0.5, 0.5])
+  })
+
   it('or does not change', () => assert.deepEqual(values(0.4, course(3)), [0.4, 0.4, 0.4]))
 })
 

@@ -15,6 +15,7 @@ import {
   zeros,
 } from '../graph/index.ts'
 import type { Shape, Tensor } from '../graph/index.ts'
+import { averaged, updateAverages } from './average.ts'
 import type { GptConfig } from './config.ts'
 import { gptAbove, gptBelow, gptInside, headOf } from './gpt.ts'
 import type { Inside, Weights } from './gpt.ts'
@@ -44,6 +45,8 @@ export interface StepShape {
   readonly frozen?: readonly string[]
   /** So many of the first layers are not run: what comes out of them is fed. An online teacher may ask for all. */
   readonly fixed?: number
+  /** Decay of the averages of what learns of the student; 0: there are none. */
+  readonly ema?: number
 }
 
 export type TeacherShape = { readonly objective: Objective } & (
@@ -94,9 +97,10 @@ export function compileApply(engine: Engine, shape: StepShape): Promise<Program>
   return engine.compile(graph({ outputs: { gradNorm: norm }, updates }))
 }
 
-/** Cross-entropy alone. Feeds: tokens, labels, weight. Output: ce. */
+/** Cross-entropy alone, of the averages where there are any. Feeds: tokens, labels, weight. Output: ce. */
 export function compileValidation(engine: Engine, shape: StepShape): Promise<Program> {
-  const { ce } = trainingLoss({ ...shape, teacher: undefined, fixed: 0 }, weightState(shape.config))
+  const weight = averaged(weightState(shape.config), new Set(averagedNames(shape)))
+  const { ce } = trainingLoss({ ...shape, teacher: undefined, fixed: 0 }, weight)
   return engine.compile(graph({ outputs: { ce } }))
 }
 
@@ -162,6 +166,15 @@ function shapesOf({ config, teacher }: StepShape): Map<string, Shape> {
   return new Map([...weights, ...projectionShapes(teacher.inner, config, teacher.config)])
 }
 
+/** Names of the student's weights of which there is an average. */
+export function averagedNames({
+  config,
+  frozen = [],
+  ema = 0,
+}: Pick<StepShape, 'config' | 'frozen' | 'ema'>): string[] {
+  return ema === 0 ? [] : [...weightShapes(config).keys()].filter((name) => !frozen.includes(name))
+}
+
 function learning(shape: StepShape, weight: Weights): Map<string, Tensor> {
   const names = [...shapesOf(shape).keys()].filter((name) => !shape.frozen?.includes(name))
   return new Map(names.map((name) => [name, weight(name)]))
@@ -173,10 +186,11 @@ function gradientsOf(loss: Tensor, weights: ReadonlyMap<string, Tensor>): Map<st
 }
 
 function optimize(
-  { clip, optimizer }: StepShape,
+  shape: StepShape,
   weights: ReadonlyMap<string, Tensor>,
   gradients: ReadonlyMap<string, Tensor>,
 ): { norm: Tensor; updates: Record<string, Tensor> } {
+  const { clip, optimizer, ema = 0 } = shape
   const norm = globalNorm(gradients.values())
   const factor = clipFactor(norm, clip)
   const clipped = new Map([...gradients].map(([name, gradient]) => [name, mul(gradient, factor)]))
@@ -185,5 +199,7 @@ function optimize(
     correction1: input('correction1', []),
     correction2: input('correction2', []),
   }
-  return { norm, updates: updateAdamW(weights, clipped, scalars, optimizer) }
+  const updates = updateAdamW(weights, clipped, scalars, optimizer)
+  const made = new Map(averagedNames(shape).map((name) => [name, updates[name]!]))
+  return { norm, updates: { ...updates, ...updateAverages(made, ema) } }
 }

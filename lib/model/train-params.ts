@@ -42,6 +42,19 @@ export const trainProperties = {
     default: [],
     description: 'names of weights that do not learn; `*` stands for any characters: transformer.h.0.*',
   },
+  ema: {
+    type: 'number',
+    minimum: 0,
+    exclusiveMaximum: 1,
+    default: 0,
+    description: "decay of the weights' running average, which is then what is validated and kept; 0: none",
+  },
+  patience: {
+    type: 'integer',
+    minimum: 0,
+    default: 0,
+    description: 'validations without a new best that end it; 0: none do',
+  },
   seed: { type: 'integer', minimum: 0, default: 1, description: 'of the order of rows, and of new weights' },
   validateEvery: { type: 'integer', minimum: 1, default: 100, description: 'steps between validations' },
   validationRows: { type: 'integer', minimum: 0, default: 0, description: 'rows validated on; 0: all' },
@@ -62,6 +75,8 @@ export interface TrainParams {
   readonly weightDecay: number
   readonly clip: number
   readonly freeze: readonly string[]
+  readonly ema: number
+  readonly patience: number
   readonly seed: number
   readonly validateEvery: number
   readonly validationRows: number
@@ -88,13 +103,13 @@ export function trainOptions(
   { config, rowsIn, inside }: Setting,
   distillation: DistillParams,
 ): TrainOptions {
-  const { context, batch, accumulate, clip, seed, validateEvery, validationRows, chunk } = params
+  const { context, batch, accumulate, clip, ema, patience, seed, validateEvery, validationRows, chunk } = params
   const steps = params.steps || Math.ceil(rowsIn(params.epochs) / batch)
   const { temperature, alpha } = distillation
   const frozen = frozenWeights(config, params.freeze)
   return {
     ...{ context, batch, accumulate, clip, seed, validateEvery, validationRows, chunk, temperature, alpha },
-    epochs: params.epochs,
+    ...{ ema, patience, epochs: params.epochs },
     rate: {
       peak: params.rate,
       warmup: Math.round(params.warmup * steps),

@@ -24,6 +24,10 @@ export interface TrainOptions {
   readonly frozen?: readonly string[]
   /** So many of the first layers, none of which learns, are run once for each row: what comes out of them is kept. */
   readonly fixed?: number
+  /** Decay of a running average of the weights, which is then what is validated and given; 0 for none. */
+  readonly ema?: number
+  /** Validations without a new best that end the training; 0: it goes to its end. */
+  readonly patience?: number
   /** Limit of the gradient's global norm. */
   readonly clip: number
   readonly seed: number
@@ -89,7 +93,7 @@ export interface CurvePoint {
 }
 
 export interface Trained {
-  /** Of the step with the lowest validation loss, which may be the start. */
+  /** Of the step with the lowest validation loss, which may be the start; their average where one is kept. */
   readonly weights: ReadonlyMap<string, TensorValue>
   readonly best: { readonly step: number; readonly loss: number }
   readonly points: readonly CurvePoint[]

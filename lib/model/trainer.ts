@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { digestParts } from '../data/digest.ts'
-import type { Memory } from '../engine/engine.ts'
+import type { Memory, TensorValue } from '../engine/engine.ts'
+import { averageName } from './average.ts'
 import { Rows } from './batches.ts'
 import { Checkpoints } from './checkpoint.ts'
 import { StepFeeds } from './feeds.ts'
@@ -15,7 +16,7 @@ import { rateAt } from './schedule.ts'
 import { startBeside } from './start-state.ts'
 import { noLosses, plus } from './step-losses.ts'
 import type { StepLosses } from './step-losses.ts'
-import { teacherHeadName } from './steps.ts'
+import { averagedNames, teacherHeadName } from './steps.ts'
 import type { CurvePoint, TrainHooks, TrainInputs, TrainOptions, TrainTeacher, Trained } from './train.ts'
 import { validate } from './validation.ts'
 import { loadInto, readFrom } from './weights.ts'
@@ -28,6 +29,8 @@ interface Progress {
   readonly unrecorded: StepLosses | undefined
   readonly points: readonly CurvePoint[]
   readonly best: Trained['best']
+  /** Validations since the best. */
+  readonly waited: number
 }
 
 /** Seconds from one checkpoint to the next, unless writing one takes more than a tenth of that. */
@@ -51,6 +54,7 @@ export class Trainer {
   #unrecorded: StepLosses | undefined
   #points: CurvePoint[] = []
   #best: { step: number; loss: number } = { step: 0, loss: Infinity }
+  #waited = 0
   #nextCheckpoint = performance.now() + checkpointSeconds * 1000
   #lastBreath = performance.now()
 
@@ -77,7 +81,12 @@ export class Trainer {
   }
 
   get done(): boolean {
-    return this.#done >= this.#options.rate.steps && !this.#unrecorded
+    return (this.#done >= this.#options.rate.steps || this.#isHopeless) && !this.#unrecorded
+  }
+
+  get #isHopeless(): boolean {
+    const { patience = 0 } = this.#options
+    return patience > 0 && this.#waited >= patience
   }
 
   /** Loads the last checkpoint, or the start; validates the start, so that a training can never leave worse. */
@@ -93,6 +102,7 @@ export class Trainer {
     this.#unrecorded = last.progress.unrecorded
     this.#points = [...last.progress.points]
     this.#best = last.progress.best
+    this.#waited = last.progress.waited
     this.#hooks.log(`resumed after step ${this.#done} of ${this.#options.rate.steps}`)
   }
 
@@ -152,9 +162,24 @@ export class Trainer {
   }
 
   async #judge(loss: number): Promise<void> {
-    if (!(loss < this.#best.loss)) return
-    this.#best = { step: this.#done, loss }
-    this.#checkpoints.saveBest(this.#done, await readFrom(this.#memory, this.#inputs.config))
+    this.#waited += 1
+    if (loss < this.#best.loss) {
+      this.#best = { step: this.#done, loss }
+      this.#waited = 0
+      this.#checkpoints.saveBest(this.#done, await this.#result())
+    }
+    if (this.#isHopeless)
+      this.#hooks.log(`ended after step ${this.#done}: ${this.#waited} validations without a new best`)
+  }
+
+  /** The weights, or their averages. */
+  async #result(): Promise<Map<string, TensorValue>> {
+    const { config } = this.#inputs
+    const weights = await readFrom(this.#memory, config)
+    for (const name of averagedNames({ ...this.#options, config })) {
+      weights.set(name, await this.#memory.read(averageName(name)))
+    }
+    return weights
   }
 
   #record({ loss, ce, terms, gradNorm }: StepLosses, validationLoss: number | undefined): void {
@@ -200,8 +225,8 @@ export class Trainer {
     for (const [name, { data }] of state) {
       checkFinite(this.#done, { [`tensor "${name}"`]: data.find((value) => !Number.isFinite(value)) ?? 0 })
     }
-    const { points, best } = { points: this.#points, best: this.#best }
-    this.#checkpoints.save({ step: this.#done, unrecorded: this.#unrecorded, points, best }, state)
+    const [step, unrecorded, points] = [this.#done, this.#unrecorded, this.#points]
+    this.#checkpoints.save({ step, unrecorded, points, best: this.#best, waited: this.#waited }, state)
     const end = performance.now()
     this.#nextCheckpoint = end + Math.max(checkpointSeconds * 1000, 10 * (end - start))
   }

@@ -34,7 +34,7 @@ async function main([threads = '', rows = '', context = '', folder = '']: readon
   const inputs = { engine, config: student, weights: initialise(student, 0), train, validation }
   const options: TrainOptions = {
     ...{ context: Number(context), batch: Number(rows), accumulate: 1, clip: 1, seed: 1, chunk: 512 },
-    ...{ validateEvery: 1e6, validationRows: 1, optimizer: adamW, temperature: 2, alpha: { first: 0.9, last: 0.9 } },
+    ...{ validateEvery: 1e6, validationRows: 1, optimizer: adamW, temperature: 2, alpha: 0.9 },
     rate: { peak: 1e-5, warmup: 0, decay: 'cosine', last: 1, steps: 1e6 },
   }
   const checkpoint = mkdtempSync(join(tmpdir(), 'checkpoint-'))

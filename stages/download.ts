@@ -1,6 +1,6 @@
 import { documentKinds, writeCorpus } from '../lib/data/corpus.ts'
 import type { FetchHooks } from '../lib/data/fetch/hooks.ts'
-import { readCorpusText, writeItems } from '../lib/data/formats.ts'
+import { readCorpusText, rowKinds, writeItems } from '../lib/data/formats.ts'
 import { copyModel, copyTokenizer } from '../lib/data/model-files.ts'
 import { fetchFile, fetchFolder, pickTokenizer } from '../lib/data/sources.ts'
 import { splitNames } from '../lib/data/tokens.ts'
@@ -19,12 +19,17 @@ export default defineStage({
       validation: { type: 'string', default: 'validation.txt', description: 'file of the validation split' },
       test: { type: 'string', default: 'test.txt', description: 'file of the test split' },
       documents: { enum: documentKinds, default: 'line', description: 'what a document of the corpus is' },
+      rows: {
+        enum: rowKinds,
+        default: 'text',
+        description: 'what rows of a .parquet or .jsonl file hold: text, or items, each of which becomes a line',
+      },
       tasks: { type: 'string', default: 'items.jsonl', description: 'file of the items' },
     },
   },
   // a split may have a source of its own, in place of a file of the corpus
-  in: ['corpus?', 'train?', 'validation?', 'test?', 'tasks', 'teacher?', 'student?', 'tokenizer?'],
-  out: ['corpus', 'tasks', 'teacher?', 'student?', 'tokenizer?'],
+  in: ['corpus?', 'train?', 'validation?', 'test?', 'tasks?', 'teacher?', 'student?', 'tokenizer?'],
+  out: ['corpus', 'tasks?', 'teacher?', 'student?', 'tokenizer?'],
   async run({ with: files, in: from, out: to, signal, progress, log }) {
     const hooks = {
       signal,
@@ -35,12 +40,12 @@ export default defineStage({
     for (const name of splitNames) {
       const source = from[name] ?? from.corpus
       if (source === undefined) throw splitMissing(name)
-      splits[name] = await readCorpusText(await fetchFile(source, files[name], hooks))
+      splits[name] = await readCorpusText(await fetchFile(source, files[name], hooks), files.rows)
     }
     writeCorpus(to.corpus, { documents: files.documents, splits })
-    await writeItems(await fetchFile(from.tasks, files.tasks, hooks), to.tasks)
+    const kinds = { tasks: { fetch: fetchNamed(files.tasks), copy: writeItems }, ...folders }
     for (const [name, { fetch, copy }] of Object.entries(kinds)) {
-      const [source, target] = [from[name as Kind], to[name as Kind]]
+      const [source, target] = [from[name as keyof typeof kinds], to[name as keyof typeof kinds]]
       if ((source === undefined) !== (target === undefined)) throw unpaired(name, source !== undefined)
       if (source !== undefined && target !== undefined) await copy(await fetch(source, hooks), target)
     }
@@ -48,12 +53,16 @@ export default defineStage({
   },
 })
 
-const kinds = {
+const folders = {
   teacher: { fetch: fetchModel, copy: copyModel },
   student: { fetch: fetchModel, copy: copyModel },
   tokenizer: { fetch: fetchTokenizer, copy: copyTokenizer },
 }
-type Kind = keyof typeof kinds
+
+const fetchNamed =
+  (file: string) =>
+  (source: string, hooks: FetchHooks): Promise<string> =>
+    fetchFile(source, file, hooks)
 
 function fetchTokenizer(source: string, hooks: FetchHooks): Promise<string> {
   return fetchFolder(source, pickTokenizer, hooks)

@@ -3,7 +3,6 @@ import type { Targets } from '../data/targets.ts'
 import { windows } from '../data/windows.ts'
 import type { Packing, Window } from '../data/windows.ts'
 import type { TensorValue } from '../engine/engine.ts'
-import { Random } from '../util/random.ts'
 
 /** The feeds of some rows of a stream, each padded to T tokens. */
 export interface RowFeeds {
@@ -14,8 +13,10 @@ export interface RowFeeds {
   readonly valid: number
 }
 
+export type Stream = Omit<Split, 'digest'>
+
 /** The rows of a stream of `length` tokens, or of as many from its beginning, cut as the stream asks for. */
-export const rowsOf = ({ ids, documents, rows }: Split, packing: Packing, length = ids.length): Window[] =>
+export const rowsOf = ({ ids, documents, rows }: Stream, packing: Packing, length = ids.length): Window[] =>
   windows(length, packing, rows === 'documents' ? documents.filter((start) => start < length) : undefined)
 
 export class Rows {
@@ -23,10 +24,11 @@ export class Rows {
   readonly #context: number
   readonly windows: readonly Window[]
 
-  constructor(split: Split, context: number, stride = context) {
-    this.#ids = split.ids
+  /** The windows are those that the stream asks for unless they are given. */
+  constructor(stream: Stream, context: number, windows = rowsOf(stream, { context, stride: context })) {
+    this.#ids = stream.ids
     this.#context = context
-    this.windows = rowsOf(split, { context, stride })
+    this.windows = windows
   }
 
   /** The rows of these indices; an index past the end is a row of padding. */
@@ -51,53 +53,27 @@ export class Rows {
   }
 
   /** (B·T, D): the teacher's hidden states of these rows, 0 in the padding. */
-  hidden(indices: readonly number[], targets: Targets): TensorValue {
-    const D = targets.header.width
+  hidden(indices: readonly number[], targets: TokenTargets): TensorValue {
+    return this.states(indices, { width: targets.header.width, rows: (start, count) => targets.rows(start, count) })
+  }
+
+  /** (B·T, D): what was kept of each token of these rows, 0 in the padding. */
+  states(indices: readonly number[], { width: D, rows }: TokenStates): TensorValue {
     const T = this.#context
     const data = new Float32Array(indices.length * T * D)
     indices.forEach((index, row) => {
       const window = this.windows[index]
-      if (window) data.set(targets.rows(window.start, window.length), row * T * D)
+      if (window) data.set(rows(window.start, window.length), row * T * D)
     })
     return { shape: [indices.length * T, D], data }
   }
 }
 
-/**
- * Which rows a step trains on: epochs of all rows, each in an order of its own, one after another. A function of the
- * step alone, so that a resumed run goes on with the very same rows.
- */
-export class Order {
-  readonly #rows: number
-  readonly #batch: number
-  readonly #seed: number
-  readonly #epochs = new Map<number, readonly number[]>()
+export type TokenTargets = Pick<Targets, 'header' | 'rows'>
 
-  constructor(rows: number, batch: number, seed: number) {
-    this.#rows = rows
-    this.#batch = batch
-    this.#seed = seed
-  }
-
-  rowsOf(step: number): number[] {
-    return Array.from({ length: this.#batch }, (_, k) => {
-      const at = step * this.#batch + k
-      return this.#epoch(Math.floor(at / this.#rows))[at % this.#rows]!
-    })
-  }
-
-  /** Epochs done when `step` begins. */
-  epochAt(step: number): number {
-    return (step * this.#batch) / this.#rows
-  }
-
-  #epoch(number: number): readonly number[] {
-    const known = this.#epochs.get(number)
-    if (known) return known
-    const indices = Array.from({ length: this.#rows }, (_, index) => index)
-    const order = new Random(this.#seed, `order of epoch ${number}`).shuffle(indices)
-    this.#epochs.delete(number - 2) // a batch reaches over two epochs at most, unless it is larger than one
-    this.#epochs.set(number, order)
-    return order
-  }
+/** `width` numbers of each token of a stream. */
+export interface TokenStates {
+  readonly width: number
+  /** (count, width), from this place of the stream on. */
+  readonly rows: (start: number, count: number) => Float32Array
 }

@@ -17,6 +17,7 @@ type Tensors = ReadonlyMap<string, TensorValue>
 /**
  * A training's checkpoints in one folder. The state and the best weights are files of their own, each written whole or
  * not at all, the best ones first: a kill between the two leaves the last state with the best weights that it names.
+ * Folders in it are others'.
  */
 export class Checkpoints<P extends Progress> {
   readonly #folder: string
@@ -36,9 +37,10 @@ export class Checkpoints<P extends Progress> {
   save(progress: P, state: Tensors): void {
     const metadata = { identity: this.#identity, progress: JSON.stringify(progress) }
     writeSafetensors(this.#state, state, { dtype: 'F32', metadata })
-    for (const name of readdirSync(this.#folder)) {
-      const file = join(this.#folder, name)
-      if (file !== this.#state && file !== this.#best(progress.best.step)) rmSync(file, { force: true })
+    for (const entry of readdirSync(this.#folder, { withFileTypes: true })) {
+      const file = join(this.#folder, entry.name)
+      const current = file === this.#state || file === this.#best(progress.best.step)
+      if (entry.isFile() && !current) rmSync(file, { force: true })
     }
   }
 

@@ -1,19 +1,15 @@
 import { writeFileSync } from 'node:fs'
 import { copyTokenizer } from '../data/model-files.ts'
-import { Rows } from './batches.ts'
+import { orderOf } from './mixture.ts'
 import { trainOptions } from './train-params.ts'
-import type { TrainParams } from './train-params.ts'
+import type { DistillParams, TrainParams } from './train-params.ts'
 import { train } from './train.ts'
 import type { TrainHooks, TrainInputs } from './train.ts'
 import { saveModel } from './weights.ts'
 
 export interface Fit {
   readonly inputs: TrainInputs
-  readonly params: TrainParams & {
-    readonly temperature: number
-    readonly alpha: number
-    readonly alphaLast?: number | undefined
-  }
+  readonly params: TrainParams & DistillParams
   /** The folder of the new model, and the file of its curves: JSON lines of CurvePoint. */
   readonly to: { readonly model: string; readonly curves: string; readonly dtype: 'F32' | 'F16' }
   /** A folder that holds the tokenizer. */
@@ -27,8 +23,11 @@ type Hooks = Omit<TrainHooks, 'onStep'> & {
 
 /** Trains, and writes the best model with its tokenizer and curves. Throws what `train` throws. */
 export async function fit({ inputs, params, to, tokenizer, eos }: Fit, hooks: Hooks): Promise<void> {
-  const rows = new Rows(inputs.train, params.context).windows.length
-  const { weights, best, points } = await train(inputs, trainOptions(params, rows, params), {
+  const order = orderOf(inputs.train, inputs.mixed ?? [], params)
+  const inside = inputs.teacher !== undefined && 'model' in inputs.teacher
+  const setting = { config: inputs.config, rowsIn: (epochs: number) => order.count(epochs), inside }
+  const options = trainOptions(params, setting, params)
+  const { weights, best, points } = await train(inputs, options, {
     ...hooks,
     onStep: ({ step, loss }, total) => hooks.progress({ done: step, total, unit: 'steps', loss }),
   })

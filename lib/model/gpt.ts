@@ -61,6 +61,14 @@ export interface Past {
  */
 export const gpt = (config: GptConfig, weight: Weights, batch: Batch): Tensor => gptInside(config, weight, batch).hidden
 
+/** What comes out of the embedding and the first `layers` layers: (B, T, C). */
+export const gptBelow = (config: GptConfig, weight: Weights, batch: Batch, layers: number): Tensor =>
+  through(config, weight, batch, embed(weight, batch), [0, layers]).states.at(-1)!
+
+/** The rest of the model, given what came out of the first `layers` layers; of these it holds nothing. */
+export const gptAbove = (config: GptConfig, weight: Weights, batch: Batch, layers: number, x: Tensor): Inside =>
+  withHidden(config, weight, through(config, weight, batch, x, [layers, config.layers]))
+
 /** The same for tokens (B, T) that follow earlier ones, as if in one row with them; and what is kept of them. */
 export function gptAfter(config: GptConfig, weight: Weights, tokens: Tensor, past: Past): Inside {
   const positions = add(iota(tokens.shape, 1), past.length) // (B, T)
@@ -77,20 +85,34 @@ export interface Inside {
 }
 
 /** The same as `gpt`, and what is on the way there; nothing is computed that nobody asks for. */
-export function gptInside(config: GptConfig, weight: Weights, batch: Batch, past?: Past): Inside {
+export const gptInside = (config: GptConfig, weight: Weights, batch: Batch, past?: Past): Inside =>
+  withHidden(config, weight, through(config, weight, batch, embed(weight, batch), [0, config.layers], past))
+
+const withHidden = (config: GptConfig, weight: Weights, inside: Omit<Inside, 'hidden'>): Inside => ({
+  ...inside,
+  hidden: finalNorm(config, weight, inside.states.at(-1)!),
+})
+
+/** From the first layer of a range up to its end, which is not of it. */
+function through(
+  config: GptConfig,
+  weight: Weights,
+  batch: Batch,
+  x: Tensor,
+  [first, end]: readonly [number, number],
+  past?: Past,
+): Omit<Inside, 'hidden'> {
   const masks = { global: maskOf(config, 'global', batch, past), local: maskOf(config, 'local', batch, past) }
   const [kept, shares]: [Kept[], Tensor[]] = [[], []]
-  let x = embed(weight, batch) // (B, T, C)
   const states = [x]
-  for (let layer = 0; layer < config.layers; layer++) {
+  for (let layer = first; layer < end; layer++) {
     const own: Weights = (name) => weight(`transformer.h.${layer}.${name}`)
-    const after = block(config, own, x, masks[config.attention[layer]!], past?.layers[layer])
+    const after = block(config, own, states.at(-1)!, masks[config.attention[layer]!], past?.layers[layer])
     kept.push(after.kept)
     shares.push(after.shares)
-    x = after.x
-    states.push(x)
+    states.push(after.x)
   }
-  return { hidden: finalNorm(config, weight, x), kept, states, shares }
+  return { kept, states, shares }
 }
 
 /** The output head (V, C): logits are hidden · headᵀ. */

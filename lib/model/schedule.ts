@@ -1,11 +1,15 @@
 /** How the rate goes from its peak to `last` (a share of the peak) once it is warm. */
-export type Decay = 'constant' | 'linear' | 'cosine'
+export const decays = ['constant', 'linear', 'cosine', 'wsd'] as const
+export type Decay = (typeof decays)[number]
 
 export interface RateSchedule {
   readonly peak: number
   /** Steps over which the rate rises to the peak; the first is peak / warmup, not 0. */
   readonly warmup: number
+  /** `wsd`, warm-up, stable, decay (Hu et al. 2024, arXiv:2404.06395): it keeps the peak, then falls in a straight line. */
   readonly decay: Decay
+  /** Of `wsd`: the last steps, over which the rate falls. */
+  readonly falling?: number
   /** What the last step has, as a share of the peak. */
   readonly last: number
   /** Steps in all. */
@@ -13,23 +17,53 @@ export interface RateSchedule {
 }
 
 /** The rate of a step, counted from 0; step `steps − 1` has exactly peak · last (with `constant`: the peak). */
-export function rateAt({ peak, warmup, decay, last, steps }: RateSchedule, step: number): number {
+export function rateAt({ peak, warmup, decay, falling = 0, last, steps }: RateSchedule, step: number): number {
   if (step < warmup) return (peak * (step + 1)) / warmup
   if (decay === 'constant') return peak
-  const done = steps - 1 <= warmup ? 1 : Math.min(1, (step - warmup) / (steps - 1 - warmup))
-  if (done === 1) return peak * last
-  const left = decay === 'linear' ? 1 - done : (1 + Math.cos(Math.PI * done)) / 2
-  return peak * (last + (1 - last) * left)
+  const begin = decay === 'wsd' ? Math.max(warmup, steps - 1 - falling) : warmup
+  const bend = decay === 'cosine' ? 'cosine' : 'linear'
+  return peak * between(1, last, doneOf(step - begin, steps - 1 - begin), bend)
 }
 
-/** The teacher's share of the loss goes in a straight line from the first step to the last, which has exactly `last`. */
-export interface AlphaSchedule {
-  readonly first: number
-  readonly last: number
+export const bends = ['linear', 'cosine'] as const
+export type Bend = (typeof bends)[number]
+
+/** A number that may change in the course of a training: from exactly `from` to exactly `to`, or as a list says. */
+export type Schedule =
+  | number
+  /** Of each epoch in turn; the last stays. */
+  | readonly number[]
+  | {
+      readonly from: number
+      readonly to: number
+      readonly shape: Bend
+      /** Whether it changes with every step, or from one epoch to the next. */
+      readonly by: 'step' | 'epoch'
+    }
+
+/** A training, as far as schedules know of it. */
+export interface Course {
+  readonly steps: number
+  /** Epochs done when a step begins. */
+  readonly epochAt: (step: number) => number
 }
 
-/** The share of a step, counted from 0. */
-export function alphaAt({ first, last }: AlphaSchedule, steps: number, step: number): number {
-  const done = steps <= 1 ? 1 : step / (steps - 1)
-  return done >= 1 ? last : first + (last - first) * done
+/** Its value in a step, counted from 0; the last step, or each of the last epoch, has exactly `to`. */
+export function valueAt(schedule: Schedule, { steps, epochAt }: Course, step: number): number {
+  if (typeof schedule === 'number') return schedule
+  const epochOf = (at: number): number => Math.floor(epochAt(at))
+  if (isList(schedule)) return schedule[Math.min(epochOf(step), schedule.length - 1)]!
+  const { from, to, shape, by } = schedule
+  const moment = by === 'step' ? (at: number): number => at : epochOf
+  return between(from, to, doneOf(moment(step), moment(steps - 1)), shape)
+}
+
+const isList = (schedule: Schedule): schedule is readonly number[] => Array.isArray(schedule)
+
+/** The share of a way that is done; all of it where there is none. */
+const doneOf = (at: number, end: number): number => (at >= end ? 1 : Math.max(0, at / end))
+
+function between(from: number, to: number, done: number, bend: Bend): number {
+  if (done === 0 || done === 1) return done === 0 ? from : to
+  return to + (from - to) * (bend === 'linear' ? 1 - done : (1 + Math.cos(Math.PI * done)) / 2)
 }

@@ -15,9 +15,10 @@ import {
   zeros,
 } from '../graph/index.ts'
 import type { Shape, Tensor } from '../graph/index.ts'
+import { averaged, updateAverages } from './average.ts'
 import type { GptConfig } from './config.ts'
-import { gptInside, headOf } from './gpt.ts'
-import type { Weights } from './gpt.ts'
+import { gptAbove, gptBelow, gptInside, headOf } from './gpt.ts'
+import type { Inside, Weights } from './gpt.ts'
 import { innerTerms } from './inner.ts'
 import type { InnerLosses, InnerTerm } from './inner.ts'
 import { distillLoss } from './losses.ts'
@@ -40,6 +41,12 @@ export interface StepShape {
   readonly teacher: TeacherShape | undefined
   readonly optimizer: AdamW
   readonly clip: number
+  /** Names of weights that do not learn. */
+  readonly frozen?: readonly string[]
+  /** So many of the first layers are not run: what comes out of them is fed. An online teacher may ask for all. */
+  readonly fixed?: number
+  /** Decay of the averages of what learns of the student; 0: there are none. */
+  readonly ema?: number
 }
 
 export type TeacherShape = { readonly objective: Objective } & (
@@ -56,11 +63,12 @@ export const accumulatorName = (weight: string): string => `accumulated/${weight
 export const scalar = (value: number): TensorValue => ({ shape: [], data: Float32Array.of(value) })
 
 /**
- * Forward, backward, clip and AdamW in one program. Feeds: tokens, labels, [teacherHidden unless it is online, alpha, temperature], weight,
- * rate, correction1, correction2. Outputs: loss, ce, the terms by name, gradNorm.
+ * Forward, backward, clip and AdamW in one program. Feeds: tokens or fixed, labels, [teacherHidden unless
+ * it is online, alpha, temperature], weight, rate, correction1, correction2. Outputs: loss, ce, the terms by name,
+ * gradNorm.
  */
 export function compileStep(engine: Engine, shape: StepShape): Promise<Program> {
-  const weight = stateOf(learningShapes(shape))
+  const weight = stateOf(shapesOf(shape))
   const weights = learning(shape, weight)
   const { loss, ce, terms } = trainingLoss(shape, weight)
   const gradients = gradientsOf(loss, weights)
@@ -70,7 +78,7 @@ export function compileStep(engine: Engine, shape: StepShape): Promise<Program> 
 
 /** Adds a micro-batch's gradients up. Feeds: those of the loss. Outputs: loss, ce, the terms. */
 export function compileAccumulate(engine: Engine, shape: StepShape): Promise<Program> {
-  const weight = stateOf(learningShapes(shape))
+  const weight = stateOf(shapesOf(shape))
   const weights = learning(shape, weight)
   const { loss, ce, terms } = trainingLoss(shape, weight)
   const updates: Record<string, Tensor> = {}
@@ -82,17 +90,24 @@ export function compileAccumulate(engine: Engine, shape: StepShape): Promise<Pro
 
 /** Clips and applies what was added up, and empties it. Feeds: rate, correction1, correction2. Output: gradNorm. */
 export function compileApply(engine: Engine, shape: StepShape): Promise<Program> {
-  const weights = learning(shape, stateOf(learningShapes(shape)))
+  const weights = learning(shape, stateOf(shapesOf(shape)))
   const sums = new Map([...weights].map(([name, { shape: of }]) => [name, state(accumulatorName(name), of)]))
   const { norm, updates } = optimize(shape, weights, sums)
   for (const [name, sum] of sums) updates[accumulatorName(name)] = zeros(sum.shape)
   return engine.compile(graph({ outputs: { gradNorm: norm }, updates }))
 }
 
-/** Cross-entropy alone. Feeds: tokens, labels, weight. Output: ce. */
+/** Cross-entropy alone, of the averages where there are any. Feeds: tokens, labels, weight. Output: ce. */
 export function compileValidation(engine: Engine, shape: StepShape): Promise<Program> {
-  const { ce } = trainingLoss({ ...shape, teacher: undefined }, weightState(shape.config))
+  const weight = averaged(weightState(shape.config), new Set(averagedNames(shape)))
+  const { ce } = trainingLoss({ ...shape, teacher: undefined, fixed: 0 }, weight)
   return engine.compile(graph({ outputs: { ce } }))
+}
+
+/** What comes out of the first layers, which do not learn. Feeds: tokens. Output: fixed, (B, T, C). */
+export function compileFixed(engine: Engine, { config, rows, context, fixed = 0 }: StepShape): Promise<Program> {
+  const tokens = input('tokens', [rows, context], 'int32')
+  return engine.compile(graph({ outputs: { fixed: gptBelow(config, weightState(config), { tokens }, fixed) } }))
 }
 
 /** Moments of the weights, and sums where a step accumulates: all zeros at the start. */
@@ -110,11 +125,12 @@ export function emptyOf(shapes: ReadonlyMap<string, Shape>, accumulate: number):
 
 type Sum = Pick<Loss, 'loss' | 'ce'> & { readonly terms: Readonly<Record<string, Tensor>> }
 
-function trainingLoss({ config, rows, context, chunk, teacher }: StepShape, weight: Weights): Sum {
+function trainingLoss(shape: StepShape, weight: Weights): Sum {
+  const { config, rows, context, chunk, teacher } = shape
   const tokens = input('tokens', [rows, context], 'int32')
   const labels = input('labels', [rows * context], 'int32')
   const divisor = input('weight', [])
-  const student = gptInside(config, weight, { tokens })
+  const student = studentOf(shape, weight, tokens)
   const inputs = { hidden: flat(student.hidden), head: headOf(config, weight), labels }
   if (!teacher) return distillLoss(inputs, chunk, divisor)
   const { objective } = teacher
@@ -139,14 +155,30 @@ function withInner({ loss, ce, terms }: Loss, inner: readonly InnerTerm[], alpha
   return { loss: weighted.reduce((a, b) => add(a, b), loss), ce, terms: { ...terms, ...named } }
 }
 
-function learningShapes({ config, teacher }: StepShape): Map<string, Shape> {
+function studentOf({ config, rows, context, fixed = 0 }: StepShape, weight: Weights, tokens: Tensor): Inside {
+  if (fixed === 0) return gptInside(config, weight, { tokens })
+  return gptAbove(config, weight, { tokens }, fixed, input('fixed', [rows, context, config.width]))
+}
+
+function shapesOf({ config, teacher }: StepShape): Map<string, Shape> {
   const weights = weightShapes(config)
   if (teacher?.kind !== 'online') return weights
   return new Map([...weights, ...projectionShapes(teacher.inner, config, teacher.config)])
 }
 
-const learning = (shape: StepShape, weight: Weights): Map<string, Tensor> =>
-  new Map([...learningShapes(shape).keys()].map((name) => [name, weight(name)]))
+/** Names of the student's weights of which there is an average. */
+export function averagedNames({
+  config,
+  frozen = [],
+  ema = 0,
+}: Pick<StepShape, 'config' | 'frozen' | 'ema'>): string[] {
+  return ema === 0 ? [] : [...weightShapes(config).keys()].filter((name) => !frozen.includes(name))
+}
+
+function learning(shape: StepShape, weight: Weights): Map<string, Tensor> {
+  const names = [...shapesOf(shape).keys()].filter((name) => !shape.frozen?.includes(name))
+  return new Map(names.map((name) => [name, weight(name)]))
+}
 
 function gradientsOf(loss: Tensor, weights: ReadonlyMap<string, Tensor>): Map<string, Tensor> {
   const gradients = grad(loss, [...weights.values()])
@@ -154,10 +186,11 @@ function gradientsOf(loss: Tensor, weights: ReadonlyMap<string, Tensor>): Map<st
 }
 
 function optimize(
-  { clip, optimizer }: StepShape,
+  shape: StepShape,
   weights: ReadonlyMap<string, Tensor>,
   gradients: ReadonlyMap<string, Tensor>,
 ): { norm: Tensor; updates: Record<string, Tensor> } {
+  const { clip, optimizer, ema = 0 } = shape
   const norm = globalNorm(gradients.values())
   const factor = clipFactor(norm, clip)
   const clipped = new Map([...gradients].map(([name, gradient]) => [name, mul(gradient, factor)]))
@@ -166,5 +199,7 @@ function optimize(
     correction1: input('correction1', []),
     correction2: input('correction2', []),
   }
-  return { norm, updates: updateAdamW(weights, clipped, scalars, optimizer) }
+  const updates = updateAdamW(weights, clipped, scalars, optimizer)
+  const made = new Map(averagedNames(shape).map((name) => [name, updates[name]!]))
+  return { norm, updates: { ...updates, ...updateAverages(made, ema) } }
 }

@@ -1,5 +1,26 @@
-import type { TrainOptions } from './train.ts'
+import type { GptConfig } from './config.ts'
+import { fixedLayers, frozenWeights } from './freeze.ts'
 import { adamW } from './optimizer.ts'
+import { bends, decays } from './schedule.ts'
+import type { Decay, Schedule } from './schedule.ts'
+import type { TrainOptions } from './train.ts'
+
+/** A number that may change, as a property of a stage's JSON schema: the number, a list, or `{ from, to, shape, by }`. */
+export const scheduleProperty = <const L extends object>(limits: L) =>
+  ({
+    type: ['number', 'array', 'object'],
+    ...limits,
+    items: { type: 'number', ...limits },
+    minItems: 1,
+    additionalProperties: false,
+    required: ['from', 'to'],
+    properties: {
+      from: { type: 'number', ...limits, description: 'in the first step' },
+      to: { type: 'number', ...limits, description: 'in the last' },
+      shape: { enum: bends, default: 'linear', description: 'of the way from one to the other' },
+      by: { enum: ['step', 'epoch'], default: 'step', description: 'when it changes' },
+    },
+  }) as const
 
 /** The parameters that all trainings share, as properties of a stage's JSON schema. */
 export const trainProperties = {
@@ -10,10 +31,30 @@ export const trainProperties = {
   steps: { type: 'integer', minimum: 0, default: 0, description: 'steps of the optimizer; 0: as `epochs` says' },
   rate: { type: 'number', exclusiveMinimum: 0, default: 0.001, description: 'learning rate at its peak' },
   warmup: { type: 'number', minimum: 0, maximum: 1, default: 0.02, description: 'share of the steps until the peak' },
-  decay: { enum: ['constant', 'linear', 'cosine'], default: 'cosine', description: 'how the rate falls after it' },
+  decay: { enum: decays, default: 'cosine', description: 'how the rate falls after it; wsd: late, in a straight line' },
+  decayShare: { type: 'number', minimum: 0, maximum: 1, default: 0.2, description: "wsd's steps that fall, of all" },
   last: { type: 'number', minimum: 0, maximum: 1, default: 0.1, description: "the last step's share of the peak" },
   weightDecay: { type: 'number', minimum: 0, default: 0.01, description: 'decoupled, on matrices only' },
   clip: { type: 'number', exclusiveMinimum: 0, default: 1, description: "limit of the gradient's global norm" },
+  freeze: {
+    type: 'array',
+    items: { type: 'string', minLength: 1 },
+    default: [],
+    description: 'names of weights that do not learn; `*` stands for any characters: transformer.h.0.*',
+  },
+  ema: {
+    type: 'number',
+    minimum: 0,
+    exclusiveMaximum: 1,
+    default: 0,
+    description: "decay of the weights' running average, which is then what is validated and kept; 0: none",
+  },
+  patience: {
+    type: 'integer',
+    minimum: 0,
+    default: 0,
+    description: 'validations without a new best that end it; 0: none do',
+  },
   seed: { type: 'integer', minimum: 0, default: 1, description: 'of the order of rows, and of new weights' },
   validateEvery: { type: 'integer', minimum: 1, default: 100, description: 'steps between validations' },
   validationRows: { type: 'integer', minimum: 0, default: 0, description: 'rows validated on; 0: all' },
@@ -28,35 +69,58 @@ export interface TrainParams {
   readonly steps: number
   readonly rate: number
   readonly warmup: number
-  readonly decay: 'constant' | 'linear' | 'cosine'
+  readonly decay: Decay
+  readonly decayShare: number
   readonly last: number
   readonly weightDecay: number
   readonly clip: number
+  readonly freeze: readonly string[]
+  readonly ema: number
+  readonly patience: number
   readonly seed: number
   readonly validateEvery: number
   readonly validationRows: number
   readonly chunk: number
 }
 
-/** `rows` is the number of rows of the training split; `alphaLast` is the alpha of the last step where it changes. */
+export interface DistillParams {
+  readonly temperature: Schedule
+  readonly alpha: Schedule
+}
+
+/** What the options depend on beside the parameters. */
+export interface Setting {
+  readonly config: GptConfig
+  /** The number of rows that so many epochs have. */
+  readonly rowsIn: (epochs: number) => number
+  /** Whether somebody looks into the student's layers, so that all must run. */
+  readonly inside: boolean
+}
+
+/** Throws Failure FREEZE_UNKNOWN, FREEZE_ALL. */
 export function trainOptions(
   params: TrainParams,
-  rows: number,
-  distillation: { readonly temperature: number; readonly alpha: number; readonly alphaLast?: number | undefined },
+  { config, rowsIn, inside }: Setting,
+  distillation: DistillParams,
 ): TrainOptions {
-  const { context, batch, accumulate, clip, seed, validateEvery, validationRows, chunk } = params
-  const steps = params.steps || Math.ceil((params.epochs * rows) / batch)
-  const { temperature, alpha, alphaLast = alpha } = distillation
+  const { context, batch, accumulate, clip, ema, patience, seed, validateEvery, validationRows, chunk } = params
+  const steps = params.steps || Math.ceil(rowsIn(params.epochs) / batch)
+  const { temperature, alpha } = distillation
+  const frozen = frozenWeights(config, params.freeze)
   return {
-    ...{ context, batch, accumulate, clip, seed, validateEvery, validationRows, chunk, temperature },
-    alpha: { first: alpha, last: alphaLast },
+    ...{ context, batch, accumulate, clip, seed, validateEvery, validationRows, chunk, temperature, alpha },
+    ...{ ema, patience, epochs: params.epochs },
     rate: {
       peak: params.rate,
       warmup: Math.round(params.warmup * steps),
       decay: params.decay,
+      falling: Math.round(params.decayShare * steps),
       last: params.last,
       steps,
     },
     optimizer: { ...adamW, weightDecay: params.weightDecay },
+    frozen,
+    // else no row would be read again
+    fixed: !inside && steps * batch > rowsIn(1) ? fixedLayers(config, frozen) : 0,
   }
 }

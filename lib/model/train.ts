@@ -5,8 +5,9 @@ import { checkContext } from './config.ts'
 import type { GptConfig } from './config.ts'
 import type { InnerLosses } from './inner.ts'
 import type { Objective } from './losses.ts'
+import type { Mixed } from './mixture.ts'
 import type { AdamW } from './optimizer.ts'
-import type { AlphaSchedule, RateSchedule } from './schedule.ts'
+import type { RateSchedule, Schedule } from './schedule.ts'
 import { Trainer } from './trainer.ts'
 import type { Model } from './weights.ts'
 
@@ -19,18 +20,28 @@ export interface TrainOptions {
   readonly accumulate: number
   readonly rate: RateSchedule
   readonly optimizer: AdamW
+  /** Names of weights that do not learn: they get no gradient, no moments and no decay. */
+  readonly frozen?: readonly string[]
+  /** So many of the first layers, none of which learns, are run once for each row: what comes out of them is kept. */
+  readonly fixed?: number
+  /** Decay of a running average of the weights, which is then what is validated and given; 0 for none. */
+  readonly ema?: number
+  /** Validations without a new best that end the training; 0: it goes to its end. */
+  readonly patience?: number
   /** Limit of the gradient's global norm. */
   readonly clip: number
   readonly seed: number
+  /** In whose course the weights of what is mixed in change. */
+  readonly epochs?: number
   /** Steps between two validations; the first is before the first step, the last after the last. */
   readonly validateEvery: number
   /** Rows of the validation split that are used, from its beginning; 0 for all. */
   readonly validationRows: number
   /** Tokens whose logits exist at once. */
   readonly chunk: number
-  readonly temperature: number
+  readonly temperature: Schedule
   /** Share of the teacher in the loss; of no effect without one. */
-  readonly alpha: AlphaSchedule
+  readonly alpha: Schedule
 }
 
 export interface TrainInputs {
@@ -39,6 +50,8 @@ export interface TrainInputs {
   /** Of the start. They are given away: the training changes them in place. */
   readonly weights: ReadonlyMap<string, TensorValue>
   readonly train: Split
+  /** What is mixed into the training split, in the order of its rows. */
+  readonly mixed?: readonly Mixed[]
   readonly validation: Split
   readonly teacher?: TrainTeacher
 }
@@ -80,7 +93,7 @@ export interface CurvePoint {
 }
 
 export interface Trained {
-  /** Of the step with the lowest validation loss, which may be the start. */
+  /** Of the step with the lowest validation loss, which may be the start; their average where one is kept. */
   readonly weights: ReadonlyMap<string, TensorValue>
   readonly best: { readonly step: number; readonly loss: number }
   readonly points: readonly CurvePoint[]

@@ -1,28 +1,25 @@
+import { join } from 'node:path'
 import { digestParts } from '../data/digest.ts'
-import type { Memory, Program, TensorValue } from '../engine/engine.ts'
-import { Failure } from '../util/failure.ts'
-import { Order, Rows } from './batches.ts'
-import type { RowFeeds } from './batches.ts'
+import type { Memory, TensorValue } from '../engine/engine.ts'
+import { averageName } from './average.ts'
+import { Rows } from './batches.ts'
 import { Checkpoints } from './checkpoint.ts'
+import { StepFeeds } from './feeds.ts'
+import { checkFinite } from './finite.ts'
+import { openFixed } from './fixed.ts'
+import type { FixedStates } from './fixed.ts'
 import { innerNames } from './inner.ts'
-import { takesTemperature } from './losses.ts'
-import { corrections } from './optimizer.ts'
-import { alphaAt, rateAt } from './schedule.ts'
 import { loadTeacher } from './online.ts'
+import { compilePrograms, disposePrograms } from './programs.ts'
+import type { Programs } from './programs.ts'
+import { rateAt } from './schedule.ts'
 import { startBeside } from './start-state.ts'
 import { noLosses, plus } from './step-losses.ts'
 import type { StepLosses } from './step-losses.ts'
-import { compileAccumulate, compileApply, compileStep, compileValidation, scalar, teacherHeadName } from './steps.ts'
-import type { StepShape, TeacherShape } from './steps.ts'
+import { averagedNames, teacherHeadName } from './steps.ts'
 import type { CurvePoint, TrainHooks, TrainInputs, TrainOptions, TrainTeacher, Trained } from './train.ts'
+import { validate } from './validation.ts'
 import { loadInto, readFrom } from './weights.ts'
-
-interface Programs {
-  /** One program for the whole step, or one a micro-batch and one that applies what they added up. */
-  readonly gradient: Program
-  readonly apply: Program | undefined
-  readonly validate: Program
-}
 
 /** Where a training stands, but for its tensors. */
 interface Progress {
@@ -32,6 +29,8 @@ interface Progress {
   readonly unrecorded: StepLosses | undefined
   readonly points: readonly CurvePoint[]
   readonly best: Trained['best']
+  /** Validations since the best. */
+  readonly waited: number
 }
 
 /** Seconds from one checkpoint to the next, unless writing one takes more than a tenth of that. */
@@ -46,14 +45,16 @@ export class Trainer {
   readonly #hooks: TrainHooks
   readonly #memory: Memory
   readonly #programs: Programs
-  readonly #rows: Rows
+  readonly #feeds: StepFeeds
   readonly #validation: Rows
-  readonly #order: Order
   readonly #checkpoints: Checkpoints<Progress>
+  readonly #identity: string
+  #fixed: FixedStates | undefined
   #done = 0
   #unrecorded: StepLosses | undefined
   #points: CurvePoint[] = []
   #best: { step: number; loss: number } = { step: 0, loss: Infinity }
+  #waited = 0
   #nextCheckpoint = performance.now() + checkpointSeconds * 1000
   #lastBreath = performance.now()
 
@@ -73,14 +74,19 @@ export class Trainer {
     this.#hooks = hooks
     this.#memory = memory
     this.#programs = programs
-    this.#rows = new Rows(inputs.train, options.context)
+    this.#feeds = new StepFeeds(inputs, options)
     this.#validation = new Rows(inputs.validation, options.context)
-    this.#order = new Order(this.#rows.windows.length, options.batch, options.seed)
-    this.#checkpoints = new Checkpoints(hooks.checkpoint, identityOf(inputs, options))
+    this.#identity = identityOf(inputs, options)
+    this.#checkpoints = new Checkpoints(hooks.checkpoint, this.#identity)
   }
 
   get done(): boolean {
-    return this.#done >= this.#options.rate.steps && !this.#unrecorded
+    return (this.#done >= this.#options.rate.steps || this.#isHopeless) && !this.#unrecorded
+  }
+
+  get #isHopeless(): boolean {
+    const { patience = 0 } = this.#options
+    return patience > 0 && this.#waited >= patience
   }
 
   /** Loads the last checkpoint, or the start; validates the start, so that a training can never leave worse. */
@@ -90,11 +96,13 @@ export class Trainer {
     else if (teacher) this.#memory.write(teacherHeadName, teacher.head)
     const last = this.#checkpoints.load()
     loadInto(this.#memory, last ? last.state : new Map([...weights, ...startBeside(this.#inputs, this.#options)]))
+    this.#fixed = await this.#openFixed()
     if (!last) return this.#judge(await this.#validate())
     this.#done = last.progress.step
     this.#unrecorded = last.progress.unrecorded
     this.#points = [...last.progress.points]
     this.#best = last.progress.best
+    this.#waited = last.progress.waited
     this.#hooks.log(`resumed after step ${this.#done} of ${this.#options.rate.steps}`)
   }
 
@@ -115,8 +123,18 @@ export class Trainer {
   }
 
   async dispose(): Promise<void> {
-    const { gradient, apply, validate } = this.#programs
-    await Promise.all([gradient.dispose(), apply?.dispose(), validate.dispose()])
+    this.#fixed?.close()
+    await disposePrograms(this.#programs)
+  }
+
+  async #openFixed(): Promise<FixedStates | undefined> {
+    const { fixed: program } = this.#programs
+    if (!program) return undefined
+    const { batch, accumulate, fixed = 0 } = this.#options
+    this.#hooks.log(`what comes out of the first ${fixed} layers, which do not learn, is kept`)
+    const model = { program, memory: this.#memory, size: batch / accumulate, width: this.#inputs.config.width }
+    const file = join(this.#hooks.checkpoint, 'fixed', `${this.#identity}.bin`)
+    return openFixed(file, this.#feeds.rows, model, () => this.#breathe())
   }
 
   async #learn(): Promise<StepLosses> {
@@ -127,68 +145,48 @@ export class Trainer {
   }
 
   async #update(): Promise<StepLosses> {
-    const { accumulate, batch, rate, optimizer } = this.#options
-    const indices = this.#order.rowsOf(this.#done)
-    const size = batch / accumulate
-    const parts = Array.from({ length: accumulate }, (_, part) => indices.slice(part * size, (part + 1) * size))
-    const feeds = parts.map((part) => this.#rows.feeds(part))
-    const valid = feeds.reduce((sum, one) => sum + one.valid, 0)
-    const [correction1, correction2] = corrections(this.#done + 1, optimizer)
-    const scalars = {
-      rate: scalar(rateAt(rate, this.#done)),
-      correction1: scalar(correction1),
-      correction2: scalar(correction2),
-    }
     const { gradient, apply } = this.#programs
+    const update = this.#feeds.update(this.#done)
     let losses = noLosses(termNames(this.#inputs.teacher))
-    for (const [index, part] of feeds.entries()) {
-      const all = { ...this.#lossFeeds(part, parts[index]!, valid), ...(apply ? {} : scalars) }
-      losses = plus(losses, await gradient.run(all, this.#memory))
+    for (const part of this.#feeds.losses(this.#done, this.#fixed)) {
+      losses = plus(losses, await gradient.run(apply ? part : { ...part, ...update }, this.#memory))
     }
-    return apply ? plus(losses, await apply.run(scalars, this.#memory)) : losses
+    return apply ? plus(losses, await apply.run(update, this.#memory)) : losses
   }
 
-  #lossFeeds({ tokens, labels }: RowFeeds, indices: readonly number[], valid: number): Record<string, TensorValue> {
-    const common = { tokens, labels, weight: scalar(valid) }
-    const { teacher } = this.#inputs
-    if (!teacher) return common
-    const { temperature, alpha, rate } = this.#options
-    const cached = 'model' in teacher ? {} : { teacherHidden: this.#rows.hidden(indices, teacher.targets) }
-    const share = scalar(alphaAt(alpha, rate.steps, this.#done))
-    const softened = takesTemperature(teacher.objective) ? { temperature: scalar(temperature) } : {}
-    return { ...common, ...cached, alpha: share, ...softened }
-  }
-
-  /** Cross-entropy on the validation split, nats per token. */
   async #validate(): Promise<number> {
-    const size = this.#options.batch / this.#options.accumulate
-    const limit = this.#options.validationRows || Infinity
-    const rows = Math.min(limit, this.#validation.windows.length)
-    let sum = 0
-    let count = 0
-    for (let start = 0; start < rows; start += size) {
-      const indices = Array.from({ length: size }, (_, k) => (start + k < rows ? start + k : -1))
-      const { tokens, labels, valid } = this.#validation.feeds(indices)
-      const { ce } = await this.#programs.validate.run({ tokens, labels, weight: scalar(1) }, this.#memory)
-      sum += ce!.data[0]!
-      count += valid
-      await this.#breathe()
-    }
-    checkFinite(this.#done, { 'validation loss': sum / count })
-    return sum / count
+    const { validate: program } = this.#programs
+    const loss = await validate(program, this.#memory, this.#validation, this.#options, () => this.#breathe())
+    checkFinite(this.#done, { 'validation loss': loss })
+    return loss
   }
 
   async #judge(loss: number): Promise<void> {
-    if (!(loss < this.#best.loss)) return
-    this.#best = { step: this.#done, loss }
-    this.#checkpoints.saveBest(this.#done, await readFrom(this.#memory, this.#inputs.config))
+    this.#waited += 1
+    if (loss < this.#best.loss) {
+      this.#best = { step: this.#done, loss }
+      this.#waited = 0
+      this.#checkpoints.saveBest(this.#done, await this.#result())
+    }
+    if (this.#isHopeless)
+      this.#hooks.log(`ended after step ${this.#done}: ${this.#waited} validations without a new best`)
+  }
+
+  /** The weights, or their averages. */
+  async #result(): Promise<Map<string, TensorValue>> {
+    const { config } = this.#inputs
+    const weights = await readFrom(this.#memory, config)
+    for (const name of averagedNames({ ...this.#options, config })) {
+      weights.set(name, await this.#memory.read(averageName(name)))
+    }
+    return weights
   }
 
   #record({ loss, ce, terms, gradNorm }: StepLosses, validationLoss: number | undefined): void {
     const { rate } = this.#options
     const point: CurvePoint = {
       step: this.#done,
-      epoch: this.#order.epochAt(this.#done),
+      epoch: this.#feeds.epochAt(this.#done),
       loss,
       ce,
       ...(this.#inputs.teacher ? { terms } : {}),
@@ -227,32 +225,10 @@ export class Trainer {
     for (const [name, { data }] of state) {
       checkFinite(this.#done, { [`tensor "${name}"`]: data.find((value) => !Number.isFinite(value)) ?? 0 })
     }
-    const { points, best } = { points: this.#points, best: this.#best }
-    this.#checkpoints.save({ step: this.#done, unrecorded: this.#unrecorded, points, best }, state)
+    const [step, unrecorded, points] = [this.#done, this.#unrecorded, this.#points]
+    this.#checkpoints.save({ step, unrecorded, points, best: this.#best, waited: this.#waited }, state)
     const end = performance.now()
     this.#nextCheckpoint = end + Math.max(checkpointSeconds * 1000, 10 * (end - start))
-  }
-}
-
-async function compilePrograms({ engine, config, teacher }: TrainInputs, options: TrainOptions): Promise<Programs> {
-  const { accumulate, batch, chunk, clip, context, optimizer } = options
-  if (batch % accumulate !== 0) {
-    const message = `\`batch\` is ${batch} rows, which cannot be cut into ${accumulate} equal micro-batches. Change \`accumulate\` to a divisor.`
-    throw new Failure('ACCUMULATE_UNEVEN', message)
-  }
-  const shape: StepShape = {
-    config,
-    rows: batch / accumulate,
-    context,
-    chunk,
-    teacher: teacher && shapeOf(teacher),
-    optimizer,
-    clip,
-  }
-  return {
-    gradient: await (accumulate === 1 ? compileStep : compileAccumulate)(engine, shape),
-    apply: accumulate === 1 ? undefined : await compileApply(engine, shape),
-    validate: await compileValidation(engine, shape),
   }
 }
 
@@ -261,29 +237,16 @@ function termNames(teacher: TrainTeacher | undefined): readonly string[] {
   return [...Object.keys(teacher.objective.weights), ...('model' in teacher ? innerNames(teacher.inner) : [])]
 }
 
-function shapeOf(teacher: TrainTeacher): TeacherShape {
-  const { objective } = teacher
-  if ('model' in teacher) return { kind: 'online', config: teacher.model.config, inner: teacher.inner, objective }
-  const [W, D] = teacher.head.shape as readonly [number, number]
-  return { kind: 'hidden', head: [W, D], objective }
-}
-
 /** What the numbers depend on: a checkpoint of anything else must not be gone on with. */
-function identityOf({ config, train, validation, teacher, weights }: TrainInputs, options: TrainOptions): string {
+function identityOf(inputs: TrainInputs, options: TrainOptions): string {
+  const { config, train, mixed = [], validation, teacher, weights } = inputs
   const start = [...weights].flatMap(([name, { data }]) => [
     name,
     new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
   ])
   const source = teacher && ('model' in teacher ? [teacher.model.digest, teacher.inner] : teacher.targets.header)
   const taught = teacher ? [source, teacher.objective] : null
-  const described = JSON.stringify([config, options, train.digest, validation.digest, taught])
+  const others = mixed.map((one) => [one.name, one.weight, one.train.digest, one.targets?.header ?? null])
+  const described = JSON.stringify([config, options, train.digest, others, validation.digest, taught])
   return digestParts([described, ...start])
-}
-
-function checkFinite(step: number, values: Readonly<Record<string, number>>): void {
-  for (const [what, value] of Object.entries(values)) {
-    if (Number.isFinite(value)) continue
-    const message = `After step ${step} the ${what} is ${value}. Lower \`rate\` or \`clip\`; a good checkpoint of before, if there is one, is kept.`
-    throw new Failure('LOSS_NOT_FINITE', message, { exitCode: 1 })
-  }
 }

@@ -35,6 +35,25 @@ describe('the text of a split', () => {
     )
   })
 
+  it('is a line for each item, the question and its right answer', async () => {
+    const text = await readCorpusText(fixture('openbookqa.parquet'), 'openbookqa')
+    const items = readItems(await itemLines('openbookqa.parquet'), 'openbookqa', 'plain')
+    assert.ok(items.ok)
+    const right = items.value.map(({ options, label }) => `${options[label]!.context} ${options[label]!.ending}\n`)
+    assert.equal(text, right.join(''))
+    assert.equal(text.split('\n').length, items.value.length + 1)
+    const hellaswag = await readCorpusText(fixture('items.parquet'), 'hellaswag')
+    assert.match(hellaswag, /^\S.*\S\n\S.*\S\n$/)
+    const lines = { query: 'two\nlines  in', choices: ['a ', 'b'], gold: 0 }
+    const own = written('e.jsonl', JSON.stringify(lines))
+    assert.equal(await readCorpusText(own, 'arc'), 'two lines in a\n')
+  })
+
+  it('is refused where rows are items of another set', async () => {
+    const message = /Row 1 of ".*items.parquet" is not in OpenBookQA's form: it has "ind"/
+    await assert.rejects(readCorpusText(fixture('items.parquet'), 'openbookqa'), { code: 'ROW_INVALID', message })
+  })
+
   const wrong: Readonly<Record<string, [() => string, string, RegExp]>> = {
     'without a column "text"': [
       () => fixture('items.parquet'),
@@ -54,6 +73,13 @@ describe('the text of a split', () => {
     })
   }
 })
+
+/** Rows of a Parquet file as JSON lines. */
+async function itemLines(name: string): Promise<string> {
+  const to = join(temporary, `${name}.jsonl`)
+  await writeItems(fixture(name), to)
+  return to
+}
 
 describe('an items file', () => {
   it('of Parquet becomes JSON lines, with all columns', async () => {

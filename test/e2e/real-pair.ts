@@ -27,14 +27,21 @@ export async function startRealPair(
   { teacher, student }: { readonly teacher: string; readonly student: string },
 ): Promise<{ readonly place: Place; readonly server: HubServer }> {
   const place = makeProject(context)
-  const [lines, items] = ['lines.parquet', 'items.parquet'].map((name) => readFileSync(join(parquet, name)))
+  const names = ['lines.parquet', 'items.parquet', 'openbookqa.parquet']
+  const [lines, items, questions] = names.map((name) => readFileSync(join(parquet, name)))
   const server = new HubServer({
     'models/EleutherAI/gpt-neo-2.7B': await contentOf(teacher),
     'models/openai-community/gpt2': await contentOf(student),
     'datasets/Salesforce/wikitext': Object.fromEntries(
       ['train', 'validation', 'test'].map((split) => [`wikitext-2-raw-v1/${split}-00000-of-00001.parquet`, lines!]),
     ),
-    'datasets/Rowan/hellaswag': { 'data/validation-00000-of-00001.parquet': items! },
+    'datasets/Rowan/hellaswag': {
+      'data/train-00000-of-00001.parquet': items!,
+      'data/validation-00000-of-00001.parquet': items!,
+    },
+    'datasets/allenai/openbookqa': Object.fromEntries(
+      ['train', 'validation', 'test'].map((split) => [`main/${split}-00000-of-00001.parquet`, questions!]),
+    ),
   })
   await server.start()
   context.after(() => server.stop())

@@ -26,7 +26,8 @@ const teacher = join(models, 'teacher')
 writePublished(teacher, { ...tiny, architecture: 'gpt_neo', attention: ['global', 'local'], window: 8 }, 0)
 for (const file of ['vocab.json', 'merges.txt']) cpSync(join(data, 'bpe-files', file), join(teacher, file))
 const student = join(models, 'student')
-writePublished(student, tiny, 0)
+/** One layer more than the first program's settings freeze. */
+writePublished(student, { ...tiny, layers: 7, attention: Array.from({ length: 7 }, () => 'global') }, 0)
 cpSync(join(data, 'byte-level', 'tokenizer.json'), join(student, 'tokenizer.json'))
 
 const stages = [
@@ -79,6 +80,7 @@ describe('the recipe for the real pair, with tiny models in its place on a hub',
       [
         0,
         [
+          ...mixed,
           'distill',
           'control',
           'evaluate[control]',
@@ -91,10 +93,18 @@ describe('the recipe for the real pair, with tiny models in its place on a hub',
     )
     const { stages: defined } = readExperiment(place, seed.last).record
     const falls = { rate: 0.000005, warmup: 0, decay: 'linear', last: 0, weightDecay: 0.01, batch: 8, accumulate: 1 }
-    assertHas(defined['distill']?.with, { ...falls, temperature: 1.5, alpha: 0.7, alphaLast: 0.3 })
-    assertHas(defined['control']?.with, { ...falls, alpha: 0 })
+    const blocks = Array.from({ length: 6 }, (_, layer) => `transformer.h.${layer}.*`)
+    const curriculum = { mix: { openbookqa: 1, hellaswag: [0.2, 0.13, 0.07] }, freeze: ['transformer.w*', ...blocks] }
+    const alpha = { from: 0.7, to: 0.3, shape: 'linear', by: 'step' }
+    assertHas(defined['distill']?.with, { ...falls, temperature: 1.5, alpha, ...curriculum })
+    assertHas(defined['control']?.with, { ...falls, alpha: 0, ...curriculum })
   })
 })
+
+const [first, second] = ['openbookqa', 'hellaswag'].map((corpus) =>
+  ['download', 'tokenize', 'teacher'].map((stage) => `${stage}-mixed[${corpus}]`),
+) as [string[], string[]]
+const mixed = [...first.slice(0, 2), ...second.slice(0, 2), first[2], second[2]]
 
 const ran = (last: Line): string[] =>
   outcomes(last).flatMap((outcome) => (outcome.endsWith(': ran') ? [outcome.slice(0, -5)] : []))

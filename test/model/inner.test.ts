@@ -166,7 +166,7 @@ describe('a training with projections', () => {
   const options: TrainOptions = {
     ...{ context: 12, batch: 4, accumulate: 1, clip: 1, seed: 1, validateEvery: 1, validationRows: 0, chunk: 16 },
     rate: { peak: 0.01, warmup: 0, decay: 'constant', last: 1, steps: 6 },
-    ...{ optimizer: adamW, temperature: 2, alpha: { first: 0.9, last: 0.9 } },
+    ...{ optimizer: adamW, temperature: 2, alpha: 0.9 },
   }
   let folders = 0
   const trained = (over: Partial<TrainOptions> = {}, hooks: Partial<TrainHooks> = {}, of = inner): Promise<Trained> =>

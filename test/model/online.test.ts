@@ -27,7 +27,7 @@ const config = tinyNeo({ layers: 1, attention: ['local'] })
 const options: TrainOptions = {
   ...{ context: 12, batch: 4, accumulate: 1, clip: 1, seed: 1, validateEvery: 1, validationRows: 0, chunk: 16 },
   rate: { peak: 0.01, warmup: 0, decay: 'cosine', last: 0.1, steps: 3 },
-  ...{ optimizer: adamW, temperature: 2, alpha: { first: 0.9, last: 0.3 } },
+  ...{ optimizer: adamW, temperature: 2, alpha: { from: 0.9, to: 0.3, shape: 'linear', by: 'step' } },
 }
 const inner: InnerLosses = {
   hidden: { pairs: [], loss: 'mse', weight: 1 },

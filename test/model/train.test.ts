@@ -3,56 +3,41 @@ import fs, { readFileSync, readdirSync } from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
 import { join } from 'node:path'
 import { describe, it, mock } from 'node:test'
-import type { Split } from '../../lib/data/tokens.ts'
 import type { Engine, Memory, TensorValue } from '../../lib/engine/index.ts'
-import { Order } from '../../lib/model/batches.ts'
 import { Checkpoints } from '../../lib/model/checkpoint.ts'
 import { hold } from '../../lib/model/likelihood.ts'
 import type { LossName } from '../../lib/model/losses/divergence.ts'
 import { adamW, momentNames } from '../../lib/model/optimizer.ts'
+import { Order } from '../../lib/model/order.ts'
 import { perplexity } from '../../lib/model/perplexity.ts'
-import { alphaAt, rateAt } from '../../lib/model/schedule.ts'
-import { train } from '../../lib/model/train.ts'
-import type { CurvePoint, TrainInputs, TrainOptions, TrainTeacher, Trained } from '../../lib/model/train.ts'
-import { initialise, weightShapes } from '../../lib/model/weights.ts'
-import { Random } from '../../lib/util/random.ts'
+import { rateAt } from '../../lib/model/schedule.ts'
+import type { CurvePoint, TrainOptions } from '../../lib/model/train.ts'
+import { initialise } from '../../lib/model/weights.ts'
 import { quiet } from './plain.ts'
-import { assertClose, copied, engine, plainKl, scratch, stream, tensorsOf, tinyNeo, vector } from './rig.ts'
+import { assertClose, engine, plainKl, stream, vector } from './rig.ts'
 import type { Values } from './rig.ts'
+import {
+  alone,
+  config,
+  inParts,
+  names,
+  newFolder,
+  options,
+  start,
+  stateAfter,
+  taught,
+  teacherOf,
+  text,
+  trained,
+} from './training.ts'
+import type { Setup } from './training.ts'
 
-const temporary = scratch()
-let folders = 0
-const newFolder = (): string => join(temporary, `${folders++}`)
-
-/** No key has a bias here: its gradient would be rounding alone, which AdamW blows up. */
-const config = tinyNeo({ layers: 1, attention: ['local'] })
-const start = initialise(config, 1)
-const names = [...weightShapes(config).keys()]
-
-interface Setup {
-  readonly inputs: Omit<TrainInputs, 'engine'>
-  readonly options: TrainOptions
-}
-
-const text: TrainInputs = {
-  ...{ engine, config, weights: start },
-  train: stream(150, 13),
-  validation: stream(30, 13, 2),
-}
-const options: TrainOptions = {
-  ...{ context: 12, batch: 4, accumulate: 1, clip: 1, seed: 1, validateEvery: 2, validationRows: 0, chunk: 16 },
-  rate: { peak: 0.01, warmup: 2, decay: 'cosine', last: 0.1, steps: 5 },
-  ...{ optimizer: adamW, temperature: 2, alpha: { first: 0.9, last: 0.3 } },
-}
-const alone: Setup = { inputs: text, options }
-const taught: Setup = { inputs: { ...text, teacher: teacherOf('teacher', text.train) }, options }
 const partsOfLoss: Readonly<Record<string, (point: CurvePoint) => number>> = {
   loss: ({ loss }) => loss,
   ce: ({ ce }) => ce,
   kl: ({ terms }) => terms!['forward-kl']!,
   gradNorm: ({ gradNorm }) => gradNorm,
 }
-const inParts: Setup = { ...taught, options: { ...options, accumulate: 2 } }
 
 describe('a step of uneven micro-batches', () => {
   // four rows of 12, 12, 12 and 3 labels: all of them in each step
@@ -165,7 +150,7 @@ describe('the curves', () => {
       [0, 1, 2, 3, 4].map((done) => [done + 1, ((done + 1) * 4) / 13, rateAt(options.rate, done)]),
     )
     for (const { step, loss, ce, terms } of points) {
-      const share = alphaAt(options.alpha, 5, step - 1)
+      const share = 0.9 - (0.6 * (step - 1)) / 4
       assertClose(t, 'loss', [loss], [share * 4 * terms!['forward-kl']! + (1 - share) * ce], 1e-6)
     }
   })
@@ -175,7 +160,7 @@ describe('the curves', () => {
       const sum = { ...plainKl, weights: { 'reverse-kl': 0.5, 'mse-logits': 0.01 } }
       const inputs = { ...text, teacher: teacherOf('teacher', text.train, sum) }
       const { points } = await trained({ inputs, options: { ...options, accumulate, validateEvery: 1 } })
-      const alike = { ...options, alpha: { first: 0.9, last: 0.9 }, validateEvery: 1 }
+      const alike = { ...options, alpha: 0.9, validateEvery: 1 }
       const of = async (name: LossName): Promise<number> => {
         const teacher = teacherOf('teacher', text.train, { ...plainKl, weights: { [name]: 1 } })
         return (await trained({ inputs: { ...text, teacher }, options: alike })).points[0]!.terms![name]!
@@ -186,7 +171,7 @@ describe('the curves', () => {
         assertClose(t, name, [first!.terms![name]!], [await of(name)], 1e-5)
       }
       for (const { step, loss, ce, terms } of points) {
-        const share = alphaAt(options.alpha, 5, step - 1)
+        const share = 0.9 - (0.6 * (step - 1)) / 4
         const distance = 0.5 * 4 * terms!['reverse-kl']! + 0.01 * terms!['mse-logits']!
         assertClose(t, 'loss', [loss], [share * distance + (1 - share) * ce], 1e-6)
       }
@@ -201,7 +186,7 @@ describe('the curves', () => {
 
 describe('the order of rows', () => {
   it('takes each row once an epoch, every epoch in another order, and is a matter of the step alone', () => {
-    const order = new Order(13, 4, 1)
+    const order = new Order(13, { batch: 4, seed: 1 })
     const rows = Array.from({ length: 13 }, (_, step) => order.rowsOf(step))
     const epochs = [0, 1, 2, 3].map((epoch) => rows.flat().slice(epoch * 13, (epoch + 1) * 13))
     for (const epoch of epochs)
@@ -210,9 +195,9 @@ describe('the order of rows', () => {
         [...Array(13).keys()],
       )
     assert.equal(new Set(epochs.map(String)).size, 4)
-    for (const step of [12, 3, 0, 7]) assert.deepEqual(new Order(13, 4, 1).rowsOf(step), rows[step])
-    assert.notDeepEqual(new Order(13, 4, 2).rowsOf(0), rows[0])
-    assert.deepEqual(new Order(2, 5, 1).rowsOf(1).length, 5)
+    for (const step of [12, 3, 0, 7]) assert.deepEqual(new Order(13, { batch: 4, seed: 1 }).rowsOf(step), rows[step])
+    assert.notDeepEqual(new Order(13, { batch: 4, seed: 2 }).rowsOf(0), rows[0])
+    assert.deepEqual(new Order(2, { batch: 5, seed: 1 }).rowsOf(1).length, 5)
   })
 })
 
@@ -401,30 +386,6 @@ describe('the weights that a training gives', () => {
 const nothing = vector([NaN])
 const broken: TensorValue = { shape: [12, 8], data: new Float32Array(96).fill(NaN) }
 
-interface Where {
-  readonly folder?: string
-  readonly engine?: Engine
-  readonly signal?: AbortSignal
-  readonly onStep?: (step: number) => void
-}
-
-function trained({ inputs, options }: Setup, { folder = newFolder(), ...where }: Where = {}): Promise<Trained> {
-  const hooks = { checkpoint: folder, signal: where.signal ?? quiet.signal, log: () => undefined }
-  const onStep = ({ step }: { step: number }): void => where.onStep?.(step)
-  const own = { ...inputs, weights: copied(inputs.weights), engine: where.engine ?? engine }
-  return train(own, options, { ...hooks, onStep })
-}
-
-/** Weights, moments and sums once this step is done, as the checkpoint has them. */
-async function stateAfter(setup: Setup, step: number, folder = newFolder()): Promise<Map<string, TensorValue>> {
-  const stop = new AbortController()
-  const onStep = (done: number): void => {
-    if (done === step) stop.abort()
-  }
-  await assert.rejects(trained(setup, { folder, signal: stop.signal, onStep }), { name: 'AbortError' })
-  return tensorsOf(join(folder, 'state.safetensors'))
-}
-
 /** Stops in the n-th run of any program. */
 async function stoppedAt(setup: Setup, n: number, folder: string): Promise<void> {
   const stop = new AbortController()
@@ -474,17 +435,4 @@ function killedAt(n: number, action: () => void): boolean {
     mock.restoreAll()
     syncBuiltinESMExports()
   }
-}
-
-/** A teacher of 15 tokens who mostly knows what follows. */
-function teacherOf(model: string, { ids }: Split, objective = plainKl): TrainTeacher {
-  const random = new Random(1, model)
-  const count = ids.length - 1
-  const hidden = Float32Array.from({ length: count * 15 }, () => random.normal())
-  for (let at = 0; at < count; at++) hidden[at * 15 + ids[at + 1]!]! += 5
-  const packing = { context: 12, stride: 12 }
-  const header = { model, tokenizer: 'tokenizer', stream: 'stream', packing, width: 15, count }
-  const rows = (at: number, length: number): Float32Array => hidden.slice(at * 15, (at + length) * 15)
-  const head = Float32Array.from({ length: 225 }, (_, i) => Number(i % 16 === 0))
-  return { targets: { header, rows, close: () => undefined }, head: { shape: [15, 15], data: head }, objective }
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
@@ -56,12 +56,23 @@ async function run(module: Module, options: object, from: object, out: object): 
 const from = { student: at('student'), tokens: at('tokens'), targets: at('targets') }
 await run(teacherLogits, {}, { teacher: at('teacher'), tokens: at('tokens') }, { targets: at('targets') })
 
+/** Corpora of three rows and of one. */
+const mixed = { long: at('long'), short: at('short') }
+const mixedTargets = { long: at('long-targets'), short: at('short-targets') }
+for (const [name, rows] of [
+  ['long', 3],
+  ['short', 1],
+] as const) {
+  const train = encodeSplit(tokenizer, text.slice(0, rows), { name: 'train', separator: 'eos' })
+  writeTokens(at(name), { vocabSize, eos, tokenizerDigest, splits: { ...splits, train } })
+  await run(teacherLogits, {}, { teacher: at('teacher'), tokens: at(name) }, { targets: at(`${name}-targets`) })
+}
+
 async function curvesOf(options: object, given: object = from): Promise<readonly CurvePoint[]> {
   const out = { student: mkdtempSync(at('out-')), curves: at('curves.jsonl') }
   await run(distill, { steps: 3, validateEvery: 1, ...options }, given, out)
   const curves = await readCurves(out.curves)
   assert.ok(curves.ok, curves.ok ? '' : curves.error.message)
-  assert.deepEqual(readFileSync(out.curves, 'utf8').trim().split('\n').length, 3)
   return curves.value
 }
 
@@ -138,6 +149,47 @@ describe('stages/distill.ts', () => {
     for (const given of [{ ...alone, targets }, alone]) {
       await assert.rejects(curvesOf({ attentionPairs: one, alpha: 0 }, given), unused)
     }
+  })
+
+  it('mixes corpora, each at its weight, and from each what the teacher says of it', async () => {
+    const given = { ...from, mixed, mixedTargets }
+    const steps = async (mix: object, own: object = given): Promise<number[]> =>
+      (await curvesOf({ steps: 0, epochs: 1, batch: 3, mix }, own)).map(({ step }) => step)
+    assert.deepEqual(await steps({}, from), [1, 2, 3]) // nine rows
+    assert.deepEqual(await steps({ long: 1, short: 0 }), [1, 2, 3, 4]) // twelve
+    assert.deepEqual(await steps({ long: 1, short: { from: 3, to: 3, shape: 'linear', by: 'step' } }), [1, 2, 3, 4, 5])
+    const alone = { ...from, targets: undefined }
+    const online = { ...alone, mixed, teacher: at('teacher') }
+    const [live, cached] = [
+      await curvesOf({ mix: { long: 1, short: 1 } }, online),
+      await curvesOf({ mix: { long: 1, short: 1 } }, given),
+    ]
+    live.forEach(({ loss }, n) => assert.ok(Math.abs(loss - cached[n]!.loss) < 1e-3 * loss))
+    const [{ terms }] = (await curvesOf({ alpha: 0, mix: { long: 1, short: 1 } }, { ...alone, mixed })) as [CurvePoint]
+    assert.equal(terms, undefined)
+  })
+
+  it('mixes what fits: the same names everywhere, one tokenizer, one teacher', async () => {
+    const given = { ...from, mixed, mixedTargets }
+    const mix = { long: 1, short: 1 }
+    const refused = async (over: object, options: object, code: string, message: RegExp): Promise<void> =>
+      assert.rejects(curvesOf({ mix, ...options }, { ...given, ...over }), { code, message })
+    await refused({}, { mix: { long: 1, shrot: 1 } }, 'MIX_UNKNOWN', /`mix` names "shrot".* Did you mean "short"/)
+    await refused({}, { mix: { long: 1 } }, 'MIX_ABSENT', /`mix` lacks "short".* how many of its rows/)
+    const { short, ...long } = mixedTargets
+    await refused({ mixedTargets: long }, {}, 'MIX_ABSENT', /`mixedTargets` lacks "short"/)
+    await refused({ mixedTargets: { ...long, short, other: short } }, {}, 'MIX_UNKNOWN', /names "other"/)
+    await refused({ targets: undefined }, { alpha: 0 }, 'TARGETS_UNUSED', /Give both or neither/)
+    await refused({ mixedTargets: { long: short, short } }, {}, 'TARGETS_MISMATCH', /token stream/)
+    await run(teacherLogits, {}, { teacher: at('student'), tokens: at('short') }, { targets: at('other-targets') })
+    await refused(
+      { mixedTargets: { ...long, short: at('other-targets') } },
+      {},
+      'TARGETS_MISMATCH',
+      /teacher: expected/,
+    )
+    writeTokens(at('foreign'), { vocabSize, eos, tokenizerDigest: 'foreign', splits })
+    await refused({ mixed: { ...mixed, short: at('foreign') } }, {}, 'VOCABULARY_DIFFERS', /"short".*another tokenizer/)
   })
 
   it('has weights for all losses there are, and a name is a weight of 1', () => {

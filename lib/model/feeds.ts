@@ -1,0 +1,77 @@
+import type { TensorValue } from '../engine/engine.ts'
+import type { Rows, TokenStates, TokenTargets } from './batches.ts'
+import { takesTemperature } from './losses.ts'
+import { joinedRows, joinedTargets, orderOf } from './mixture.ts'
+import type { Order } from './order.ts'
+import { corrections } from './optimizer.ts'
+import { rateAt, valueAt } from './schedule.ts'
+import { scalar } from './steps.ts'
+import type { TrainInputs, TrainOptions } from './train.ts'
+
+type Feeds = Readonly<Record<string, TensorValue>>
+
+/** What the programs of a training are fed: functions of the step alone, so that a resumed one goes on with the same. */
+export class StepFeeds {
+  readonly rows: Rows
+  readonly #order: Order
+  readonly #teacher: TrainInputs['teacher']
+  readonly #targets: TokenTargets | undefined
+  readonly #options: TrainOptions
+
+  constructor({ train, teacher, mixed = [] }: TrainInputs, options: TrainOptions) {
+    this.rows = joinedRows(train, mixed, options.context)
+    this.#order = orderOf(train, mixed, options)
+    this.#teacher = teacher
+    this.#targets =
+      teacher && 'targets' in teacher ? joinedTargets(teacher.targets, train.ids.length, mixed) : undefined
+    this.#options = options
+  }
+
+  /** Of each micro-batch of a step, counted from 0; what comes out of fixed layers is fed in place of the tokens. */
+  losses(step: number, fixed: TokenStates | undefined): readonly Feeds[] {
+    const { accumulate, batch } = this.#options
+    const indices = this.#order.rowsOf(step)
+    const size = batch / accumulate
+    const parts = Array.from({ length: accumulate }, (_, part) => indices.slice(part * size, (part + 1) * size))
+    const feeds = parts.map((part) => this.rows.feeds(part))
+    const valid = feeds.reduce((sum, one) => sum + one.valid, 0)
+    return feeds.map(({ tokens, labels }, part) => ({
+      ...(fixed ? { fixed: this.#fixed(parts[part]!, fixed) } : { tokens }),
+      ...{ labels, weight: scalar(valid) },
+      ...this.#taught(step, parts[part]!),
+    }))
+  }
+
+  /** Of the optimizer. */
+  update(step: number): Feeds {
+    const { rate, optimizer } = this.#options
+    const [correction1, correction2] = corrections(step + 1, optimizer)
+    return {
+      rate: scalar(rateAt(rate, step)),
+      correction1: scalar(correction1),
+      correction2: scalar(correction2),
+    }
+  }
+
+  /** Epochs done when `step` begins. */
+  epochAt(step: number): number {
+    return this.#order.epochAt(step)
+  }
+
+  /** (B, T, C) */
+  #fixed(indices: readonly number[], states: TokenStates): TensorValue {
+    const { data } = this.rows.states(indices, states)
+    return { shape: [indices.length, this.#options.context, states.width], data }
+  }
+
+  #taught(step: number, indices: readonly number[]): Feeds {
+    if (!this.#teacher) return {}
+    const { temperature, alpha, rate } = this.#options
+    const course = { steps: rate.steps, epochAt: (at: number) => this.epochAt(at) }
+    return {
+      ...(this.#targets ? { teacherHidden: this.rows.hidden(indices, this.#targets) } : {}),
+      alpha: scalar(valueAt(alpha, course, step)),
+      ...(takesTemperature(this.#teacher.objective) ? { temperature: scalar(valueAt(temperature, course, step)) } : {}),
+    }
+  }
+}

@@ -1,0 +1,44 @@
+import type { Program } from '../engine/engine.ts'
+import { Failure } from '../util/failure.ts'
+import { compileAccumulate, compileApply, compileFixed, compileStep, compileValidation } from './steps.ts'
+import type { StepShape, TeacherShape } from './steps.ts'
+import type { TrainInputs, TrainOptions, TrainTeacher } from './train.ts'
+
+export interface Programs {
+  /** One program for the whole step, or one a micro-batch and one that applies what they added up. */
+  readonly gradient: Program
+  readonly apply: Program | undefined
+  readonly validate: Program
+  /** The first layers, where they do not learn and what comes out of them is kept. */
+  readonly fixed: Program | undefined
+}
+
+/** Who compiles them disposes of them. Throws Failure ACCUMULATE_UNEVEN. */
+export async function compilePrograms(
+  { engine, config, teacher }: TrainInputs,
+  options: TrainOptions,
+): Promise<Programs> {
+  const { accumulate, batch } = options
+  if (batch % accumulate !== 0) {
+    const message = `\`batch\` is ${batch} rows, which cannot be cut into ${accumulate} equal micro-batches. Change \`accumulate\` to a divisor.`
+    throw new Failure('ACCUMULATE_UNEVEN', message)
+  }
+  const shape: StepShape = { ...options, config, rows: batch / accumulate, teacher: teacher && shapeOf(teacher) }
+  return {
+    gradient: await (accumulate === 1 ? compileStep : compileAccumulate)(engine, shape),
+    apply: accumulate === 1 ? undefined : await compileApply(engine, shape),
+    validate: await compileValidation(engine, shape),
+    fixed: options.fixed ? await compileFixed(engine, shape) : undefined,
+  }
+}
+
+export async function disposePrograms({ gradient, apply, validate, fixed }: Programs): Promise<void> {
+  await Promise.all([gradient.dispose(), apply?.dispose(), validate.dispose(), fixed?.dispose()])
+}
+
+function shapeOf(teacher: TrainTeacher): TeacherShape {
+  const { objective } = teacher
+  if ('model' in teacher) return { kind: 'online', config: teacher.model.config, inner: teacher.inner, objective }
+  const [W, D] = teacher.head.shape as readonly [number, number]
+  return { kind: 'hidden', head: [W, D], objective }
+}

@@ -12,7 +12,7 @@ export default defineStage({
   params: {
     type: 'object',
     additionalProperties: false,
-    required: ['title', 'notes', 'parameters', 'axes'],
+    required: ['title', 'notes', 'parameters', 'axes', 'trainedOn'],
     properties: {
       title: { type: 'string', default: 'A small model taught by a big one' },
       notes: { type: 'array', items: { type: 'string' }, default: [] },
@@ -22,6 +22,12 @@ export default defineStage({
         additionalProperties: false,
         required: ['label', 'value'],
         properties: { label: { type: 'string' }, value: { type: 'number', minimum: 0, maximum: 1 } },
+      },
+      trainedOn: {
+        type: 'array',
+        items: { type: 'string' },
+        default: [],
+        description: 'data sets whose training items stand in the training text',
       },
       axes: {
         type: 'array',

@@ -8,6 +8,7 @@ import type { Models } from './compare.ts'
 import { curveSection } from './curve-section.ts'
 import type { Curves } from './curve-section.ts'
 import { html, raw } from './html.ts'
+import type { Html } from './html.ts'
 import { agreementMetrics, makeMetrics, sweepMetrics } from './metrics.ts'
 import { chance, noteSection } from './note-section.ts'
 import { parameterSection } from './parameter-section.ts'
@@ -26,6 +27,8 @@ export interface ReportOptions {
   readonly notes: readonly string[]
   /** The parameters to show. */
   readonly parameters: JsonObject
+  /** Data sets whose training items stand in the training text: `HellaSwag`. */
+  readonly trainedOn?: readonly string[]
   /** A score from elsewhere, drawn across the chart: `{ label: 'GPT-2 124M, published', value: 0.2955 }`. */
   readonly baselineLine?: { readonly label: string; readonly value: number }
 }
@@ -71,6 +74,7 @@ export const makeReport = (models: Models, curves: Curves, options: ReportOption
           <header>
             <h1>${options.title}</h1>
             <p class="verdict">${sweep ? sweepHeadline(sweep) : headline(comparisons)}</p>
+            ${contamination(options.trainedOn ?? [])}
             <ul class="evidence">
               ${evidence(comparisons, rows).map(({ against, sentences }) => html`<li><b>${against}</b> ${sentences}</li>`)}
             </ul>
@@ -86,12 +90,23 @@ export const makeReport = (models: Models, curves: Curves, options: ReportOption
   return {
     page: page.markup,
     metrics: {
+      ...(options.trainedOn?.length ? { trainedOn: [...options.trainedOn] } : {}),
       ...makeMetrics(rows, comparisons),
       ...agreementMetrics(agreements),
       ...(sweep ? sweepMetrics(sweep) : {}),
     },
   }
 }
+
+/** Said beside the headline: a score on a task that was trained on is another thing than one on a new task. */
+const contamination = (trainedOn: readonly string[]): Html | undefined =>
+  trainedOn.length === 0
+    ? undefined
+    : html`<p class="caution">
+        <b>Trained on the task.</b> Training items of ${trainedOn.join(' and ')} stand in the text that student and
+        control were trained on: their scores on questions of that kind do not compare with those of models that never
+        saw any.
+      </p>`
 
 /** Chance, simple rules scored on the same items, a score from elsewhere: each with a dash of its own. */
 const makeMarks = (models: Models, line: ReportOptions['baselineLine']): readonly Mark[] => {

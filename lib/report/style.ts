@@ -31,6 +31,7 @@ section { margin-top: clamp(3rem, 7vw, 5rem); }
 .evidence { margin: 0; padding: 0; list-style: none; max-width: 74ch; }
 .evidence b { font-weight: 600; }
 .evidence li { margin: 0 0 0.7em; padding-left: 1.1rem; border-left: 2px solid var(--rule-strong); }
+.caution { max-width: 74ch; margin: 0 0 1.75rem; padding: 0.9rem 1.1rem; background: var(--card); border-left: 2px solid var(--teacher); }
 .quiet, figcaption, .interval { color: var(--quiet); }
 .small, figcaption { font-size: 0.9rem; line-height: 1.5; }
 code { font: 0.9em/1.5 var(--mono); overflow-wrap: anywhere; }

@@ -173,6 +173,14 @@ describe('the page', () => {
     assert.doesNotMatch(page, /How sure they are/)
   })
 
+  it('says beside the headline where the task was trained on', () => {
+    const { page: told, metrics: found } = makeReport(clear, {}, { ...options, trainedOn: ['HellaSwag', 'PIQA'] })
+    assert.match(told, /<b>Trained on the task\.<\/b> Training items of HellaSwag and PIQA stand in the text/)
+    assert.deepEqual(found['trainedOn'], ['HellaSwag', 'PIQA'])
+    assert.doesNotMatch(page, /Trained on the task/)
+    assert.equal(metrics['trainedOn'], undefined)
+  })
+
   it('draws no distance to a teacher for a training that had none', () => {
     const control = makeCurve(100, 5, 2, false)
     assert.doesNotMatch(makeReport(clear, { control }, options).page, /Distance to the teacher/)

@@ -1,6 +1,6 @@
 import type { AgreementReport, Agreements } from './agreement.ts'
-import { bandChart } from './band-chart.ts'
-import type { Band } from './band-chart.ts'
+import { bandChart, shares } from './band-chart.ts'
+import type { Band, Scale } from './band-chart.ts'
 import { cell, orderCells } from './cells.ts'
 import { grouped, percent } from './format.ts'
 import { html } from './html.ts'
@@ -28,6 +28,7 @@ interface Shown {
   readonly title: string
   readonly value: (means: Means) => number
   readonly words: (value: number) => string
+  readonly scale: Scale
 }
 
 const SHOWN: readonly Shown[] = [
@@ -36,16 +37,18 @@ const SHOWN: readonly Shown[] = [
     title: 'Divergence from the teacher, nats',
     value: ({ kl }) => kl,
     words: (value) => String(Number(value.toPrecision(3))),
+    scale: { tick: (value) => String(Number(value.toPrecision(3))) },
   },
   {
     id: 'agreement-top1',
     title: 'The same likeliest token',
     value: ({ top1 }) => top1,
     words: percent,
+    scale: shares,
   },
 ]
 
-const positionFigure = ({ id, title, value, words }: Shown, names: readonly string[], all: Agreements): Html => {
+const positionFigure = ({ id, title, value, words, scale }: Shown, names: readonly string[], all: Agreements): Html => {
   const bands = names.map((name, i): Band => {
     const points = all[name]!.positions.map((one) => ({ at: String(one.from), value: value(one), interval: null }))
     return { label: cell(name).label, colour: cell(name).colour, dash: [[], [6, 4], [2, 3]][i % 3]!, points }
@@ -54,7 +57,7 @@ const positionFigure = ({ id, title, value, words }: Shown, names: readonly stri
   return html`<figure>
     <h3>${title}</h3>
     ${legend(bands.map(({ label, colour, dash }) => ({ label, colour, dash })))}
-    ${bandChart({ id: `chart-${id}`, title, description: means }, bands, [], words)}
+    ${bandChart({ id: `chart-${id}`, title, description: means }, bands, [], scale)}
     <figcaption>
       By the number of tokens before, from there up to the next mark; in all ${grouped(all[names[0]!]!.tokens)} places
       of the test split, ${means}.

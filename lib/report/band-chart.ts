@@ -20,6 +20,16 @@ export interface Level {
   readonly dash: readonly number[]
 }
 
+export interface Scale {
+  /** A value as it stands on the axis. */
+  readonly tick: (value: number) => string
+  /** What no value is above: 1 of shares. */
+  readonly most?: number
+}
+
+/** Of shares, in percent. */
+export const shares: Scale = { tick: (value) => `${Number((100 * value).toFixed(1))}\u00a0%`, most: 1 }
+
 /** Bars of neighbouring lines must not cover each other: pixels between them. */
 const APART = 7
 
@@ -28,7 +38,7 @@ export const bandChart = (
   text: ChartText,
   bands: readonly Band[],
   levels: readonly Level[],
-  tick: (value: number) => string,
+  { tick, most }: Scale,
 ): Html => {
   const names = [...new Set(bands.flatMap(({ points }) => points.map(({ at }) => at)))]
   return drawChart(text, LINES, {
@@ -37,6 +47,7 @@ export const bandChart = (
     yAxis: {
       ...{ ...axis, type: 'value', scale: true, splitNumber: 4, axisLine: { show: false }, axisTick: { show: false } },
       axisLabel: { ...axis.axisLabel, formatter: tick },
+      ...(most === undefined ? {} : { max: ({ max }: { max: number }) => (max > 0.9 * most ? most : null) }),
     },
     series: [
       ...bands.map((band, i) => ({

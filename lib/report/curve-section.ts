@@ -11,11 +11,10 @@ import { legend } from './legend.ts'
 /** Curves by the cell of the trained model. */
 export type Curves = Readonly<Record<string, readonly CurvePoint[]>>
 
-/** How the trainings went: validation perplexity, cross-entropy, distance to the teacher, as far as they were written. */
+/** How the trainings went: validation, cross-entropy, distances to the teacher, rate and gradient, as far as written. */
 export const curveSection = (curves: Curves): Html | undefined => {
-  const figures = [validationFigure(curves), lossFigure(curves), ...distanceFigures(curves)].filter(
-    (f) => f !== undefined,
-  )
+  const made = [validationFigure(curves), lossFigure(curves), ...distanceFigures(curves), ...optimizerFigures(curves)]
+  const figures = made.filter((one) => one !== undefined)
   if (figures.length === 0) return undefined
   return html`<section aria-labelledby="training">
     <h2 id="training">Training</h2>
@@ -60,6 +59,22 @@ const distanceFigures = (curves: Curves): readonly (Html | undefined)[] => {
     return figure(`distance-${index}`, title, lines, distanceCaption(name))
   })
 }
+
+/** What the optimizer was given: the rate in thousandths, which an axis has room for. */
+const optimizerFigures = (curves: Curves): readonly (Html | undefined)[] => [
+  figure(
+    'rate',
+    'Learning rate × 1,000',
+    linesOf(curves, ({ rate }) => 1000 * rate),
+    'By step.',
+  ),
+  figure(
+    'norm',
+    'Norm of the gradient',
+    linesOf(curves, ({ gradNorm }) => gradNorm),
+    'By step, before it is clipped.',
+  ),
+]
 
 const linesOf = (curves: Curves, value: (point: CurvePoint) => number | undefined): readonly Line[] =>
   Object.entries(curves).flatMap(([name, points]) => {

@@ -5,8 +5,8 @@ import { html } from './html.ts'
 import type { Html } from './html.ts'
 import { dot, legend } from './legend.ts'
 import type { Interval } from './statistics.ts'
-import { bandChart } from './band-chart.ts'
-import type { Band, Level } from './band-chart.ts'
+import { bandChart, shares } from './band-chart.ts'
+import type { Band, Level, Scale } from './band-chart.ts'
 import type { Sweep, SweepCell } from './sweep.ts'
 import type { ScoreRow } from './table.ts'
 
@@ -23,8 +23,7 @@ interface Shown {
   readonly title: string
   readonly value: (row: ScoreRow) => { readonly value: number; readonly interval: Interval | null } | undefined
   readonly words: (value: number) => string
-  /** On the axis. */
-  readonly tick: (value: number) => string
+  readonly scale: Scale
 }
 
 const SHOWN: readonly Shown[] = [
@@ -33,14 +32,14 @@ const SHOWN: readonly Shown[] = [
     title: 'Questions answered right, acc_norm',
     value: ({ accNorm }) => accNorm ?? undefined,
     words: percent,
-    tick: (value) => `${Number((100 * value).toFixed(1))}\u00a0%`,
+    scale: shares,
   },
   {
     id: 'sweep-perplexity',
     title: 'Perplexity on the test split',
     value: ({ perplexity: value, perplexityInterval: interval }) => ({ value, interval }),
     words: perplexity,
-    tick: perplexity,
+    scale: { tick: perplexity },
   },
 ]
 
@@ -67,7 +66,7 @@ const sweepFigure = (shown: Shown, { axes, cells, rivals }: Sweep, rows: readonl
         ...{ label: `${label}, ${shown.words(value)}`, colour: 'var(--quiet)', dash },
       })),
     ])}
-    ${bandChart({ id: `chart-${shown.id}`, title: shown.title, description }, bands, levels, shown.tick)}
+    ${bandChart({ id: `chart-${shown.id}`, title: shown.title, description }, bands, levels, shown.scale)}
     <figcaption>By ${axes[0]}. Bars are 95 % intervals of each model by itself.</figcaption>
   </figure>`
 }

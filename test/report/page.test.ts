@@ -98,7 +98,7 @@ describe('the page', () => {
 
   it('names and describes every chart', () => {
     const charts = page.match(/<svg[^>]*role="img".*?<\/svg>/gs) ?? []
-    assert.equal(charts.length, 5) // scores twice (one is shown), validation, loss, distance
+    assert.equal(charts.length, 7) // scores twice (one is shown), validation, loss, distance, rate, norm
     for (const chart of charts) {
       const [, title, description] = /aria-labelledby="(\S+) (\S+)"/.exec(chart)!
       assert.match(chart, new RegExp(`<title id="${title}">.+</title><desc id="${description}">.+</desc>`))

@@ -66,9 +66,9 @@ const positionFigure = ({ id, title, value, words, scale }: Shown, names: readon
 }
 
 const promptFigures = (prompts: readonly string[], names: readonly string[], agreements: Agreements): Html =>
-  html`<h3>What comes next: the teacher’s likeliest tokens</h3>
+  html`<h3 class="after">What comes next: the teacher’s likeliest tokens</h3>
     ${legend([cell('teacher'), ...names.map(cell)].map(({ label, colour }) => ({ label, colour, dash: [] })))}
-    <div class="figures">${prompts.map((prompt, at) => promptFigure(prompt, at, names, agreements))}</div>`
+    <div class="figures prompts">${prompts.map((prompt, at) => promptFigure(prompt, at, names, agreements))}</div>`
 
 const promptFigure = (prompt: string, at: number, names: readonly string[], agreements: Agreements): Html => {
   const rows = agreements[names[0]!]!.prompts[at]!.next.map(({ token, teacher }, i): TokenRow => {

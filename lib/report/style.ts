@@ -57,6 +57,10 @@ figure { margin: 0; min-width: 0; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 19rem), 1fr)); gap: 3rem; }
 .figures figure { display: grid; grid-row: span 4; grid-template-rows: subgrid; gap: 0; align-content: start; }
 .figures + table { margin-top: 3rem; }
+h3.after { margin-top: 3rem; }
+.prompts { margin-top: 1.5rem; gap: 2rem 3rem; }
+.prompts figure { grid-row: span 2; }
+.prompts h4 { margin: 0; font: 400 0.95rem/1.45 var(--sans); color: var(--quiet); }
 .single { max-width: 44rem; margin-top: 3rem; }
 .chart { margin: 0.5rem 0; }
 .chart svg { display: block; width: 100%; height: auto; font-family: var(--sans); font-variant-numeric: tabular-nums; }

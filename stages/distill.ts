@@ -5,6 +5,7 @@ import { innerProperties } from '../lib/model/inner-params.ts'
 import { lossProperties, objectiveOf } from '../lib/model/loss-params.ts'
 import { closeMixture, openMixture } from '../lib/model/open-mixture.ts'
 import { openTeacher } from '../lib/model/open-teacher.ts'
+import { questionProperties, questions } from '../lib/model/questions.ts'
 import { scheduleProperty, trainProperties } from '../lib/model/train-params.ts'
 import { checkVocabulary } from '../lib/model/vocabulary.ts'
 import { loadModel } from '../lib/model/weights.ts'
@@ -21,6 +22,7 @@ export default defineStage({
       precision: precisionProperty,
       ...lossProperties,
       ...innerProperties,
+      ...questionProperties,
       temperature: {
         ...scheduleProperty({ exclusiveMinimum: 0 }),
         default: 2,
@@ -39,7 +41,7 @@ export default defineStage({
       },
     },
   },
-  in: ['student', 'tokens', 'targets?', 'teacher?', 'mixed{}?', 'mixedTargets{}?'],
+  in: ['student', 'tokens', 'tasks?', 'targets?', 'teacher?', 'mixed{}?', 'mixedTargets{}?'],
   out: ['student', 'curves'],
   async run({ with: params, in: from, out, engine: choice, ranOn, ...hooks }) {
     const read = readTokens(from.tokens)
@@ -49,13 +51,14 @@ export default defineStage({
     await checkVocabulary(from.student, config, read.value)
     const teacher = await openTeacher(from, { ...params, student: config }, read.value)
     const mixed = openMixture(from, params, read.value, teacher)
+    const ask = from.tasks === undefined ? undefined : await questions(from.tasks, from.student, params, hooks.signal)
     const engine = await openEngine({ ...choice, precision: params.precision })
     ranOn(engine.device)
     try {
       const alone = { engine, config, weights, train: splits.train, mixed, validation: splits.validation }
       const inputs = teacher ? { ...alone, teacher: { ...teacher, objective: objectiveOf(params) } } : alone
       const to = { model: out.student, curves: out.curves, dtype: 'F32' as const }
-      await fit({ inputs, params, to, tokenizer: from.student, eos }, hooks)
+      await fit({ inputs, params, to, tokenizer: from.student, eos }, ask ? { ...hooks, ask } : hooks)
     } finally {
       if (teacher && 'targets' in teacher) teacher.targets.close()
       closeMixture(mixed)

@@ -8,6 +8,7 @@ import type { Objective } from './losses.ts'
 import type { Mixed } from './mixture.ts'
 import type { AdamW } from './optimizer.ts'
 import type { RateSchedule, Schedule } from './schedule.ts'
+import type { Ask } from './questions.ts'
 import { Trainer } from './trainer.ts'
 import type { Model } from './weights.ts'
 
@@ -77,6 +78,8 @@ export interface TrainHooks {
   readonly signal: AbortSignal
   readonly onStep: (point: CurvePoint, steps: number) => void
   readonly log: (message: string) => void
+  /** Asked after each validation but the first; drawn beside it, and nothing is chosen by it. */
+  readonly ask?: Ask
 }
 
 /** A line of the curves; losses are means per token, in nats unless a term is something else. */
@@ -90,6 +93,8 @@ export interface CurvePoint {
   readonly rate: number
   readonly gradNorm: number
   readonly validationLoss?: number
+  /** Share of the questions right. */
+  readonly accNorm?: number
 }
 
 export interface Trained {

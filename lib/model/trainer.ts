@@ -112,7 +112,7 @@ export class Trainer {
     const losses = (this.#unrecorded ??= await this.#learn())
     const isDue = this.#done % validateEvery === 0 || this.#done >= rate.steps
     const validated = isDue ? await this.#validate() : undefined
-    this.#record(losses, validated)
+    this.#record(losses, validated, isDue ? await this.#ask() : undefined)
     this.#unrecorded = undefined
     if (validated !== undefined) await this.#judge(validated)
     await this.#breathe()
@@ -182,7 +182,14 @@ export class Trainer {
     return weights
   }
 
-  #record({ loss, ce, terms, gradNorm }: StepLosses, validationLoss: number | undefined): void {
+  /** By the weights as they are, not by their averages. */
+  async #ask(): Promise<number | undefined> {
+    const { engine, config } = this.#inputs
+    return this.#hooks.ask?.({ engine, memory: this.#memory, config })
+  }
+
+  #record(losses: StepLosses, validationLoss: number | undefined, accNorm: number | undefined): void {
+    const { loss, ce, terms, gradNorm } = losses
     const { rate } = this.#options
     const point: CurvePoint = {
       step: this.#done,
@@ -193,6 +200,7 @@ export class Trainer {
       rate: rateAt(rate, this.#done - 1),
       gradNorm,
       ...(validationLoss === undefined ? {} : { validationLoss }),
+      ...(accNorm === undefined ? {} : { accNorm }),
     }
     this.#hooks.onStep(point, rate.steps)
     const every = Math.ceil(rate.steps / curveResolution)

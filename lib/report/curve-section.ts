@@ -8,12 +8,24 @@ import { html } from './html.ts'
 import type { Html } from './html.ts'
 import { legend } from './legend.ts'
 
+/** A score from elsewhere, drawn across a chart: `{ label: 'GPT-2 124M, published', value: 0.2955 }`. */
+export interface BaselineLine {
+  readonly label: string
+  readonly value: number
+}
+
 /** Curves by the cell of the trained model. */
 export type Curves = Readonly<Record<string, readonly CurvePoint[]>>
 
 /** How the trainings went: validation, cross-entropy, distances to the teacher, rate and gradient, as far as written. */
-export const curveSection = (curves: Curves): Html | undefined => {
-  const made = [validationFigure(curves), lossFigure(curves), ...distanceFigures(curves), ...optimizerFigures(curves)]
+export const curveSection = (curves: Curves, line?: BaselineLine): Html | undefined => {
+  const made = [
+    validationFigure(curves),
+    questionFigure(curves, line),
+    lossFigure(curves),
+    ...distanceFigures(curves),
+    ...optimizerFigures(curves),
+  ]
   const figures = made.filter((one) => one !== undefined)
   if (figures.length === 0) return undefined
   return html`<section aria-labelledby="training">
@@ -31,6 +43,23 @@ const validationFigure = (curves: Curves): Html | undefined => {
     return `${line.name}: ${perplexity(value)} at step ${step}`
   })
   return figure('validation', 'Perplexity on the validation split', lines, `By step. Lowest: ${lowest.join('; ')}.`)
+}
+
+/** Beside them a score from elsewhere, across all steps. */
+const questionFigure = (curves: Curves, line: BaselineLine | undefined): Html | undefined => {
+  const lines = linesOf(curves, ({ accNorm }) => (accNorm === undefined ? undefined : 100 * accNorm))
+  const steps = lines.flatMap(({ points }) => points.map(([step]) => step))
+  const level = line === undefined ? [] : [{ ...line, steps: [Math.min(...steps), Math.max(...steps)] as const }]
+  const drawn = level.map(({ label, value, steps: [first, last] }): Line => ({
+    ...{ name: label, colour: 'var(--quiet)', dashed: true },
+    points: [
+      [first, 100 * value],
+      [last, 100 * value],
+    ],
+  }))
+  const caption =
+    'By step, acc_norm in percent, of the questions that were asked at validations. Nothing was chosen by it.'
+  return lines.length === 0 ? undefined : figure('questions', 'Questions answered right', [...lines, ...drawn], caption)
 }
 
 const lossFigure = (curves: Curves): Html | undefined => {

@@ -17,6 +17,8 @@ export interface CurvePoint {
   readonly gradNorm: number
   /** Cross-entropy on the validation split, where it was measured. */
   readonly validationLoss?: number
+  /** Share of the questions that were asked while it trained. */
+  readonly accNorm?: number
 }
 
 /** Reads JSON lines of CurvePoint. Codes: CURVES_MISSING, CURVES_INVALID. */
@@ -56,6 +58,7 @@ const curvePoint = object<CurvePoint>(
     rate: number,
     gradNorm: number,
     validationLoss: optional(number),
+    accNorm: optional(number),
   },
   'ignored',
 )

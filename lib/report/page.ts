@@ -6,7 +6,7 @@ import { calibrationSection } from './calibration-section.ts'
 import { compareModels } from './compare.ts'
 import type { Models } from './compare.ts'
 import { curveSection } from './curve-section.ts'
-import type { Curves } from './curve-section.ts'
+import type { BaselineLine, Curves } from './curve-section.ts'
 import { html, raw } from './html.ts'
 import type { Html } from './html.ts'
 import { agreementMetrics, makeMetrics, sweepMetrics } from './metrics.ts'
@@ -29,8 +29,7 @@ export interface ReportOptions {
   readonly parameters: JsonObject
   /** Data sets whose training items stand in the training text: `HellaSwag`. */
   readonly trainedOn?: readonly string[]
-  /** A score from elsewhere, drawn across the chart: `{ label: 'GPT-2 124M, published', value: 0.2955 }`. */
-  readonly baselineLine?: { readonly label: string; readonly value: number }
+  readonly baselineLine?: BaselineLine
 }
 
 /** What a comparison may have besides. */
@@ -80,8 +79,8 @@ export const makeReport = (models: Models, curves: Curves, options: ReportOption
             </ul>
           </header>
           ${scoreSection(rows, makeMarks(models, options.baselineLine), models)} ${sweep && sweepSection(sweep, rows)}
-          ${curveSection(curves)} ${agreementSection(agreements)} ${calibrationSection(models)} ${sampleSection(models)}
-          ${comparisonSection(comparisons)} ${parameterSection(options.parameters)}
+          ${curveSection(curves, options.baselineLine)} ${agreementSection(agreements)} ${calibrationSection(models)}
+          ${sampleSection(models)} ${comparisonSection(comparisons)} ${parameterSection(options.parameters)}
           ${noteSection(models, comparisons, [...options.notes, ...(sweep ? sweepNotes(sweep) : [])])}
         </main>
         <footer>${raw(RUN_MARK)}</footer>

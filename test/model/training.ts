@@ -4,6 +4,7 @@ import type { Split } from '../../lib/data/tokens.ts'
 import type { Engine, TensorValue } from '../../lib/engine/index.ts'
 import type { Objective } from '../../lib/model/losses.ts'
 import { adamW } from '../../lib/model/optimizer.ts'
+import type { Ask } from '../../lib/model/questions.ts'
 import { train } from '../../lib/model/train.ts'
 import type { CachedTeacher, TrainInputs, TrainOptions, Trained } from '../../lib/model/train.ts'
 import { initialise, weightShapes } from '../../lib/model/weights.ts'
@@ -44,13 +45,14 @@ interface Where {
   readonly engine?: Engine
   readonly signal?: AbortSignal
   readonly onStep?: (step: number) => void
+  readonly ask?: Ask
 }
 
 export function trained({ inputs, options }: Setup, { folder = newFolder(), ...where }: Where = {}): Promise<Trained> {
   const hooks = { checkpoint: folder, signal: where.signal ?? quiet.signal, log: () => undefined }
   const onStep = ({ step }: { step: number }): void => where.onStep?.(step)
   const own = { ...inputs, weights: copied(inputs.weights), engine: where.engine ?? engine }
-  return train(own, options, { ...hooks, onStep })
+  return train(own, options, { ...hooks, onStep, ...(where.ask ? { ask: where.ask } : {}) })
 }
 
 /** Weights, moments and sums once this step is done, as the checkpoint has them. */

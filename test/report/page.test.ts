@@ -181,6 +181,17 @@ describe('the page', () => {
     assert.equal(metrics['trainedOn'], undefined)
   })
 
+  it('draws the questions that were asked while it trained, with the published score across', () => {
+    const asked = curves.student.map((point, i) => (i % 100 === 99 ? { ...point, accNorm: 0.3 + i / 5000 } : point))
+    const { page: told } = makeReport(clear, { student: asked }, options)
+    const chart = /<svg[^>]*chart-questions.*?<\/svg>/s.exec(told)![0]
+    assert.match(
+      chart,
+      /Student, distilled: 31\.98 at step 100, 39\.98 at step 500; GPT-2 124M, published: 29\.55 at step 100/,
+    )
+    assert.doesNotMatch(page, /chart-questions/)
+  })
+
   it('draws no distance to a teacher for a training that had none', () => {
     const control = makeCurve(100, 5, 2, false)
     assert.doesNotMatch(makeReport(clear, { control }, options).page, /Distance to the teacher/)

@@ -63,7 +63,10 @@ class KernelWriter {
     this.space = space
     this.roots = roots
     this.layout = layout
-    this.parameters = new Parameters(roots.flatMap(({ into }) => into))
+    this.parameters = new Parameters(
+      roots.flatMap(({ into }) => into),
+      (dividend, divisor) => this.emitter.divide(dividend, divisor),
+    )
     this.forms = new Map(roots.map(({ node }) => [node, formIn(space, node)!]))
     this.loops = [...this.forms.values()].some((form) => form !== 'row')
     this.lanes = lanesOf(space, this.loops)

@@ -123,6 +123,36 @@ describe('a plan with products of bfloat16', () => {
   })
 })
 
+describe('a plan with rows of odd width', () => {
+  const pitches = (outputs: Parts, precision: Precision): (number | undefined)[][] =>
+    planOf(outputs, {}, precision).calls.flatMap((call) =>
+      call.kind === 'multiply' ? [[call.shape.pitchA, call.shape.pitchB, call.shape.pitchC]] : [],
+    )
+  const head = g.state('head', [50257, 300])
+  const logits = g.matmul(x, head, { transposeB: true })
+  const gradient = g.softmax(logits)
+  const back = g.matmul(gradient, head)
+
+  it('has those of products begin where products are fast, and reads them row by row', () => {
+    for (const precision of ['fp32', 'bf16'] as const) {
+      const expected = [
+        [undefined, undefined, 50304],
+        [50304, undefined, undefined],
+      ]
+      assert.deepEqual(pitches({ back }, precision), expected)
+    }
+  })
+
+  it('leaves those of inputs, outputs and short rows, and those that a product takes for others', () => {
+    assert.deepEqual(pitches({ logits }, 'fp32'), [[undefined, undefined, undefined]])
+    assert.deepEqual(pitches({ y: g.exp(g.matmul(x, g.input('short', [300, 61]))) }, 'fp32'), [
+      [undefined, undefined, undefined],
+    ])
+    const other = g.matmul(g.reshape(gradient, [32, 2 * 50257]), g.input('long', [2 * 50257, 3]))
+    assert.deepEqual(pitches({ other }, 'bf16').at(-1), [undefined, undefined, undefined])
+  })
+})
+
 describe('the arena of a plan', () => {
   it('has nothing in two places at once, from the inputs to the outputs', async () => {
     const shape = { config: tiny(), rows: 2, context: 12, chunk: 5, teacher: undefined, optimizer: adamW, clip: 1 }

@@ -34,9 +34,12 @@ export interface Homes {
 export function homes(graph: Graph, kept: Kept, steps: readonly Step[], written: ReadonlySet<string>): Homes {
   const state = stateHomes()
   const rows = spreadRows(steps, resultsOf(graph))
-  const temporary: Temporary = (node, element) => storageOf(node, { kind: 'temporary' }, element, rows.get(node))
+  const temporary: Temporary = (node, element = kept.narrow.has(node) ? 'bf16' : elementOf(node)) =>
+    storageOf(node, { kind: 'temporary' }, element, rows.get(node))
   const plain = placed(graph, kept, steps, { state, temporary })
-  const half = new Map([...kept.half].map((node) => [node, temporary(node, 'bf16')]))
+  const half = new Map(
+    [...kept.half].map((node) => [node, (kept.narrow.has(node) && plain.get(node)) || temporary(node, 'bf16')]),
+  )
   const { before, output } = saving(plain, written)
   for (const node of graph.outputs.values()) output(node)
   const after = [...graph.updates].flatMap(([name, node]): Call[] => {
@@ -56,8 +59,10 @@ export function homes(graph: Graph, kept: Kept, steps: readonly Step[], written:
     plain: ({ base, offset }) => pointer(plain.get(base)!, offset),
     half: ({ base, offset }) => pointer(half.get(base)!, offset),
     output,
-    into: (node) =>
-      [kept.isComputed(node) ? plain.get(node) : undefined, half.get(node)].filter((one) => one !== undefined),
+    into: (node) => {
+      const both = [kept.isComputed(node) ? plain.get(node) : undefined, half.get(node)]
+      return [...new Set(both.filter((one) => one !== undefined))]
+    },
   }
 }
 
@@ -131,12 +136,9 @@ function givenPlace(node: RunNode): Place {
   return { kind: 'constant', node: node as Node<'constant'> }
 }
 
-function storageOf(
-  node: RunNode,
-  place: Place,
-  element: Element = node.dtype === 'float32' ? 'f32' : 'i32',
-  rows?: Rows,
-): Storage {
+const elementOf = (node: RunNode): Element => (node.dtype === 'float32' ? 'f32' : 'i32')
+
+function storageOf(node: RunNode, place: Place, element: Element = elementOf(node), rows?: Rows): Storage {
   const size = sizeOf(node.shape)
   return { element, entries: rows ? (size / rows.width) * rows.pitch : size, place, rows }
 }

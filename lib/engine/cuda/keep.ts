@@ -18,6 +18,8 @@ export interface Kept {
   readonly plain: ReadonlySet<RunNode>
   /** Those that matrix products read as bfloat16. */
   readonly half: ReadonlySet<RunNode>
+  /** Those that are in memory as bfloat16 alone: kernels read them as such, too. */
+  readonly narrow: ReadonlySet<RunNode>
   /** Sums of products, made where they lie. */
   readonly sums: ReadonlyMap<RunNode, Accumulation>
   /** Whether a kernel computes it, if it is in memory at all. */
@@ -45,7 +47,19 @@ export function keep(graph: Graph, precision: Precision): Kept {
   }
   for (const node of half) if (!isProduced(node) && !reads.has(node)) plain.delete(node)
   for (const node of rootsOf(graph)) plain.add(node)
-  return { plain, half, sums, isComputed }
+  const narrow = precision === 'bf16' ? narrowOf(graph, isComputed) : new Set<RunNode>()
+  return { plain, half, narrow, sums, isComputed }
+}
+
+/**
+ * What kernels make for products of a batch: attention's shares, by far the largest of all values. That they are rounded
+ * for the products is nothing new; what else reads them can do with the same.
+ */
+function narrowOf(graph: Graph, isComputed: Kept['isComputed']): ReadonlySet<RunNode> {
+  const batches = graph.nodes.filter((node) => node.op === 'matmul' && sizeOf(node.shape.slice(0, -2)) > 1)
+  const operands = batches.flatMap((node) => inputsOf(node).map((from) => operandOf(from).base))
+  const wide = new Set(rootsOf(graph))
+  return new Set(operands.filter((node) => isComputed(node) && !wide.has(node)))
 }
 
 const inputsOf = (node: RunNode): readonly RunNode[] => node.inputs as readonly RunNode[]

@@ -40,7 +40,8 @@ export class Parameters {
 
   read(storage: Storage, place: Coordinate, dtype: DType): string {
     const entry = this.entry(storage, place)
-    return dtype === 'bool' ? `${entry} != 0` : entry
+    if (dtype === 'bool') return `${entry} != 0`
+    return storage.element === 'bf16' ? `fromBf16(${entry})` : entry
   }
 
   write(storage: Storage, place: Coordinate, value: string): string {

@@ -134,7 +134,7 @@ function multiply({ node, sum, onto }: MatmulStep, home: Homes, precision: Preci
     pitchB: by.storage.rows?.pitch,
     pitchC: into.storage.rows?.pitch,
     input: precision === 'bf16' ? 'bf16' : 'f32',
-    output: 'f32',
+    output: into.storage.element === 'bf16' ? 'bf16' : 'f32',
     tf32: precision === 'tf32',
     epilogue: 'none',
     accumulate: onto !== undefined,

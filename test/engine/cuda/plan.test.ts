@@ -121,6 +121,38 @@ describe('a plan with products of bfloat16', () => {
     for (const { a, b } of products) assert.deepEqual([a.storage.element, b.storage.element], ['bf16', 'bf16'])
     assert.equal(products[0]!.b.storage, products[1]!.b.storage)
   })
+
+  it("holds attention's shares as such alone, for all that reads them", () => {
+    const [queries, keys, values] = ['q', 'k', 'v'].map((name) => g.input(name, [2, 3, 64, 16]))
+    const shares = g.softmax(g.matmul(queries!, keys!, { transposeB: true }))
+    const [dq, dv] = g.grad(g.sum(g.square(g.tanh(g.matmul(shares, values!)))), [queries!, values!])
+    const { calls } = planOf({ dq: dq!, y: g.exp(dv!) }, {}, 'bf16')
+    const large = new Set(calls.flatMap(touches).filter(({ entries }) => entries >= g.sizeOf(shares.shape)))
+    // scores and their gradient by shares are written by products; shares and their gradient by scores are read by them
+    assert.deepEqual([...large].map(({ element }) => element).sort(), ['bf16', 'bf16', 'f32', 'f32'])
+  })
+
+  it('keeps float32 of what is asked for', () => {
+    const [shares, values] = [g.softmax(g.input('s', [3, 8, 8])), g.input('v', [3, 8, 8])]
+    const { outputs } = planOf({ shares, mixed: g.matmul(shares, values) }, {}, 'bf16')
+    assert.deepEqual(
+      [...outputs.values()].map(({ from }) => from.storage.element),
+      ['f32', 'f32'],
+    )
+  })
+
+  it('reads nothing else in a product, made by kernels or not', () => {
+    const parts = ['a', 'b', 'c'].map((name) => g.input(name, [3, 8, 8]))
+    const [a, b, c] = parts as [Tensor, Tensor, Tensor]
+    const sum = g.add(g.matmul(a, b), g.matmul(b, c))
+    const operands = [sum, g.exp(sum), g.matmul(a, c), g.reshape(g.matmul(c, a), [3, 4, 16])]
+    const y = operands.map((one) => g.sum(g.matmul(one, one, { transposeB: true }))).reduce((x, z) => g.add(x, z))
+    const { calls } = planOf({ y, shown: g.softmax(operands[2]!) }, {}, 'bf16')
+    for (const call of calls) {
+      if (call.kind !== 'multiply') continue
+      assert.deepEqual([call.a.storage.element, call.b.storage.element], ['bf16', 'bf16'])
+    }
+  })
 })
 
 describe('a plan with rows of odd width', () => {

@@ -47,19 +47,20 @@ export function keep(graph: Graph, precision: Precision): Kept {
   }
   for (const node of half) if (!isProduced(node) && !reads.has(node)) plain.delete(node)
   for (const node of rootsOf(graph)) plain.add(node)
-  const narrow = precision === 'bf16' ? narrowOf(graph, isComputed) : new Set<RunNode>()
+  const narrow = precision === 'bf16' ? narrowOf(graph, sums) : new Set<RunNode>()
   return { plain, half, narrow, sums, isComputed }
 }
 
 /**
- * What kernels make for products of a batch: attention's shares, by far the largest of all values. That they are rounded
- * for the products is nothing new; what else reads them can do with the same.
+ * What products of a batch make and take: attention's scores and shares, by far the largest of all values. What they
+ * take is rounded in any case, and as bfloat16 PyTorch's autocast has what they make, too.
  */
-function narrowOf(graph: Graph, isComputed: Kept['isComputed']): ReadonlySet<RunNode> {
+function narrowOf(graph: Graph, sums: Kept['sums']): ReadonlySet<RunNode> {
   const batches = graph.nodes.filter((node) => node.op === 'matmul' && sizeOf(node.shape.slice(0, -2)) > 1)
-  const operands = batches.flatMap((node) => inputsOf(node).map((from) => operandOf(from).base))
-  const wide = new Set(rootsOf(graph))
-  return new Set(operands.filter((node) => isComputed(node) && !wide.has(node)))
+  const values = batches.flatMap((node) => [node, ...inputsOf(node).map((from) => operandOf(from).base)])
+  const added = [...sums].flatMap(([sum, { product, onto }]) => [sum, product, onto])
+  const wide = new Set([...rootsOf(graph), ...added])
+  return new Set(values.filter((node) => !isGiven(node) && !wide.has(node)))
 }
 
 const inputsOf = (node: RunNode): readonly RunNode[] => node.inputs as readonly RunNode[]

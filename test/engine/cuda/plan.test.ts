@@ -122,14 +122,18 @@ describe('a plan with products of bfloat16', () => {
     assert.equal(products[0]!.b.storage, products[1]!.b.storage)
   })
 
-  it("holds attention's shares as such alone, for all that reads them", () => {
+  it("holds attention's scores and shares as such alone, for all that reads them", () => {
     const [queries, keys, values] = ['q', 'k', 'v'].map((name) => g.input(name, [2, 3, 64, 16]))
     const shares = g.softmax(g.matmul(queries!, keys!, { transposeB: true }))
     const [dq, dv] = g.grad(g.sum(g.square(g.tanh(g.matmul(shares, values!)))), [queries!, values!])
     const { calls } = planOf({ dq: dq!, y: g.exp(dv!) }, {}, 'bf16')
     const large = new Set(calls.flatMap(touches).filter(({ entries }) => entries >= g.sizeOf(shares.shape)))
-    // scores and their gradient by shares are written by products; shares and their gradient by scores are read by them
-    assert.deepEqual([...large].map(({ element }) => element).sort(), ['bf16', 'bf16', 'f32', 'f32'])
+    assert.deepEqual(
+      [...large].map(({ element }) => element),
+      Array<string>(4).fill('bf16'), // with the gradients of both
+    )
+    const products = calls.flatMap((call) => (call.kind === 'multiply' ? [call.shape.output] : []))
+    assert.deepEqual(products, ['bf16', 'bf16', 'bf16', 'f32', 'bf16']) // of which one is asked for
   })
 
   it('keeps float32 of what is asked for', () => {
@@ -147,11 +151,18 @@ describe('a plan with products of bfloat16', () => {
     const sum = g.add(g.matmul(a, b), g.matmul(b, c))
     const operands = [sum, g.exp(sum), g.matmul(a, c), g.reshape(g.matmul(c, a), [3, 4, 16])]
     const y = operands.map((one) => g.sum(g.matmul(one, one, { transposeB: true }))).reduce((x, z) => g.add(x, z))
-    const { calls } = planOf({ y, shown: g.softmax(operands[2]!) }, {}, 'bf16')
-    for (const call of calls) {
-      if (call.kind !== 'multiply') continue
-      assert.deepEqual([call.a.storage.element, call.b.storage.element], ['bf16', 'bf16'])
-    }
+    const found = planOf({ y, shown: g.softmax(operands[2]!) }, {}, 'bf16')
+    const products = found.calls.flatMap((call) => (call.kind === 'multiply' ? [call] : []))
+    for (const { a, b } of products) assert.deepEqual([a.storage.element, b.storage.element], ['bf16', 'bf16'])
+    const casts = lines(found).filter((line) => line === 'matmul')
+    assert.deepEqual(casts, []) // of what there is as bfloat16
+    const added = products.filter(({ c }) =>
+      products.some((one) => one.c.storage === c.storage && one.shape.accumulate),
+    )
+    assert.deepEqual(
+      added.map(({ shape }) => shape.output),
+      ['f32', 'f32'],
+    )
   })
 })
 

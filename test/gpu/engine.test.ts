@@ -3,6 +3,7 @@ import { openCuda } from '../../lib/engine/cuda/engine.ts'
 import type { Precision } from '../../lib/engine/precision.ts'
 import { openCard } from '../../lib/engine/cuda/open-card.ts'
 import type { Engine } from '../../lib/engine/index.ts'
+import { testOddRows } from '../engine/cuda/odd-rows.ts'
 import { bfloat16, testCuda } from '../engine/cuda/suite.ts'
 import { testOps } from '../engine/op-suite.ts'
 import { testState } from '../engine/state-suite.ts'
@@ -18,6 +19,7 @@ describe('cuda on a card', () => {
   describe('state', () => {
     testState(() => open('fp32'))
     testCuda(() => open('fp32'))
+    testOddRows(() => open('fp32'))
   })
 
   describe('models', () => {
@@ -28,6 +30,7 @@ describe('cuda on a card', () => {
   for (const precision of ['tf32', 'bf16'] as const) {
     describe(`ops with products of ${precision}`, () => {
       testOps(() => open(precision), bfloat16.ops)
+      testOddRows(() => open(precision), bfloat16.ops.values)
     })
 
     describe(`models with products of ${precision}`, () => {

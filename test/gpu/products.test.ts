@@ -16,6 +16,7 @@ const plain: MatmulShape = {
 const both = { transposeA: true, transposeB: true } as const
 const shared = { batch: 5, sharedA: true, sharedB: true } as const
 const even = { m: 64, n: 128, k: 96 } as const
+const apart = { pitchA: 48, pitchB: 72, pitchC: 72 } as const
 const bf16 = { input: 'bf16', output: 'bf16' } as const
 
 const layouts: Record<string, Partial<MatmulShape>> = {
@@ -42,6 +43,11 @@ const layouts: Record<string, Partial<MatmulShape>> = {
   'a batch with one A and one B, Aᵀ·Bᵀ': { ...shared, ...both },
   'attention: scores': { batch: 24, m: 128, n: 128, k: 64, transposeB: true, scale: 0.125 },
   'attention: values': { batch: 24, m: 128, n: 64, k: 128 },
+  'rows apart': apart,
+  'rows apart, Aᵀ·Bᵀ': { ...both, pitchA: 40, pitchB: 48, pitchC: 80 },
+  'rows apart in a batch': { batch: 5, ...apart },
+  'rows apart in a batch with one B': { batch: 5, sharedB: true, ...apart },
+  'rows of the result apart, added to what is there': { pitchC: 72, accumulate: true },
   'a long sum': { m: 16, n: 24, k: 20_000 },
   'a big one': { m: 300, n: 1000, k: 777 },
 }
@@ -144,12 +150,20 @@ function check(shape: MatmulShape): void {
   const { expected, sizes } = reference(shape, values)
   const ofSum = shape.tf32 ? 2 ** -10 : 2e-6
   const ofResult = shape.output === 'bf16' ? 2 ** -8 : 1e-6
-  found.forEach((value, i) => {
+  const { m, n, pitchC = n } = shape
+  found.forEach((value, place) => {
+    const [row, column] = [Math.floor(place / pitchC), place % pitchC]
+    if (column >= n) {
+      assert.equal(value, values.c[place], 'what lies between the rows is changed')
+      return
+    }
+    const i = row * n + column
     const allowed = ofSum * sizes[i]! + ofResult * Math.abs(expected[i]!) + 1e-7
     const error = Math.abs(value - expected[i]!) / allowed
     if (!(error <= 1)) {
-      const place = `[${Math.floor(i / shape.n)}, ${i % shape.n}]`
-      assert.fail(`${place} is ${value}, expected ${expected[i]}: ${error.toFixed(2)} times the error allowed`)
+      assert.fail(
+        `[${row % m}, ${column}] is ${value}, expected ${expected[i]}: ${error.toFixed(2)} times the error allowed`,
+      )
     }
   })
 }
@@ -162,19 +176,37 @@ interface Values {
 }
 
 function operands(shape: MatmulShape): { a: number; b: number; c: number; bias: number; values: Values } {
-  const { batch, m, n, k, sharedA, sharedB, input, output } = shape
+  const { batch, m, n, sharedA, sharedB, input, output, pitchC = n } = shape
+  const { a: heldA, b: heldB } = held(shape)
   const make = (count: number, seed: number, type: 'f32' | 'bf16'): Float32Array => {
     const values = Float32Array.from(noise([count], seed).data)
     return type === 'f32' ? values : fromBfloat16(toBfloat16(values))
   }
   const values = {
-    a: make((sharedA ? 1 : batch) * m * k, 1, input),
-    b: make((sharedB ? 1 : batch) * k * n, 2, input),
-    c: make(batch * m * n, 3, output),
+    a: make((sharedA ? 1 : batch) * heldA.rows * heldA.pitch, 1, input),
+    b: make((sharedB ? 1 : batch) * heldB.rows * heldB.pitch, 2, input),
+    c: make(batch * m * pitchC, 3, output),
     bias: make(n, 4, output),
   }
   const [a, b] = [upload(card, values.a, input), upload(card, values.b, input)]
   return { a, b, c: upload(card, values.c, output), bias: upload(card, values.bias, output), values }
+}
+
+interface Held {
+  readonly rows: number
+  readonly pitch: number
+}
+
+/** What lies between the rows is noise as well, and must not count. */
+function held({ m, n, k, transposeA, transposeB, pitchA, pitchB }: MatmulShape): {
+  readonly a: Held
+  readonly b: Held
+} {
+  const [a, b] = [
+    transposeA ? { rows: k, width: m } : { rows: m, width: k },
+    transposeB ? { rows: n, width: k } : { rows: k, width: n },
+  ]
+  return { a: { rows: a.rows, pitch: pitchA ?? a.width }, b: { rows: b.rows, pitch: pitchB ?? b.width } }
 }
 
 function run(shape: MatmulShape): { found: Float32Array; values: Values } {
@@ -189,23 +221,25 @@ function run(shape: MatmulShape): { found: Float32Array; values: Values } {
 
 /** What is to come out, and Σ|a·b| of each number: what the errors of a sum grow with. */
 function reference(shape: MatmulShape, { a, b, c, bias }: Values): { expected: Float64Array; sizes: Float64Array } {
-  const { batch, m, n, k, transposeA, transposeB, sharedA, sharedB, scale, epilogue, accumulate } = shape
+  const { batch, m, n, k, transposeA, transposeB, sharedA, sharedB, scale, epilogue, accumulate, pitchC = n } = shape
+  const { a: heldA, b: heldB } = held(shape)
   const expected = new Float64Array(batch * m * n)
   const sizes = new Float64Array(batch * m * n)
   for (let i = 0; i < expected.length; i++) {
     const [item, row, column] = [Math.floor(i / (m * n)), Math.floor(i / n) % m, i % n]
-    const [startA, startB] = [sharedA ? 0 : item * m * k, sharedB ? 0 : item * k * n]
+    const [startA, startB] = [sharedA ? 0 : item * heldA.rows, sharedB ? 0 : item * heldB.rows]
     for (let step = 0; step < k; step++) {
-      const left = a[startA + (transposeA ? step * m + row : row * k + step)]!
-      const right = b[startB + (transposeB ? column * k + step : step * n + column)]!
+      const left = a[(startA + (transposeA ? step : row)) * heldA.pitch + (transposeA ? row : step)]!
+      const right = b[(startB + (transposeB ? column : step)) * heldB.pitch + (transposeB ? step : column)]!
       expected[i]! += scale * left * right
       sizes[i]! += Math.abs(scale * left * right)
     }
-    if (accumulate) expected[i]! += c[i]!
+    const before = accumulate ? c[(item * m + row) * pitchC + column]! : 0
+    expected[i]! += before
     if (epilogue !== 'none') expected[i]! += bias[column]!
     if (epilogue === 'bias-gelu') expected[i] = gelu(expected[i]!)
     // what is added makes errors of its own size
-    sizes[i]! += (accumulate ? Math.abs(c[i]!) : 0) + (epilogue === 'none' ? 0 : Math.abs(bias[column]!))
+    sizes[i]! += Math.abs(before) + (epilogue === 'none' ? 0 : Math.abs(bias[column]!))
   }
   return { expected, sizes }
 }

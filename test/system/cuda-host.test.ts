@@ -5,6 +5,7 @@ import type { Precision } from '../../lib/engine/precision.ts'
 import type { Engine } from '../../lib/engine/index.ts'
 import * as g from '../../lib/graph/index.ts'
 import { bfloat16, testCuda } from '../engine/cuda/suite.ts'
+import { testOddRows } from '../engine/cuda/odd-rows.ts'
 import { HostDevice } from '../engine/cuda/host-device.ts'
 import { opGraphs, sourcesOf } from '../engine/cuda/sources.ts'
 import { testOps } from '../engine/op-suite.ts'
@@ -39,6 +40,14 @@ describe('cuda on the host', () => {
   describe('state', () => {
     testState(() => open('fp32'))
     testCuda(() => open('fp32'))
+  })
+
+  describe('rows', () => {
+    testOddRows(() => open('fp32'))
+  })
+
+  describe('rows with products of bfloat16', () => {
+    testOddRows(() => open('bf16'), bfloat16.ops.values)
   })
 
   describe('models', () => {

@@ -28,6 +28,10 @@ export interface MatmulShape {
   /** The same matrix for the whole batch. */
   readonly sharedA: boolean
   readonly sharedB: boolean
+  /** Entries from each row of what is held to the next; undefined where rows lie one behind another. */
+  readonly pitchA?: number | undefined
+  readonly pitchB?: number | undefined
+  readonly pitchC?: number | undefined
   /** Of A and B; sums are in f32. With f32, `tf32` says whether the tensor cores may round to 10 bits. */
   readonly input: 'f32' | 'bf16'
   readonly output: 'f32' | 'bf16'

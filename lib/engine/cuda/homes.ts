@@ -6,8 +6,9 @@ import { isGiven } from './keep.ts'
 import type { Kept } from './keep.ts'
 import type { Chain, Layout } from './kernel.ts'
 import type { Call } from './plan.ts'
+import { spreadRows } from './rows.ts'
 import type { Step } from './schedule.ts'
-import type { Place, Pointer, Storage } from './storage.ts'
+import type { Place, Pointer, Rows, Storage } from './storage.ts'
 import { viewOf } from './view.ts'
 import type { View } from './view.ts'
 
@@ -32,8 +33,13 @@ export interface Homes {
 /** `written`: the names of the state that changes. */
 export function homes(graph: Graph, kept: Kept, steps: readonly Step[], written: ReadonlySet<string>): Homes {
   const state = stateHomes()
-  const plain = placed(graph, kept, steps, state)
-  const half = new Map([...kept.half].map((node) => [node, storageOf(node, { kind: 'temporary' }, 'bf16')]))
+  const rows = spreadRows(steps, resultsOf(graph))
+  const temporary: Temporary = (node, element = kept.narrow.has(node) ? 'bf16' : elementOf(node)) =>
+    storageOf(node, { kind: 'temporary' }, element, rows.get(node))
+  const plain = placed(graph, kept, steps, { state, temporary })
+  const half = new Map(
+    [...kept.half].map((node) => [node, (kept.narrow.has(node) && plain.get(node)) || temporary(node, 'bf16')]),
+  )
   const { before, output } = saving(plain, written)
   for (const node of graph.outputs.values()) output(node)
   const after = [...graph.updates].flatMap(([name, node]): Call[] => {
@@ -50,11 +56,13 @@ export function homes(graph: Graph, kept: Kept, steps: readonly Step[], written:
     before,
     after,
     state,
-    plain: ({ base, offset }) => ({ storage: plain.get(base)!, offset }),
-    half: ({ base, offset }) => ({ storage: half.get(base)!, offset }),
+    plain: ({ base, offset }) => pointer(plain.get(base)!, offset),
+    half: ({ base, offset }) => pointer(half.get(base)!, offset),
     output,
-    into: (node) =>
-      [kept.isComputed(node) ? plain.get(node) : undefined, half.get(node)].filter((one) => one !== undefined),
+    into: (node) => {
+      const both = [kept.isComputed(node) ? plain.get(node) : undefined, half.get(node)]
+      return [...new Set(both.filter((one) => one !== undefined))]
+    },
   }
 }
 
@@ -68,8 +76,15 @@ function stateHomes(): Homes['state'] {
   }
 }
 
+type Temporary = (node: RunNode, element?: Element) => Storage
+
 /** Of every value that is in memory as it is: given ones, new values in place of the old, and temporaries. */
-function placed(graph: Graph, kept: Kept, steps: readonly Step[], state: Homes['state']): Map<RunNode, Storage> {
+function placed(
+  graph: Graph,
+  kept: Kept,
+  steps: readonly Step[],
+  { state, temporary }: { readonly state: Homes['state']; readonly temporary: Temporary },
+): Map<RunNode, Storage> {
   const plain = new Map<RunNode, Storage>()
   for (const node of graph.nodes) {
     if (node.op === 'state') plain.set(node, state(node.attributes.name, node))
@@ -80,7 +95,7 @@ function placed(graph: Graph, kept: Kept, steps: readonly Step[], state: Homes['
     if (!plain.has(base) && inPlace(graph, kept, steps, name, node)) plain.set(base, state(name, node))
   }
   for (const node of storedBy(graph, kept, steps)) {
-    if (!plain.has(node) && !kept.sums.has(node)) plain.set(node, storageOf(node, { kind: 'temporary' }))
+    if (!plain.has(node) && !kept.sums.has(node)) plain.set(node, temporary(node))
   }
   for (const step of steps) {
     if (step.kind === 'matmul' && step.onto) plain.set(step.sum, plain.get(step.onto)!)
@@ -108,18 +123,30 @@ function saving(
 
 /** What other steps read of those that compute it, and what is asked for. */
 function storedBy(graph: Graph, kept: Kept, steps: readonly Step[]): Set<RunNode> {
-  const results = [...graph.outputs.values(), ...graph.updates.values()].map((node) => viewOf(node).base)
   const products = steps.flatMap((step) => (step.kind === 'matmul' && !step.onto ? [step.sum] : []))
-  return new Set([...results, ...products, ...steps.flatMap((step) => [...readBy(step, kept)])])
+  return new Set([...resultsOf(graph), ...products, ...steps.flatMap((step) => [...readBy(step, kept)])])
 }
+
+/** What the program's outputs and new state are read from. */
+const resultsOf = (graph: Graph): RunNode[] =>
+  [...graph.outputs.values(), ...graph.updates.values()].map((node) => viewOf(node).base)
 
 function givenPlace(node: RunNode): Place {
   if (node.op === 'input') return { kind: 'input', name: node.attributes.name }
   return { kind: 'constant', node: node as Node<'constant'> }
 }
 
-function storageOf(node: RunNode, place: Place, element: Element = node.dtype === 'float32' ? 'f32' : 'i32'): Storage {
-  return { element, entries: sizeOf(node.shape), place }
+const elementOf = (node: RunNode): Element => (node.dtype === 'float32' ? 'f32' : 'i32')
+
+function storageOf(node: RunNode, place: Place, element: Element = elementOf(node), rows?: Rows): Storage {
+  const size = sizeOf(node.shape)
+  return { element, entries: rows ? (size / rows.width) * rows.pitch : size, place, rows }
+}
+
+/** To the entry at a place of the tensor: where rows lie apart, to the first of one. */
+function pointer(storage: Storage, place: number): Pointer {
+  const { width, pitch } = storage.rows ?? { width: 1, pitch: 1 }
+  return { storage, offset: (place / width) * pitch }
 }
 
 function chainOf(node: Extract<RunNode, { op: 'scatterAdd' }>): Chain {

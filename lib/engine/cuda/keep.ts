@@ -18,6 +18,8 @@ export interface Kept {
   readonly plain: ReadonlySet<RunNode>
   /** Those that matrix products read as bfloat16. */
   readonly half: ReadonlySet<RunNode>
+  /** Those that are in memory as bfloat16 alone: kernels read them as such, too. */
+  readonly narrow: ReadonlySet<RunNode>
   /** Sums of products, made where they lie. */
   readonly sums: ReadonlyMap<RunNode, Accumulation>
   /** Whether a kernel computes it, if it is in memory at all. */
@@ -34,18 +36,31 @@ export function keep(graph: Graph, precision: Precision): Kept {
   const sums = accumulations(graph)
   const isComputed = (node: RunNode): boolean => !isGiven(node) && node.op !== 'matmul' && !sums.has(node)
   const isProduced = (node: RunNode): boolean => !isComputed(node) || node.op === 'sum' || node.op === 'max'
+  const narrow = precision === 'bf16' ? narrowOf(graph, sums) : new Set<RunNode>()
   const reads = readsOf(graph)
   const prices = new Map<RunNode, Price>()
   for (const node of graph.nodes) {
     if (priceOf(node, prices).sources > mostParts) store(inputsOf(node), plain, prices)
     const full = priceOf(node, prices)
-    if (isProduced(node) || !isWorthRepeating(full, reads.get(node))) plain.add(node)
+    if (isProduced(node) || narrow.has(node) || !isWorthRepeating(full, reads.get(node))) plain.add(node)
     const inMemory = plain.has(node)
     prices.set(node, { entries: sizeOf(node.shape), ...(inMemory ? read : full) })
   }
   for (const node of half) if (!isProduced(node) && !reads.has(node)) plain.delete(node)
   for (const node of rootsOf(graph)) plain.add(node)
-  return { plain, half, sums, isComputed }
+  return { plain, half, narrow, sums, isComputed }
+}
+
+/**
+ * What products of a batch make and take: attention's scores and shares, by far the largest of all values. What they
+ * take is rounded in any case, and as bfloat16 PyTorch's autocast has what they make, too.
+ */
+function narrowOf(graph: Graph, sums: Kept['sums']): ReadonlySet<RunNode> {
+  const batches = graph.nodes.filter((node) => node.op === 'matmul' && sizeOf(node.shape.slice(0, -2)) > 1)
+  const values = batches.flatMap((node) => [node, ...inputsOf(node).map((from) => operandOf(from).base)])
+  const added = [...sums].flatMap(([sum, { product, onto }]) => [sum, product, onto])
+  const wide = new Set([...rootsOf(graph), ...added])
+  return new Set(values.filter((node) => !isGiven(node) && !wide.has(node)))
 }
 
 const inputsOf = (node: RunNode): readonly RunNode[] => node.inputs as readonly RunNode[]
@@ -130,5 +145,7 @@ function isWorthRepeating({ work, loads }: Omit<Price, 'entries'>, reads: Reads 
   if (work > 150 || loads > 12) return false
   if (!reads || reads.times <= 1.01) return true
   // a small one that is stretched is read from a cache, but computed again for each entry of the large one
-  return reads.most > 4 ? work <= 6 && loads <= 2 : work <= 12 && loads <= 1.01
+  if (reads.most > 4) return work <= 6 && loads <= 2
+  // else as much is read as if it were there, and in the time of writing it a card does more than this
+  return work <= 24 && loads <= 1.01
 }

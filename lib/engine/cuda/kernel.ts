@@ -63,7 +63,10 @@ class KernelWriter {
     this.space = space
     this.roots = roots
     this.layout = layout
-    this.parameters = new Parameters(roots.flatMap(({ into }) => into))
+    this.parameters = new Parameters(
+      roots.flatMap(({ into }) => into),
+      (dividend, divisor) => this.emitter.divide(dividend, divisor),
+    )
     this.forms = new Map(roots.map(({ node }) => [node, formIn(space, node)!]))
     this.loops = [...this.forms.values()].some((form) => form !== 'row')
     this.lanes = lanesOf(space, this.loops)
@@ -127,9 +130,9 @@ class KernelWriter {
     const sums = roots.filter(({ node }) => isReduction(node)).map((root) => ({ ...root, sum: emitter.name('a') }))
     for (const { node, sum } of sums)
       emitter.line(`float ${sum} = ${node.op === 'sum' ? '0.0f' : 'bitsToFloat(0xff800000u)'};`)
-    const head =
-      lanes === 1 ? `Index w = 0; w < ${space.width}; ++w` : `Index w = lane; w < ${space.width}; w += ${lanes}`
+    const { head, begin } = loopOver(space.width, lanes)
     const loop = (): void => {
+      for (const line of begin) emitter.line(line)
       const entries = roots.filter(({ node }) => !isReduction(node))
       const values = entries.map(({ node }) => writeEntry(emitter, node, space))
       for (const { node, sum } of sums) {
@@ -140,7 +143,7 @@ class KernelWriter {
         for (const storage of into) emitter.line(this.parameters.write(storage, space.entry, values[i]!))
       })
     }
-    emitter.block(`for (${head})`, loop, true)
+    emitter.block(head, loop, true)
     for (const { node } of roots) this.written.add(node)
     for (const { node, into, sum } of sums) this.finish(node, into, sum)
   }
@@ -187,6 +190,24 @@ class KernelWriter {
 }
 
 const indented = (line: string): string => `  ${line}`
+
+/** What a thread holds of a row in registers. */
+const mostHeld = 32
+
+/**
+ * C of the loop in which a thread goes over its entries `w` of a row. One of few rounds is written out by the compiler,
+ * which then loads all entries at once, and a row that several loops read once for all of them.
+ */
+function loopOver(width: number, lanes: number): { readonly head: string; readonly begin: readonly string[] } {
+  if (lanes === 1) return { head: `for (Index w = 0; w < ${width}; ++w)`, begin: [] }
+  const rounds = width / lanes
+  if (rounds > mostHeld || width % lanes !== 0)
+    return { head: `for (Index w = lane; w < ${width}; w += ${lanes})`, begin: [] }
+  return {
+    head: `_Pragma("unroll") for (Index round = 0; round < ${rounds}; ++round)`,
+    begin: [`const Index w = round * ${lanes} + lane;`],
+  }
+}
 
 /** Threads that share a row: one where rows are neighbours in memory, a warp, or a block. */
 function lanesOf({ rows, width, alongRows }: Space, loops: boolean): number {

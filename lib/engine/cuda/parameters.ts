@@ -1,8 +1,8 @@
 import type { DType } from '../../graph/index.ts'
-import { textOf } from './coordinates.ts'
-import type { Coordinate } from './coordinates.ts'
+import { flatten, textOf, unflatten } from './coordinates.ts'
+import type { Coordinate, Divide } from './coordinates.ts'
 import type { Element } from './device.ts'
-import type { Pointer, Storage } from './storage.ts'
+import type { Pointer, Rows, Storage } from './storage.ts'
 
 const types = { f32: 'float', i32: 'int', bf16: 'unsigned short', u8: 'unsigned char' } satisfies Record<
   Element,
@@ -13,9 +13,11 @@ const types = { f32: 'float', i32: 'int', bf16: 'unsigned short', u8: 'unsigned 
 export class Parameters {
   readonly pointers: Pointer[] = []
   private readonly written: Set<Storage>
+  private readonly divide: Divide
 
-  constructor(written: Iterable<Storage>) {
+  constructor(written: Iterable<Storage>, divide: Divide) {
     this.written = new Set(written)
+    this.divide = divide
   }
 
   name(pointer: Pointer, writes = false): string {
@@ -25,14 +27,21 @@ export class Parameters {
     return `p${known >= 0 ? known : this.pointers.push(pointer) - 1}`
   }
 
-  /** A fixed distance goes into the pointer. */
-  private entry(storage: Storage, { terms, offset }: Coordinate): string {
+  /** Of the entry at a place of the tensor. A fixed distance goes into the pointer. */
+  private entry(storage: Storage, place: Coordinate): string {
+    const { terms, offset } = storage.rows ? this.spread(place, storage.entries, storage.rows) : place
     return `${this.name({ storage, offset })}[${textOf({ terms, offset: 0 })}]`
+  }
+
+  private spread(place: Coordinate, entries: number, { width, pitch }: Rows): Coordinate {
+    const rows = entries / pitch
+    return flatten(unflatten(place, [rows, width], this.divide), [rows, pitch])
   }
 
   read(storage: Storage, place: Coordinate, dtype: DType): string {
     const entry = this.entry(storage, place)
-    return dtype === 'bool' ? `${entry} != 0` : entry
+    if (dtype === 'bool') return `${entry} != 0`
+    return storage.element === 'bf16' ? `fromBf16(${entry})` : entry
   }
 
   write(storage: Storage, place: Coordinate, value: string): string {

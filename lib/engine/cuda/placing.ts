@@ -17,7 +17,7 @@ export function writeChain(
   node: Node<'scatterAdd'>,
 ): KernelSource {
   const count = sizeOf(node.inputs[0]!.shape)
-  const parameters = new Parameters([first, next, fault])
+  const parameters = new Parameters([first, next, fault], never)
   const [from, begin, follow, wrong] = [ids, at(first), at(next), at(fault)].map((one) => parameters.name(one))
   return kernel(count, parameters, [
     `const int id = ${from!}[r];`,
@@ -37,7 +37,7 @@ export function writePatch(
 ): KernelSource {
   const { axis } = node.attributes
   const update = node.inputs[1] as RunNode
-  const parameters = new Parameters([state, fault])
+  const parameters = new Parameters([state, fault], never)
   const [from, begin, to, wrong] = [part, start, at(state), at(fault)].map((one) => parameters.name(one))
   const moved = whole({ name: 'start', size: node.shape[axis]! + 1, depth: 0 })
   const places = unflatten(whole({ name: 'r', size: sizeOf(update.shape), depth: 0 }), update.shape, never)

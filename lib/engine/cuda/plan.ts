@@ -117,6 +117,7 @@ function multiply({ node, sum, onto }: MatmulStep, home: Homes, precision: Preci
   const [a, b] = (node.inputs as readonly RunNode[]).map(operandOf)
   const { transposeA, transposeB, scale } = node.attributes
   const operand = precision === 'bf16' ? home.half : home.plain
+  const [from, by, into] = [operand(a!), operand(b!), home.plain({ base: sum, offset: 0 })]
   const [left] = node.inputs
   const [m, n] = node.shape.slice(-2)
   const shape: MatmulShape = {
@@ -129,13 +130,16 @@ function multiply({ node, sum, onto }: MatmulStep, home: Homes, precision: Preci
     scale,
     sharedA: false,
     sharedB: false,
+    pitchA: from.storage.rows?.pitch,
+    pitchB: by.storage.rows?.pitch,
+    pitchC: into.storage.rows?.pitch,
     input: precision === 'bf16' ? 'bf16' : 'f32',
-    output: 'f32',
+    output: into.storage.element === 'bf16' ? 'bf16' : 'f32',
     tf32: precision === 'tf32',
     epilogue: 'none',
     accumulate: onto !== undefined,
   }
-  return { kind: 'multiply', shape, a: operand(a!), b: operand(b!), c: home.plain({ base: sum, offset: 0 }) }
+  return { kind: 'multiply', shape, a: from, b: by, c: into }
 }
 
 function laidOut(calls: readonly Call[], home: Homes, lasting: readonly Storage[]): Pick<Plan, 'arena' | 'offsets'> {

@@ -33,9 +33,14 @@ export class Product implements Matmul {
     const { batch, m, n, k, transposeA, transposeB, sharedA, sharedB, input, output } = fold(shape)
     const [rowsA, columnsA] = transposeA ? [k, m] : [m, k]
     const [rowsB, columnsB] = transposeB ? [n, k] : [k, n]
-    this.layoutA = layOut(blas, { type: input, rows: rowsA, columns: columnsA, batch, shared: sharedA })
-    this.layoutB = layOut(blas, { type: input, rows: rowsB, columns: columnsB, batch, shared: sharedB })
-    this.layoutC = layOut(blas, { type: output, rows: m, columns: n, batch, shared: false })
+    const { pitchA = columnsA, pitchB = columnsB, pitchC = n } = shape
+    const [heldA, heldB] = [
+      { type: input, rows: rowsA, columns: columnsA, pitch: pitchA, batch, shared: sharedA },
+      { type: input, rows: rowsB, columns: columnsB, pitch: pitchB, batch, shared: sharedB },
+    ]
+    this.layoutA = layOut(blas, heldA)
+    this.layoutB = layOut(blas, heldB)
+    this.layoutC = layOut(blas, { type: output, rows: m, columns: n, pitch: pitchC, batch, shared: false })
   }
 
   /** Of the output's type. */
@@ -73,16 +78,17 @@ interface Held {
   readonly type: MatmulShape['input']
   readonly rows: number
   readonly columns: number
+  readonly pitch: number
   readonly batch: number
   readonly shared: boolean
 }
 
 /** Of matrices held row-major one after the other; of a shared one the next is the same again. */
-function layOut(blas: Blas, { type, rows, columns, batch, shared }: Held): bigint {
-  const layout = handleFrom((place) => blas.cublasLtMatrixLayoutCreate(place, TYPE[type], columns, rows, columns))
+function layOut(blas: Blas, { type, rows, columns, pitch, batch, shared }: Held): bigint {
+  const layout = handleFrom((place) => blas.cublasLtMatrixLayoutCreate(place, TYPE[type], columns, rows, pitch))
   const set = (attribute: number, value: NodeJS.ArrayBufferView): void =>
     blas.cublasLtMatrixLayoutSetAttribute(layout, attribute, value, value.byteLength)
   set(LAYOUT.batchCount, Int32Array.of(batch))
-  set(LAYOUT.batchStride, BigInt64Array.of(BigInt(shared ? 0 : rows * columns)))
+  set(LAYOUT.batchStride, BigInt64Array.of(BigInt(shared ? 0 : rows * pitch)))
   return layout
 }

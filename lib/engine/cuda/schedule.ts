@@ -79,7 +79,8 @@ class Scheduler {
   private addMatmul(node: Product, sum: RunNode, onto: RunNode | undefined): void {
     for (const operand of inputsOf(node)) {
       const { base } = operandOf(operand)
-      if (!this.kept.half.has(base) || this.kept.isComputed(base) || this.cast.has(base)) continue
+      const { half, narrow, isComputed } = this.kept
+      if (!half.has(base) || narrow.has(base) || isComputed(base) || this.cast.has(base)) continue
       this.cast.add(base)
       this.push(base, pointSpace(sizeOf(base.shape)))
     }

@@ -4,8 +4,17 @@ import type { Element } from './device.ts'
 /** A stretch of device memory that a program reads or writes. */
 export interface Storage {
   readonly element: Element
+  /** With what pads its rows. */
   readonly entries: number
   readonly place: Place
+  /** Undefined where all entries lie one behind another. */
+  readonly rows?: Rows | undefined
+}
+
+/** Rows of `width` entries, of which each begins `pitch` entries after the one before. Nothing is between them. */
+export interface Rows {
+  readonly width: number
+  readonly pitch: number
 }
 
 /** `temporary`: in the program's arena, with the inputs. Constants are the program's own, state is a memory's. */

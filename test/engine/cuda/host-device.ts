@@ -160,12 +160,14 @@ extern "C" void launch_${name}(void** p, int64_t blocks, int threads) { launch(c
 
 /** As the C struct. */
 function packed(shape: MatmulShape): Buffer {
-  const buffer = Buffer.alloc(80)
-  const sizes = [shape.batch, shape.m, shape.n, shape.k]
+  const buffer = Buffer.alloc(104)
+  const { batch, m, n, k, transposeA, transposeB } = shape
+  const { pitchA = transposeA ? m : k, pitchB = transposeB ? k : n, pitchC = n } = shape
+  const sizes = [batch, m, n, k, pitchA, pitchB, pitchC]
   sizes.forEach((size, i) => buffer.writeBigInt64LE(BigInt(size), 8 * i))
   const flags = [
-    shape.transposeA,
-    shape.transposeB,
+    transposeA,
+    transposeB,
     shape.sharedA,
     shape.sharedB,
     shape.input === 'bf16',
@@ -174,8 +176,8 @@ function packed(shape: MatmulShape): Buffer {
     shape.epilogue === 'bias-gelu',
     shape.accumulate,
   ]
-  flags.forEach((flag, i) => buffer.writeInt32LE(Number(flag), 32 + 4 * i))
-  buffer.writeDoubleLE(shape.scale, 72)
+  flags.forEach((flag, i) => buffer.writeInt32LE(Number(flag), 56 + 4 * i))
+  buffer.writeDoubleLE(shape.scale, 96)
   return buffer
 }
 

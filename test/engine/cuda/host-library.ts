@@ -30,7 +30,7 @@ static float at(const void* matrix, bool half, int64_t place) {
 }
 
 struct Shape {
-  int64_t batch, m, n, k;
+  int64_t batch, m, n, k, pitchA, pitchB, pitchC;
   int32_t transposeA, transposeB, sharedA, sharedB, halfIn, halfOut, bias, gelu, accumulate;
   double scale;
 };
@@ -39,12 +39,13 @@ extern "C" void host_multiply(const Shape* s, const void* a, const void* b, void
   for (int64_t one = 0; one < s->batch; ++one)
     for (int64_t i = 0; i < s->m; ++i)
       for (int64_t j = 0; j < s->n; ++j) {
-        const int64_t fromA = s->sharedA ? 0 : one * s->m * s->k, fromB = s->sharedB ? 0 : one * s->k * s->n;
+        const int64_t fromA = s->sharedA ? 0 : one * (s->transposeA ? s->k : s->m) * s->pitchA;
+        const int64_t fromB = s->sharedB ? 0 : one * (s->transposeB ? s->n : s->k) * s->pitchB;
         double sum = 0;
         for (int64_t l = 0; l < s->k; ++l)
-          sum += (double)at(a, s->halfIn, fromA + (s->transposeA ? l * s->m + i : i * s->k + l)) *
-                 at(b, s->halfIn, fromB + (s->transposeB ? j * s->k + l : l * s->n + j));
-        const int64_t place = (one * s->m + i) * s->n + j;
+          sum += (double)at(a, s->halfIn, fromA + (s->transposeA ? l * s->pitchA + i : i * s->pitchA + l)) *
+                 at(b, s->halfIn, fromB + (s->transposeB ? j * s->pitchB + l : l * s->pitchB + j));
+        const int64_t place = (one * s->m + i) * s->pitchC + j;
         double x = s->scale * sum + (s->accumulate ? at(c, s->halfOut, place) : 0) + (s->bias ? bias[j] : 0);
         if (s->gelu) x = 0.5 * x * (1 + tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)));
         if (s->halfOut) ((unsigned short*)c)[place] = toHalf((float)x);

@@ -41,6 +41,16 @@ describe('a plan fuses', () => {
     assert.equal(pointers.length, 3)
   })
 
+  it("a teacher's shares into the loss and its gradient, each made of the logits", () => {
+    const logits = g.matmul(x, matrix)
+    const logShares = g.logSoftmax(g.div(logits, g.input('temperature', [])))
+    const shares = g.exp(logShares)
+    const loss = g.sum(g.mul(shares, logShares))
+    const found = planOf({ loss, gradient: g.mul(shares, loss) })
+    const large = found.calls.flatMap(touches).filter(({ entries }) => entries === 64 * 300)
+    assert.equal(new Set(large).size, 3) // x, the logits and the gradient
+  })
+
   it('a layer norm with the sum before it, which is written as others need it', () => {
     const before = g.add(x, g.input('z', [64, 300]))
     const after = g.layerNorm(before, g.input('gain', [300]), g.input('bias', [300]), 1e-5)
@@ -90,7 +100,7 @@ describe('a plan fuses', () => {
 describe('a plan keeps what a kernel must not be given', () => {
   it('is two kernels where the second reads what other threads of the first write', () => {
     const shifted = g.softmax(g.transpose(g.softmax(x), [1, 0]))
-    assert.deepEqual(lines(planOf({ shifted })), ['max sum', 'transpose max exp sum mul'])
+    assert.deepEqual(lines(planOf({ shifted })), ['max sum', 'max exp sum mul'])
   })
 
   it('copies a new value at the end where the old one is read later, or by other threads', () => {
@@ -120,6 +130,82 @@ describe('a plan with products of bfloat16', () => {
     const products = found.calls.flatMap((call) => (call.kind === 'multiply' ? [call] : []))
     for (const { a, b } of products) assert.deepEqual([a.storage.element, b.storage.element], ['bf16', 'bf16'])
     assert.equal(products[0]!.b.storage, products[1]!.b.storage)
+  })
+
+  it("holds attention's scores and shares as such alone, for all that reads them", () => {
+    const queries = g.input('q', [2, 3, 64, 16])
+    const [keys, values] = [g.input('k', [2, 3, 512, 16]), g.input('v', [2, 3, 512, 16])]
+    const shares = g.softmax(g.matmul(queries, keys, { transposeB: true }))
+    const [dq, dv] = g.grad(g.sum(g.square(g.tanh(g.matmul(shares, values)))), [queries, values])
+    const { calls } = planOf({ dq: dq!, y: g.exp(dv!) }, {}, 'bf16')
+    const storages = calls.flatMap(touches)
+    assert.ok(storages.every(({ entries }) => entries !== 2 * 3 * 64)) // maxima and sums to make shares of anew
+    const large = new Set(storages.filter(({ entries }) => entries >= g.sizeOf(shares.shape)))
+    assert.deepEqual(
+      [...large].map(({ element }) => element),
+      Array<string>(4).fill('bf16'), // with the gradients of both
+    )
+    const products = calls.flatMap((call) => (call.kind === 'multiply' ? [call.shape.output] : []))
+    assert.deepEqual(products.sort(), ['bf16', 'bf16', 'bf16', 'bf16', 'f32']) // of which one is asked for
+  })
+
+  it('keeps float32 of what is asked for', () => {
+    const [shares, values] = [g.softmax(g.input('s', [3, 8, 8])), g.input('v', [3, 8, 8])]
+    const { outputs } = planOf({ shares, mixed: g.matmul(shares, values) }, {}, 'bf16')
+    assert.deepEqual(
+      [...outputs.values()].map(({ from }) => from.storage.element),
+      ['f32', 'f32'],
+    )
+  })
+
+  it('reads nothing else in a product, made by kernels or not', () => {
+    const parts = ['a', 'b', 'c'].map((name) => g.input(name, [3, 8, 8]))
+    const [a, b, c] = parts as [Tensor, Tensor, Tensor]
+    const sum = g.add(g.matmul(a, b), g.matmul(b, c))
+    const operands = [sum, g.exp(sum), g.matmul(a, c), g.reshape(g.matmul(c, a), [3, 4, 16])]
+    const y = operands.map((one) => g.sum(g.matmul(one, one, { transposeB: true }))).reduce((x, z) => g.add(x, z))
+    const found = planOf({ y, shown: g.softmax(operands[2]!) }, {}, 'bf16')
+    const products = found.calls.flatMap((call) => (call.kind === 'multiply' ? [call] : []))
+    for (const { a, b } of products) assert.deepEqual([a.storage.element, b.storage.element], ['bf16', 'bf16'])
+    const casts = lines(found).filter((line) => line === 'matmul')
+    assert.deepEqual(casts, []) // of what there is as bfloat16
+    const added = products.filter(({ c }) =>
+      products.some((one) => one.c.storage === c.storage && one.shape.accumulate),
+    )
+    assert.deepEqual(
+      added.map(({ shape }) => shape.output),
+      ['f32', 'f32'],
+    )
+  })
+})
+
+describe('a plan with rows of odd width', () => {
+  const pitches = (outputs: Parts, precision: Precision): (number | undefined)[][] =>
+    planOf(outputs, {}, precision).calls.flatMap((call) =>
+      call.kind === 'multiply' ? [[call.shape.pitchA, call.shape.pitchB, call.shape.pitchC]] : [],
+    )
+  const head = g.state('head', [50257, 300])
+  const logits = g.matmul(x, head, { transposeB: true })
+  const gradient = g.softmax(logits)
+  const back = g.matmul(gradient, head)
+
+  it('has those of products begin where products are fast, and reads them row by row', () => {
+    for (const precision of ['fp32', 'bf16'] as const) {
+      const expected = [
+        [undefined, undefined, 50304],
+        [50304, undefined, undefined],
+      ]
+      assert.deepEqual(pitches({ back }, precision), expected)
+    }
+  })
+
+  it('leaves those of inputs, outputs and short rows, and those that a product takes for others', () => {
+    assert.deepEqual(pitches({ logits }, 'fp32'), [[undefined, undefined, undefined]])
+    assert.deepEqual(pitches({ y: g.exp(g.matmul(x, g.input('short', [300, 61]))) }, 'fp32'), [
+      [undefined, undefined, undefined],
+    ])
+    const other = g.matmul(g.reshape(gradient, [32, 2 * 50257]), g.input('long', [2 * 50257, 3]))
+    assert.deepEqual(pitches({ other }, 'bf16').at(-1), [undefined, undefined, undefined])
   })
 })
 

@@ -30,11 +30,14 @@ export function testCuda(open: () => Promise<Engine>): void {
   }
   const input = (shape: readonly number[]) => ({ node: g.input('x', shape), value: values(shape) })
 
-  // a thread, a warp, a block of 256 and of 512 threads a row; columns; and two stages where rows are few
+  // a thread, a warp, a block of 256 and of 512 threads a row, the last round full or not; columns; and two stages where
+  // rows are few
   for (const [rows, width] of [
     [3, 5],
     [600, 300],
+    [600, 320],
     [3, 1000],
+    [3, 2048],
     [2, 9001],
     [1, 65536],
     [40000, 3],

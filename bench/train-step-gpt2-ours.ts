@@ -40,7 +40,7 @@ async function main([threads = '', rows = '', context = '', folder = '']: readon
   const checkpoint = mkdtempSync(join(tmpdir(), 'checkpoint-'))
   const hooks = { checkpoint, signal: new AbortController().signal, onStep: () => undefined, log: () => undefined }
   const memory = engine.memory()
-  const trainer = await Trainer.create({ ...inputs, teacher: readTargets(folder) }, options, hooks, memory)
+  const trainer = await Trainer.create({ ...inputs, teacher: readTargets(folder, 'bucket') }, options, hooks, memory)
   await trainer.resume()
   for await (const line of createInterface({ input: process.stdin })) {
     process.stdout.write(`${JSON.stringify(await steps(trainer, Number(line), engine.device))}\n`)

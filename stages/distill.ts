@@ -1,9 +1,12 @@
-import { checkTargets } from '../lib/data/targets.ts'
+import { checkLesson, checkTargets } from '../lib/data/targets/check.ts'
+import type { Lesson } from '../lib/data/targets/check.ts'
+import type { Form } from '../lib/data/targets/form.ts'
 import { readTokens } from '../lib/data/tokens.ts'
 import type { Tokens } from '../lib/data/tokens.ts'
 import { openEngine } from '../lib/engine/index.ts'
 import { fit } from '../lib/model/fit.ts'
 import { readTargets } from '../lib/model/teacher.ts'
+import type { Others, StoredTeacher } from '../lib/model/taught.ts'
 import { trainProperties } from '../lib/model/train-params.ts'
 import { checkVocabulary } from '../lib/model/vocabulary.ts'
 import { loadModel } from '../lib/model/weights.ts'
@@ -26,6 +29,11 @@ export default defineStage({
         minimum: 0,
         maximum: 1,
         description: 'alpha of the last step; alpha where not given',
+      },
+      others: {
+        enum: ['bucket', 'renormalise'],
+        default: 'bucket',
+        description: 'what targets of the form topk say of the tokens they do not name: their sum, or nothing',
       },
     },
   },
@@ -52,22 +60,36 @@ export default defineStage({
   },
 })
 
+interface Teaching extends Lesson {
+  readonly alpha: number
+  readonly context: number
+  readonly others: Others
+}
+
 function openTeacher(
   folder: string | undefined,
-  { alpha, context }: { readonly alpha: number; readonly context: number },
-  { splits, tokenizerDigest }: Tokens,
-): ReturnType<typeof readTargets> | undefined {
+  { alpha, context, others, loss, temperature }: Teaching,
+  { splits: { train }, tokenizerDigest, vocabSize }: Tokens,
+): StoredTeacher | undefined {
   if (folder === undefined) {
     if (alpha === 0) return undefined
     const message = `\`alpha\` is ${alpha}, but there are no targets. Give the stage \`targets\`, or set alpha to 0 to learn from the text alone.`
     throw new Failure('TARGETS_NEEDED', message)
   }
-  const teacher = readTargets(folder)
+  const teacher = readTargets(folder, others)
   const { header } = teacher.targets
-  const { train } = splits
   const rest = { model: header.model, tokenizer: tokenizerDigest, stream: train.digest, count: train.ids.length - 1 }
-  const fits = checkTargets(header, { ...rest, packing: { context, stride: context } })
-  if (fits.ok) return teacher
+  const packing = { context, stride: context }
+  const fits = checkTargets(header, { ...rest, packing, form: formFor(teacher, vocabSize) })
+  const serves = fits.ok ? checkLesson(header.form, { loss, temperature }) : fits
+  if (serves.ok) return teacher
   teacher.targets.close()
-  throw fits.error
+  throw serves.error
+}
+
+/** The form as it must be beside this head, or for these tokens. */
+function formFor({ targets, shape }: StoredTeacher, vocabulary: number): Form {
+  const { form } = targets.header
+  if (form.kind !== 'hidden') return { ...form, vocabulary }
+  return shape.kind === 'hidden' ? { ...form, width: shape.head[1] } : form
 }

@@ -1,5 +1,6 @@
 import type { Split } from '../data/tokens.ts'
 import type { Targets } from '../data/targets.ts'
+import { layoutOf } from '../data/targets/form.ts'
 import { windows } from '../data/windows.ts'
 import type { Packing, Window } from '../data/windows.ts'
 import type { TensorValue } from '../engine/engine.ts'
@@ -50,16 +51,23 @@ export class Rows {
     }
   }
 
-  /** (B·T, D): the teacher's hidden states of these rows, 0 in the padding. */
-  hidden(indices: readonly number[], targets: Targets): TensorValue {
-    const D = targets.header.width
-    const T = this.#context
-    const data = new Float32Array(indices.length * T * D)
+  /** The columns of these rows' targets by name, (B·T, width) each: 0 in the padding. */
+  targets(indices: readonly number[], targets: Targets): Record<string, TensorValue> {
+    const N = indices.length * this.#context
+    const found: Record<string, TensorValue> = {}
+    for (const { name, dtype, width } of layoutOf(targets.header.form)) {
+      const data = dtype.startsWith('U') ? new Int32Array(N * width) : new Float32Array(N * width)
+      found[name] = { shape: [N, width], data }
+    }
     indices.forEach((index, row) => {
       const window = this.windows[index]
-      if (window) data.set(targets.rows(window.start, window.length), row * T * D)
+      if (!window) return
+      for (const [name, values] of Object.entries(targets.columns(window.start, window.length))) {
+        const { shape, data } = found[name]!
+        data.set(values, row * this.#context * shape[1]!)
+      }
     })
-    return { shape: [indices.length * T, D], data }
+    return found
   }
 }
 

@@ -20,6 +20,8 @@ import {
   cast,
 } from '../graph/index.ts'
 import type { Tensor } from '../graph/index.ts'
+import { sparseKl } from './sparse-losses.ts'
+import type { SparseTeacher } from './sparse-losses.ts'
 
 // N tokens · C width of the student · D width of the teacher · V vocabulary · K tokens in a chunk
 
@@ -30,7 +32,7 @@ export interface LossInputs {
   readonly head: Tensor
   /** (N) int32: the token that follows; negative where none is to be learnt from. */
   readonly labels: Tensor
-  readonly teacher?: Teacher
+  readonly teacher?: Teacher | SparseTeacher
 }
 
 export interface Teacher {
@@ -106,7 +108,7 @@ function lossOfChunk(inputs: LossInputs, divisor: Tensor, start: number, K: numb
       loss: hard.ce,
     }
   }
-  const soft = forwardKl(logits, teacher, start, share)
+  const soft = 'kind' in teacher ? sparseKl(logits, teacher, start, share) : forwardKl(logits, teacher, start, share)
   const { alpha, temperature } = teacher
   const rest = sub(1, alpha)
   const softShare = mul(alpha, mul(temperature, temperature))

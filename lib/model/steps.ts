@@ -8,6 +8,8 @@ import { distillLoss } from './losses.ts'
 import type { Loss } from './losses.ts'
 import { clipFactor, globalNorm, momentNames, updateAdamW } from './optimizer.ts'
 import type { AdamW } from './optimizer.ts'
+import { teacherInputs } from './taught.ts'
+import type { TeacherShape } from './taught.ts'
 import { weightShapes, weightState } from './weights.ts'
 
 /** What a compiled step is made for. */
@@ -18,14 +20,12 @@ export interface StepShape {
   readonly context: number
   /** Tokens whose logits exist at once. */
   readonly chunk: number
-  /** The teacher's head, (W, D); absent where the text alone teaches. */
-  readonly teacherHead: readonly [number, number] | undefined
+  /** Absent where the text alone teaches. */
+  readonly teacher: TeacherShape | undefined
   readonly optimizer: AdamW
   readonly clip: number
 }
 
-/** The teacher's head in memory. */
-export const teacherHeadName = 'teacher.head'
 /** A weight's sum of gradients in memory. */
 export const accumulatorName = (weight: string): string => `accumulated/${weight}`
 
@@ -33,7 +33,7 @@ export const accumulatorName = (weight: string): string => `accumulated/${weight
 export const scalar = (value: number): TensorValue => ({ shape: [], data: Float32Array.of(value) })
 
 /**
- * Forward, backward, clip and AdamW in one program. Feeds: tokens, labels, [teacherHidden, alpha, temperature], weight,
+ * Forward, backward, clip and AdamW in one program. Feeds: tokens, labels, [the teacher's, alpha, temperature], weight,
  * rate, correction1, correction2. Outputs: loss, ce, kl, gradNorm.
  */
 export function compileStep(engine: Engine, shape: StepShape): Promise<Program> {
@@ -68,7 +68,7 @@ export function compileApply(engine: Engine, shape: StepShape): Promise<Program>
 
 /** Cross-entropy alone. Feeds: tokens, labels, weight. Output: ce. */
 export function compileValidation(engine: Engine, shape: StepShape): Promise<Program> {
-  const { ce } = trainingLoss({ ...shape, teacherHead: undefined }, weightState(shape.config))
+  const { ce } = trainingLoss({ ...shape, teacher: undefined }, weightState(shape.config))
   return engine.compile(graph({ outputs: { ce } }))
 }
 
@@ -81,19 +81,13 @@ export function emptyState(config: GptConfig, accumulate: number): Map<string, T
   return new Map(entries)
 }
 
-function trainingLoss({ config, rows, context, chunk, teacherHead }: StepShape, weight: Weights): Loss {
+function trainingLoss({ config, rows, context, chunk, teacher }: StepShape, weight: Weights): Loss {
   const tokens = input('tokens', [rows, context], 'int32')
   const labels = input('labels', [rows * context], 'int32')
   const hidden = reshape(gpt(config, weight, { tokens }), [rows * context, config.width])
   const inputs = { hidden, head: headOf(config, weight), labels }
-  if (!teacherHead) return distillLoss(inputs, chunk, input('weight', []))
-  const teacher = {
-    hidden: input('teacherHidden', [rows * context, teacherHead[1]]),
-    head: state(teacherHeadName, teacherHead),
-    temperature: input('temperature', []),
-    alpha: input('alpha', []),
-  }
-  return distillLoss({ ...inputs, teacher }, chunk, input('weight', []))
+  if (!teacher) return distillLoss(inputs, chunk, input('weight', []))
+  return distillLoss({ ...inputs, teacher: teacherInputs(teacher, rows * context) }, chunk, input('weight', []))
 }
 
 function named(config: GptConfig, weight: Weights): Map<string, Tensor> {

@@ -1,10 +1,10 @@
 import type { Split } from '../data/tokens.ts'
-import type { Targets } from '../data/targets.ts'
 import type { Engine, TensorValue } from '../engine/engine.ts'
 import { checkContext } from './config.ts'
 import type { GptConfig } from './config.ts'
 import type { AdamW } from './optimizer.ts'
 import type { AlphaSchedule, RateSchedule } from './schedule.ts'
+import type { StoredTeacher } from './taught.ts'
 import { Trainer } from './trainer.ts'
 
 export interface TrainOptions {
@@ -37,8 +37,7 @@ export interface TrainInputs {
   readonly weights: ReadonlyMap<string, TensorValue>
   readonly train: Split
   readonly validation: Split
-  /** The teacher's hidden states of the training split, in rows of the same context, and its head (W, D). */
-  readonly teacher?: { readonly targets: Targets; readonly head: TensorValue }
+  readonly teacher?: StoredTeacher
 }
 
 export interface TrainHooks {

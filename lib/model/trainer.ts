@@ -6,16 +6,9 @@ import type { RowFeeds } from './batches.ts'
 import { Checkpoints } from './checkpoint.ts'
 import { corrections } from './optimizer.ts'
 import { alphaAt, rateAt } from './schedule.ts'
-import {
-  compileAccumulate,
-  compileApply,
-  compileStep,
-  compileValidation,
-  emptyState,
-  scalar,
-  teacherHeadName,
-} from './steps.ts'
+import { compileAccumulate, compileApply, compileStep, compileValidation, emptyState, scalar } from './steps.ts'
 import type { StepShape } from './steps.ts'
+import { teacherFeeds, teacherHeadName } from './taught.ts'
 import type { CurvePoint, TrainHooks, TrainInputs, TrainOptions, Trained } from './train.ts'
 import { loadInto, readFrom } from './weights.ts'
 
@@ -95,7 +88,7 @@ export class Trainer {
   /** Loads the last checkpoint, or the start; validates the start, so that a training can never leave worse. */
   async resume(): Promise<void> {
     const { config, teacher, weights } = this.#inputs
-    if (teacher) this.#memory.write(teacherHeadName, teacher.head)
+    if (teacher && 'head' in teacher) this.#memory.write(teacherHeadName, teacher.head)
     const last = this.#checkpoints.load()
     loadInto(this.#memory, last ? last.state : new Map([...weights, ...emptyState(config, this.#options.accumulate)]))
     if (!last) return this.#judge(await this.#validate())
@@ -161,9 +154,9 @@ export class Trainer {
     const { teacher } = this.#inputs
     if (!teacher) return common
     const { temperature, alpha, rate } = this.#options
-    const teacherHidden = this.#rows.hidden(indices, teacher.targets)
+    const taught = teacherFeeds(teacher.shape, this.#rows.targets(indices, teacher.targets), temperature)
     const share = scalar(alphaAt(alpha, rate.steps, this.#done))
-    return { ...common, teacherHidden, temperature: scalar(temperature), alpha: share }
+    return { ...common, ...taught, temperature: scalar(temperature), alpha: share }
   }
 
   /** Cross-entropy on the validation split, nats per token. */
@@ -247,9 +240,8 @@ async function compilePrograms({ engine, config, teacher }: TrainInputs, options
     const message = `\`batch\` is ${batch} rows, which cannot be cut into ${accumulate} equal micro-batches. Change \`accumulate\` to a divisor.`
     throw new Failure('ACCUMULATE_UNEVEN', message)
   }
-  const head = teacher?.head.shape
-  const teacherHead = head ? ([head[0]!, head[1]!] as const) : undefined
-  const shape: StepShape = { config, rows: batch / accumulate, context, chunk, teacherHead, optimizer, clip }
+  const taught = teacher?.shape
+  const shape: StepShape = { config, rows: batch / accumulate, context, chunk, teacher: taught, optimizer, clip }
   return {
     gradient: await (accumulate === 1 ? compileStep : compileAccumulate)(engine, shape),
     apply: accumulate === 1 ? undefined : await compileApply(engine, shape),
@@ -263,7 +255,8 @@ function identityOf({ config, train, validation, teacher, weights }: TrainInputs
     name,
     new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
   ])
-  const described = JSON.stringify([config, options, train.digest, validation.digest, teacher?.targets.header ?? null])
+  const taught = teacher ? [teacher.targets.header, teacher.shape] : null
+  const described = JSON.stringify([config, options, train.digest, validation.digest, taught])
   return digestParts([described, ...start])
 }
 

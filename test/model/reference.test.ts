@@ -8,7 +8,8 @@ import type { Weights } from '../../lib/model/gpt.ts'
 import { distillLoss } from '../../lib/model/losses.ts'
 import type { Loss } from '../../lib/model/losses.ts'
 import { adamW, corrections } from '../../lib/model/optimizer.ts'
-import { compileStep, emptyState, teacherHeadName } from '../../lib/model/steps.ts'
+import { compileStep, emptyState } from '../../lib/model/steps.ts'
+import { teacherHeadName } from '../../lib/model/taught.ts'
 import { loadInto, loadModel, weightShapes, weightState } from '../../lib/model/weights.ts'
 import { assertClose, copied, engine, evaluate, fixtures, int32, scalar, tensorsOf } from './rig.ts'
 
@@ -77,8 +78,9 @@ for (const name of ['gpt2', 'gpt-neo']) {
       const memory = engine.memory()
       loadInto(memory, new Map([...copied(held), ...emptyState(config, 1)]))
       const [W, D] = teacher.head.shape as readonly [number, number]
+      const taught = { kind: 'hidden', head: [W, D] } as const
       const optimizer = { ...adamW, weightDecay: 0.1 }
-      const shape = { config, rows: B, context: T, chunk: 16, teacherHead: [W, D] as const, optimizer, clip: 0.5 }
+      const shape = { config, rows: B, context: T, chunk: 16, teacher: taught, optimizer, clip: 0.5 }
       const program = await compileStep(engine, shape)
       const valid = labels.data.filter((label) => label >= 0).length
       const losses: number[] = []

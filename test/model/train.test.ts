@@ -3,7 +3,6 @@ import fs, { readFileSync, readdirSync } from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
 import { join } from 'node:path'
 import { describe, it, mock } from 'node:test'
-import type { Targets } from '../../lib/data/targets.ts'
 import type { Split } from '../../lib/data/tokens.ts'
 import type { Engine, Memory, TensorValue } from '../../lib/engine/index.ts'
 import { Order } from '../../lib/model/batches.ts'
@@ -12,6 +11,7 @@ import { hold } from '../../lib/model/likelihood.ts'
 import { adamW, momentNames } from '../../lib/model/optimizer.ts'
 import { perplexity } from '../../lib/model/perplexity.ts'
 import { alphaAt, rateAt } from '../../lib/model/schedule.ts'
+import type { StoredTeacher } from '../../lib/model/taught.ts'
 import { train } from '../../lib/model/train.ts'
 import type { TrainInputs, TrainOptions, Trained } from '../../lib/model/train.ts'
 import { initialise, weightShapes } from '../../lib/model/weights.ts'
@@ -445,14 +445,19 @@ function killedAt(n: number, action: () => void): boolean {
 }
 
 /** A teacher of 15 tokens who mostly knows what follows. */
-function teacherOf(model: string, { ids }: Split): { targets: Targets; head: TensorValue } {
+function teacherOf(model: string, { ids }: Split): StoredTeacher {
   const random = new Random(1, model)
   const count = ids.length - 1
   const hidden = Float32Array.from({ length: count * 15 }, () => random.normal())
   for (let at = 0; at < count; at++) hidden[at * 15 + ids[at + 1]!]! += 5
   const packing = { context: 12, stride: 12 }
-  const header = { model, tokenizer: 'tokenizer', stream: 'stream', packing, width: 15, count }
-  const rows = (at: number, length: number): Float32Array => hidden.slice(at * 15, (at + length) * 15)
+  const form = { kind: 'hidden', dtype: 'F16', width: 15 } as const
+  const header = { model, tokenizer: 'tokenizer', stream: 'stream', packing, count, form }
+  const columns = (at: number, length: number) => ({ hidden: hidden.slice(at * 15, (at + length) * 15) })
   const head = Float32Array.from({ length: 225 }, (_, i) => Number(i % 16 === 0))
-  return { targets: { header, rows, close: () => undefined }, head: { shape: [15, 15], data: head } }
+  return {
+    targets: { header, columns, close: () => undefined },
+    shape: { kind: 'hidden', head: [15, 15] },
+    head: { shape: [15, 15], data: head },
+  }
 }

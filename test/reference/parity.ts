@@ -11,7 +11,8 @@ import { compileLikelihood, hold, likelihood } from '../../lib/model/likelihood.
 import type { Running } from '../../lib/model/likelihood.ts'
 import { logitsOf } from '../../lib/model/logits.ts'
 import { adamW } from '../../lib/model/optimizer.ts'
-import { accumulatorName, compileAccumulate, scalar, teacherHeadName } from '../../lib/model/steps.ts'
+import { accumulatorName, compileAccumulate, scalar } from '../../lib/model/steps.ts'
+import { teacherHeadName } from '../../lib/model/taught.ts'
 import { loadModel, openModel, saveModel } from '../../lib/model/weights.ts'
 
 interface Question {
@@ -83,7 +84,13 @@ async function distil(step: Step): Promise<void> {
   }
   const [rows, width] = head.shape as readonly [number, number]
   const program = await compileAccumulate(engine, {
-    ...{ config, rows: 1, context: step.tokens.length, chunk, teacherHead: [rows, width] },
+    ...{
+      config,
+      rows: 1,
+      context: step.tokens.length,
+      chunk,
+      teacher: { kind: 'hidden' as const, head: [rows, width] as const },
+    },
     ...{ optimizer: adamW, clip: 1 },
   })
   const losses = await program.run(feedsOf(step, width), memory)

@@ -5,6 +5,7 @@ import { readCurves } from '../lib/report/curves.ts'
 import { makeReport } from '../lib/report/page.ts'
 import { readScores } from '../lib/report/scores.ts'
 import type { Scores } from '../lib/report/scores.ts'
+import { readMeasured } from '../lib/report/targets.ts'
 import type { JsonObject } from '../lib/util/json.ts'
 import type { Result } from '../lib/util/result.ts'
 
@@ -25,7 +26,7 @@ export default defineStage({
       },
     },
   },
-  in: ['scores{}', 'curves?', 'controlCurves?'],
+  in: ['scores{}', 'curves?', 'controlCurves?', 'targets?'],
   out: ['page', 'metrics'],
   async run({ with: options, in: inputs, out, log }) {
     const models: Record<string, Scores> = {}
@@ -36,7 +37,8 @@ export default defineStage({
     }
     // what the schema calls an object came from JSON
     const parameters = options.parameters as JsonObject
-    const { page, metrics } = makeReport(models, curves, { ...options, parameters })
+    const targets = inputs.targets === undefined ? undefined : value(await readMeasured(inputs.targets))
+    const { page, metrics } = makeReport(models, curves, { ...options, parameters }, targets)
     await writeFile(out.page, page)
     await writeFile(out.metrics, `${JSON.stringify(metrics, null, 2)}\n`)
     log(`compared ${Object.keys(models).length} models`)

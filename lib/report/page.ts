@@ -12,6 +12,8 @@ import { sampleSection } from './sample-section.ts'
 import { comparisonSection, scoreSection } from './score-section.ts'
 import { STYLE } from './style.ts'
 import { scoreRows } from './table.ts'
+import { targetSection } from './target-section.ts'
+import type { MeasuredTargets } from './targets.ts'
 import { evidence, headline } from './verdict.ts'
 
 export interface ReportOptions {
@@ -37,7 +39,12 @@ export const RUN_MARK = '<!-- pipeline:run -->'
  * The page and the metrics of a comparison: a pure function of its arguments, the same bytes everywhere.
  * Throws Failure SCORES_ITEMS_DIFFER where models were not scored on the same items.
  */
-export const makeReport = (models: Models, curves: Curves, options: ReportOptions): Report => {
+export const makeReport = (
+  models: Models,
+  curves: Curves,
+  options: ReportOptions,
+  targets?: MeasuredTargets,
+): Report => {
   const rows = scoreRows(models)
   const comparisons = compareModels(models)
   const page = html`<!doctype html>
@@ -62,8 +69,8 @@ export const makeReport = (models: Models, curves: Curves, options: ReportOption
             </ul>
           </header>
           ${scoreSection(rows, makeMarks(models, options.baselineLine), models)} ${curveSection(curves)}
-          ${sampleSection(models)} ${comparisonSection(comparisons)} ${parameterSection(options.parameters)}
-          ${noteSection(models, comparisons, options.notes)}
+          ${targetSection(targets)} ${sampleSection(models)} ${comparisonSection(comparisons)}
+          ${parameterSection(options.parameters)} ${noteSection(models, comparisons, options.notes)}
         </main>
         <footer>${raw(RUN_MARK)}</footer>
       </body>

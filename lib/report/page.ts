@@ -18,6 +18,8 @@ import { makeSweep, sweepNotes } from './sweep.ts'
 import type { SweepInput } from './sweep.ts'
 import { sweepSection } from './sweep-section.ts'
 import { scoreRows } from './table.ts'
+import { targetSection } from './target-section.ts'
+import type { MeasuredTargets } from './targets.ts'
 import { evidence, headline, sweepHeadline } from './verdict.ts'
 
 export interface ReportOptions {
@@ -34,6 +36,7 @@ export interface ReportOptions {
 export interface MoreInputs {
   readonly sweep?: SweepInput | undefined
   readonly agreements?: Agreements
+  readonly targets?: MeasuredTargets | undefined
 }
 
 export interface Report {
@@ -76,8 +79,9 @@ export const makeReport = (models: Models, curves: Curves, options: ReportOption
             </ul>
           </header>
           ${scoreSection(rows, makeMarks(models, options.baselineLine), models)} ${sweep && sweepSection(sweep, rows)}
-          ${curveSection(curves)} ${agreementSection(agreements)} ${calibrationSection(models)} ${sampleSection(models)}
-          ${comparisonSection(comparisons)} ${parameterSection(options.parameters)}
+          ${curveSection(curves)} ${targetSection(more.targets)} ${agreementSection(agreements)}
+          ${calibrationSection(models)} ${sampleSection(models)} ${comparisonSection(comparisons)}
+          ${parameterSection(options.parameters)}
           ${noteSection(models, comparisons, [...options.notes, ...(sweep ? sweepNotes(sweep) : [])])}
         </main>
         <footer>${raw(RUN_MARK)}</footer>

@@ -16,7 +16,8 @@ const ids = Uint16Array.from({ length: Number(count) + 1 }, (_, i) => (i * 7919)
 const out = mkdtempSync(join(tmpdir(), 'targets-'))
 try {
   const batch = rowsAtOnce(model.config, Number(context))
-  const options = { context: Number(context), batch, tokenizerDigest: 'none' }
+  const form = { kind: 'hidden', dtype: 'F16', width: model.config.width } as const
+  const options = { context: Number(context), batch, tokenizerDigest: 'none', form }
   const hooks = { signal: new AbortController().signal, onRows: () => undefined }
   await writeTargets(out, engine, model, makeSplit(ids, Uint32Array.of(0), 'anywhere'), options, hooks)
 } finally {

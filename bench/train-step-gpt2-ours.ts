@@ -41,7 +41,7 @@ async function main([threads = '', rows = '', context = '', folder = '']: readon
   const hooks = { checkpoint, signal: new AbortController().signal, onStep: () => undefined, log: () => undefined }
   const memory = engine.memory()
   const objective = { weights: { 'forward-kl': 1 }, beta: 0.5, skew: 0.1, squareTemperature: true }
-  const teacher = { ...readTargets(folder), objective }
+  const teacher = { ...readTargets(folder, 'bucket'), objective }
   const trainer = await Trainer.create({ ...inputs, teacher }, options, hooks, memory)
   await trainer.resume()
   for await (const line of createInterface({ input: process.stdin })) {

@@ -68,9 +68,11 @@ async function measure(folder: string, torch: string, rows: number, context: num
 
 async function teach(model: string, targets: string, rows: number, context: number): Promise<void> {
   const engine = await openEngine({ name: 'auto', threads: availableParallelism() })
-  const options = { context, batch: 1, tokenizerDigest: 'none' }
+  const opened = await openModel(model)
+  const form = { kind: 'hidden', dtype: 'F16', width: opened.config.width } as const
+  const options = { context, batch: 1, tokenizerDigest: 'none', form }
   const hooks = { signal: new AbortController().signal, onRows: () => undefined }
-  await writeTargets(targets, engine, await openModel(model), splitOf(rows, context), options, hooks)
+  await writeTargets(targets, engine, opened, splitOf(rows, context), options, hooks)
   await engine.dispose()
 }
 

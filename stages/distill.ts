@@ -33,6 +33,11 @@ export default defineStage({
         default: 0.9,
         description: "the teacher's share of the loss; a number, one for each epoch, or { from, to, shape, by }",
       },
+      others: {
+        enum: ['bucket', 'renormalise'],
+        default: 'bucket',
+        description: 'what targets of the form topk say of the tokens they do not name: their sum, or nothing',
+      },
       mix: {
         type: 'object',
         additionalProperties: scheduleProperty({ minimum: 0 }),

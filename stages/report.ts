@@ -5,6 +5,7 @@ import type { Curves } from '../lib/report/curve-section.ts'
 import { readCurves } from '../lib/report/curves.ts'
 import { makeReport } from '../lib/report/page.ts'
 import { readScores } from '../lib/report/scores.ts'
+import { readMeasured } from '../lib/report/targets.ts'
 import type { JsonObject } from '../lib/util/json.ts'
 import type { Result } from '../lib/util/result.ts'
 
@@ -37,7 +38,7 @@ export default defineStage({
       },
     },
   },
-  in: ['scores{}', 'sweep{}?', 'agreement{}?', 'curves?', 'controlCurves?'],
+  in: ['scores{}', 'sweep{}?', 'agreement{}?', 'curves?', 'controlCurves?', 'targets?'],
   out: ['page', 'metrics'],
   async run({ with: options, in: inputs, out, log }) {
     const models = await readAll(inputs.scores, readScores)
@@ -50,7 +51,8 @@ export default defineStage({
     const { axes } = options
     const sweep = inputs.sweep && { axes, students: await readAll(inputs.sweep, readScores) }
     const agreements = await readAll(inputs.agreement ?? {}, readAgreement)
-    const { page, metrics } = makeReport(models, curves, { ...options, parameters }, { sweep, agreements })
+    const targets = inputs.targets === undefined ? undefined : value(await readMeasured(inputs.targets))
+    const { page, metrics } = makeReport(models, curves, { ...options, parameters }, { sweep, agreements, targets })
     await writeFile(out.page, page)
     await writeFile(out.metrics, `${JSON.stringify(metrics, null, 2)}\n`)
     log(`compared ${Object.keys({ ...models, ...sweep?.students }).length} models`)

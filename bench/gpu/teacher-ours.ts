@@ -29,7 +29,8 @@ const before = deviceMemory()
 const started = performance.now()
 const engine = await openNamed(name)
 const ids = Uint16Array.from({ length: Number(count) + 1 }, (_, i) => (i * 7919) % config.vocabSize)
-const options = { context, batch: rowsAtOnce(config, context), tokenizerDigest: 'none' }
+const form = { kind: 'hidden', dtype: 'F16', width: config.width } as const
+const options = { context, batch: rowsAtOnce(config, context), tokenizerDigest: 'none', form }
 const hooks = { signal: new AbortController().signal, onRows: () => undefined }
 const split = makeSplit(ids, Uint32Array.of(0), 'anywhere')
 await writeTargets(join(folder, 'targets'), engine, await openModel(join(folder, 'model')), split, options, hooks)

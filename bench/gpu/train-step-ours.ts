@@ -1,6 +1,7 @@
 import type { TensorValue } from '../../lib/engine/index.ts'
 import { adamW, corrections } from '../../lib/model/optimizer.ts'
-import { compileStep, emptyState, scalar, teacherHeadName } from '../../lib/model/steps.ts'
+import { compileStep, emptyState, scalar } from '../../lib/model/steps.ts'
+import { teacherHeadName } from '../../lib/model/taught.ts'
 import { initialise, loadInto } from '../../lib/model/weights.ts'
 import { Random } from '../../lib/util/random.ts'
 import { median } from '../figures.ts'

@@ -105,12 +105,9 @@ export const recomputed = (inputs: readonly Tensor[], fn: (...inputs: readonly T
  * need. Costs a pass over x; NaN where y's first entry is not finite.
  */
 export function after(x: Tensor, y: Tensor): Tensor {
-  const one = slice(
-    y,
-    y.shape.map(() => 0),
-    y.shape.map(() => 1),
-  )
-  return add(x, stopGradient(mul(reshape(one, []), 0)))
+  const [start, size] = [y.shape.map(() => 0), y.shape.map(() => 1)]
+  const first = y.shape.length === 0 ? y : reshape(slice(y, start, size), []) // TensorFlow.js slices no scalar
+  return add(x, stopGradient(mul(first, 0)))
 }
 
 function reduce(op: 'sum' | 'mean' | 'max', x: Tensor, axes: readonly number[] | undefined, keepDims: boolean): Tensor {

@@ -1,5 +1,6 @@
 import type { Split } from '../data/tokens.ts'
 import type { Targets } from '../data/targets.ts'
+import { layoutOf } from '../data/targets/form.ts'
 import { windows } from '../data/windows.ts'
 import type { Packing, Window } from '../data/windows.ts'
 import type { TensorValue } from '../engine/engine.ts'
@@ -52,9 +53,23 @@ export class Rows {
     }
   }
 
-  /** (B·T, D): the teacher's hidden states of these rows, 0 in the padding. */
-  hidden(indices: readonly number[], targets: TokenTargets): TensorValue {
-    return this.states(indices, { width: targets.header.width, rows: (start, count) => targets.rows(start, count) })
+  /** The columns of these rows' targets by name, (B·T, width) each: 0 in the padding. */
+  targets(indices: readonly number[], targets: TokenTargets): Record<string, TensorValue> {
+    const N = indices.length * this.#context
+    const found: Record<string, TensorValue> = {}
+    for (const { name, dtype, width } of layoutOf(targets.header.form)) {
+      const data = dtype.startsWith('U') ? new Int32Array(N * width) : new Float32Array(N * width)
+      found[name] = { shape: [N, width], data }
+    }
+    indices.forEach((index, row) => {
+      const window = this.windows[index]
+      if (!window) return
+      for (const [name, values] of Object.entries(targets.columns(window.start, window.length))) {
+        const { shape, data } = found[name]!
+        data.set(values, row * this.#context * shape[1]!)
+      }
+    })
+    return found
   }
 
   /** (B·T, D): what was kept of each token of these rows, 0 in the padding. */
@@ -69,7 +84,7 @@ export class Rows {
   }
 }
 
-export type TokenTargets = Pick<Targets, 'header' | 'rows'>
+export type TokenTargets = Pick<Targets, 'header' | 'columns'>
 
 /** `width` numbers of each token of a stream. */
 export interface TokenStates {

@@ -6,6 +6,8 @@ import type { Order } from './order.ts'
 import { corrections } from './optimizer.ts'
 import { rateAt, valueAt } from './schedule.ts'
 import { scalar } from './steps.ts'
+import { teacherFeeds } from './taught.ts'
+import type { StoredShape } from './taught.ts'
 import type { TrainInputs, TrainOptions } from './train.ts'
 
 type Feeds = Readonly<Record<string, TensorValue>>
@@ -15,15 +17,16 @@ export class StepFeeds {
   readonly rows: Rows
   readonly #order: Order
   readonly #teacher: TrainInputs['teacher']
-  readonly #targets: TokenTargets | undefined
+  readonly #stored: { readonly shape: StoredShape; readonly targets: TokenTargets } | undefined
   readonly #options: TrainOptions
 
   constructor({ train, teacher, mixed = [] }: TrainInputs, options: TrainOptions) {
     this.rows = joinedRows(train, mixed, options.context)
     this.#order = orderOf(train, mixed, options)
     this.#teacher = teacher
-    this.#targets =
-      teacher && 'targets' in teacher ? joinedTargets(teacher.targets, train.ids.length, mixed) : undefined
+    if (teacher && 'targets' in teacher) {
+      this.#stored = { shape: teacher.shape, targets: joinedTargets(teacher.targets, train.ids.length, mixed) }
+    }
     this.#options = options
   }
 
@@ -68,10 +71,17 @@ export class StepFeeds {
     if (!this.#teacher) return {}
     const { temperature, alpha, rate } = this.#options
     const course = { steps: rate.steps, epochAt: (at: number) => this.epochAt(at) }
+    const now = valueAt(temperature, course, step)
     return {
-      ...(this.#targets ? { teacherHidden: this.rows.hidden(indices, this.#targets) } : {}),
+      ...this.#told(indices, now),
       alpha: scalar(valueAt(alpha, course, step)),
-      ...(takesTemperature(this.#teacher.objective) ? { temperature: scalar(valueAt(temperature, course, step)) } : {}),
+      ...(takesTemperature(this.#teacher.objective) ? { temperature: scalar(now) } : {}),
     }
+  }
+
+  #told(indices: readonly number[], temperature: number): Feeds {
+    if (!this.#stored) return {}
+    const { shape, targets } = this.#stored
+    return teacherFeeds(shape, this.rows.targets(indices, targets), temperature)
   }
 }

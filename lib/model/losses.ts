@@ -20,8 +20,10 @@ import {
 } from '../graph/index.ts'
 import type { Shape, Tensor } from '../graph/index.ts'
 import { column } from './losses/divergence.ts'
-import type { Divergence, LossName, MixtureSettings } from './losses/divergence.ts'
+import type { Divergence, LossName, MixtureSettings, PerToken } from './losses/divergence.ts'
 import { divergences } from './losses/divergences.ts'
+import { sparseKl } from './losses/sparse.ts'
+import type { SparseTeacher } from './losses/sparse.ts'
 
 // N tokens · C width of the student · D width of the teacher · V vocabulary of the student · W that of the teacher · U the
 // smaller of the two · K tokens in a chunk
@@ -33,21 +35,28 @@ export interface LossInputs {
   readonly head: Tensor
   /** (N) int32: the token that follows; negative where none is to be learnt from. */
   readonly labels: Tensor
-  readonly teacher?: Teacher
+  readonly teacher?: Taught
 }
 
-export interface Teacher {
-  /** (N, D) the teacher's final hidden states. */
-  readonly hidden: Tensor
-  /** (W, D) the teacher's head; rows past V are tokens that the student does not have: −∞ in the student. */
-  readonly head: Tensor
+type Taught = Guidance & (WholeTeacher | SparseTeacher)
+
+/** How a teacher counts. */
+interface Guidance {
   /** Scalars, given at each run: a schedule needs no new graph. */
   readonly temperature: Tensor
   readonly alpha: Tensor
   readonly objective: Objective
 }
 
-/** What the student is to minimise of its distance to the teacher. */
+/** A teacher whose logits are known, of all its tokens. */
+export interface WholeTeacher {
+  /** (N, D) the teacher's final hidden states. */
+  readonly hidden: Tensor
+  /** (W, D) the teacher's head; rows past V are tokens that the student does not have: −∞ in the student. */
+  readonly head: Tensor
+}
+
+/** What the student is to minimise of its distance to the teacher: of a sparse one, forward KL alone. */
 export interface Objective extends MixtureSettings {
   /** By name, above 0; at least one. Terms are added up in this order. */
   readonly weights: Readonly<Partial<Record<LossName, number>>>
@@ -151,26 +160,41 @@ function crossEntropy(logits: Tensor, labels: Tensor, share: Tensor): { ce: Tens
   return { ce, gradient: sub(mul(exp(logProbs), column(share)), putAlong(labels, share, V)) }
 }
 
-function termsOf(logits: Tensor, teacher: Teacher, start: number, share: Tensor): Term[] {
+function termsOf(logits: Tensor, teacher: Taught, start: number, share: Tensor): Term[] {
+  const distance = 'ids' in teacher ? sparseDistance(logits, teacher, start) : wholeDistance(logits, teacher, start)
+  return namesOf(teacher.objective.weights).map((name) => {
+    const { values, gradient } = distance(name)
+    const value = sum(mul(values, share))
+    return { name, value, gradient: mul(gradient, column(share)), ...scalesOf(name, teacher) }
+  })
+}
+
+type Distance = (name: LossName) => PerToken
+
+function wholeDistance(logits: Tensor, teacher: Guidance & WholeTeacher, start: number): Distance {
   const { temperature, objective } = teacher
   const known = teacherLogits(teacher, start, logits.shape) // (K, U)
   const logProbs = {
     student: logSoftmax(div(logits, temperature)), // (K, V) each
     teacher: logSoftmax(div(withUnknown(known, logits.shape), temperature)),
   }
-  return namesOf(objective.weights).map((name) => {
+  return (name) => {
     const divergence: Divergence = divergences[name]
-    const { values, gradient } =
-      divergence.takes === 'logits'
-        ? divergence.of({ student: logits, teacher: known })
-        : divergence.of(logProbs, objective)
-    const value = sum(mul(values, share))
-    return { name, value, gradient: mul(gradient, column(share)), ...scalesOf(name, teacher) }
-  })
+    return divergence.takes === 'logits'
+      ? divergence.of({ student: logits, teacher: known })
+      : divergence.of(logProbs, objective)
+  }
+}
+
+function sparseDistance(logits: Tensor, teacher: Guidance & SparseTeacher, start: number): Distance {
+  return (name) => {
+    if (name === 'forward-kl') return sparseKl(logits, teacher, teacher.temperature, start)
+    throw new Error(`Internal error: a few tokens of the teacher do not tell its ${name}`)
+  }
 }
 
 /** Of what is softened d (logits / T) = d logits / T. */
-function scalesOf(name: LossName, { alpha, temperature, objective }: Teacher): Pick<Term, 'factor' | 'slope'> {
+function scalesOf(name: LossName, { alpha, temperature, objective }: Guidance): Pick<Term, 'factor' | 'slope'> {
   const { weights, squareTemperature } = objective
   const scaled = (factor: Tensor, slope: Tensor): Pick<Term, 'factor' | 'slope'> => ({
     factor: mul(factor, weights[name]!),
@@ -183,7 +207,7 @@ function scalesOf(name: LossName, { alpha, temperature, objective }: Teacher): P
 }
 
 /** (K, U): rows of the head that the student lacks are left out. */
-function teacherLogits({ hidden, head }: Teacher, start: number, [K, V]: Shape): Tensor {
+function teacherLogits({ hidden, head }: WholeTeacher, start: number, [K, V]: Shape): Tensor {
   const [W, D] = head.shape as readonly [number, number]
   const shared = W > V! ? slice(head, [0, 0], [V!, D]) : head
   return matmul(rows(hidden, start, K!), shared, { transposeB: true })

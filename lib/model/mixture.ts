@@ -35,15 +35,15 @@ export function joinedRows(train: Split, mixed: readonly Mixed[], context: numbe
   return new Rows({ ids, documents: Uint32Array.from(documents), rows: 'documents' }, context, windows)
 }
 
-/** Of the same stream. */
+/** Of the same stream; all are of one form. */
 export function joinedTargets(targets: Targets, length: number, mixed: readonly Mixed[]): TokenTargets {
   const parts = [{ targets, length }, ...mixed.map((one) => ({ targets: one.targets!, length: one.train.ids.length }))]
   return {
     header: targets.header,
-    rows: (start, count) => {
+    columns: (start, count) => {
       let first = 0
       for (const part of parts) {
-        if (start < first + part.length) return part.targets.rows(start - first, count) // a row lies in one corpus
+        if (start < first + part.length) return part.targets.columns(start - first, count) // a row lies in one corpus
         first += part.length
       }
       throw new Error(`Internal error: no targets at ${start}`)

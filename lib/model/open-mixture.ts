@@ -3,9 +3,9 @@ import type { Tokens } from '../data/tokens.ts'
 import { Failure } from '../util/failure.ts'
 import { nearest } from '../util/nearest.ts'
 import type { Mixed } from './mixture.ts'
-import { openCached } from './open-teacher.ts'
+import { openStored } from './open-teacher.ts'
 import type { Schedule } from './schedule.ts'
-import type { CachedTeacher, OnlineTeacher } from './train.ts'
+import type { Others, Teacher } from './taught.ts'
 
 /** Folders of corpora by name, as tokens and, where targets teach, what the teacher says of them. */
 export interface MixedFolders {
@@ -15,6 +15,7 @@ export interface MixedFolders {
 
 export interface MixParams {
   readonly context: number
+  readonly others: Others
   readonly mix: Readonly<Record<string, Schedule>>
 }
 
@@ -24,13 +25,13 @@ export interface MixParams {
  */
 export function openMixture(
   { mixed = {}, mixedTargets = {} }: MixedFolders,
-  { context, mix }: MixParams,
+  { mix, ...params }: MixParams,
   tokens: Tokens,
-  teacher: CachedTeacher | OnlineTeacher | undefined,
+  teacher: Teacher | undefined,
 ): Mixed[] {
   const names = Object.keys(mixed).sort()
   checkNames(names, Object.keys(mix), 'mix')
-  const told = teacher && 'targets' in teacher ? teacher.targets.header.model : undefined
+  const told = teacher && 'targets' in teacher ? teacher.targets.header : undefined
   if (told !== undefined) checkNames(names, Object.keys(mixedTargets), 'mixedTargets')
   else if (Object.keys(mixedTargets).length > 0) throw unused()
   const found: Mixed[] = []
@@ -39,7 +40,10 @@ export function openMixture(
       const own = readOwn(mixed[name]!, name, tokens)
       const plain = { name, train: own.splits.train, weight: mix[name]! }
       if (told === undefined) found.push(plain)
-      else found.push({ ...plain, targets: openCached(mixedTargets[name]!, context, own, told).targets })
+      else {
+        const expected = { corpus: name, model: told.model, form: told.form } // all are fed to one graph
+        found.push({ ...plain, targets: openStored(mixedTargets[name]!, params, own, expected).targets })
+      }
     }
     return found
   } catch (error) {

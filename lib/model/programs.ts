@@ -1,8 +1,8 @@
 import type { Program } from '../engine/engine.ts'
 import { Failure } from '../util/failure.ts'
 import { compileAccumulate, compileApply, compileFixed, compileStep, compileValidation } from './steps.ts'
-import type { StepShape, TeacherShape } from './steps.ts'
-import type { TrainInputs, TrainOptions, TrainTeacher } from './train.ts'
+import type { StepShape } from './steps.ts'
+import type { TrainInputs, TrainOptions } from './train.ts'
 
 export interface Programs {
   /** One program for the whole step, or one a micro-batch and one that applies what they added up. */
@@ -23,7 +23,8 @@ export async function compilePrograms(
     const message = `\`batch\` is ${batch} rows, which cannot be cut into ${accumulate} equal micro-batches. Change \`accumulate\` to a divisor.`
     throw new Failure('ACCUMULATE_UNEVEN', message)
   }
-  const shape: StepShape = { ...options, config, rows: batch / accumulate, teacher: teacher && shapeOf(teacher) }
+  const taught = teacher && { ...teacher.shape, objective: teacher.objective }
+  const shape: StepShape = { ...options, config, rows: batch / accumulate, teacher: taught }
   return {
     gradient: await (accumulate === 1 ? compileStep : compileAccumulate)(engine, shape),
     apply: accumulate === 1 ? undefined : await compileApply(engine, shape),
@@ -34,11 +35,4 @@ export async function compilePrograms(
 
 export async function disposePrograms({ gradient, apply, validate, fixed }: Programs): Promise<void> {
   await Promise.all([gradient.dispose(), apply?.dispose(), validate.dispose(), fixed?.dispose()])
-}
-
-function shapeOf(teacher: TrainTeacher): TeacherShape {
-  const { objective } = teacher
-  if ('model' in teacher) return { kind: 'online', config: teacher.model.config, inner: teacher.inner, objective }
-  const [W, D] = teacher.head.shape as readonly [number, number]
-  return { kind: 'hidden', head: [W, D], objective }
 }

@@ -58,6 +58,12 @@ export function valueAt(schedule: Schedule, { steps, epochAt }: Course, step: nu
   return between(from, to, doneOf(moment(step), moment(steps - 1)), shape)
 }
 
+/** Every value that it takes, each once, the first first. */
+export function valuesOf(schedule: Schedule, course: Course): readonly number[] {
+  if (typeof schedule === 'number') return [schedule]
+  return [...new Set(Array.from({ length: course.steps }, (_, step) => valueAt(schedule, course, step)))]
+}
+
 const isList = (schedule: Schedule): schedule is readonly number[] => Array.isArray(schedule)
 
 /** The share of a way that is done; all of it where there is none. */

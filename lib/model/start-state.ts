@@ -20,7 +20,7 @@ export function startBeside(
     return [averageName(name), { shape, data: data.slice() }]
   })
   const own = new Map([...emptyOf(new Map(learning), accumulate), ...averages])
-  if (!teacher || !('model' in teacher)) return own
-  const projections = projectionShapes(teacher.inner, config, teacher.model.config)
+  if (teacher?.shape.kind !== 'online') return own
+  const projections = projectionShapes(teacher.shape.inner, config, teacher.shape.config)
   return new Map([...own, ...emptyOf(projections, accumulate), ...startProjections(projections, seed)])
 }

@@ -20,13 +20,14 @@ import type { GptConfig } from './config.ts'
 import { gptAbove, gptBelow, gptInside, headOf } from './gpt.ts'
 import type { Inside, Weights } from './gpt.ts'
 import { innerTerms } from './inner.ts'
-import type { InnerLosses, InnerTerm } from './inner.ts'
+import type { InnerTerm } from './inner.ts'
 import { distillLoss } from './losses.ts'
 import type { Loss, Objective } from './losses.ts'
-import { onlineTeacher } from './online.ts'
 import { clipFactor, globalNorm, momentNames, updateAdamW } from './optimizer.ts'
 import type { AdamW } from './optimizer.ts'
 import { projectionShapes } from './projections.ts'
+import { onlineTeacher, teacherInputs } from './taught.ts'
+import type { TeacherShape } from './taught.ts'
 import { stateOf, weightShapes, weightState } from './weights.ts'
 
 /** What a compiled step is made for. */
@@ -38,7 +39,7 @@ export interface StepShape {
   /** Tokens whose logits exist at once. */
   readonly chunk: number
   /** Absent where the text alone teaches. */
-  readonly teacher: TeacherShape | undefined
+  readonly teacher: (TeacherShape & { readonly objective: Objective }) | undefined
   readonly optimizer: AdamW
   readonly clip: number
   /** Names of weights that do not learn. */
@@ -49,13 +50,6 @@ export interface StepShape {
   readonly ema?: number
 }
 
-export type TeacherShape = { readonly objective: Objective } & (
-  | { readonly kind: 'hidden'; readonly head: readonly [W: number, D: number] }
-  | { readonly kind: 'online'; readonly config: GptConfig; readonly inner: InnerLosses }
-)
-
-/** The teacher's head in memory. */
-export const teacherHeadName = 'teacher.head'
 /** A weight's sum of gradients in memory. */
 export const accumulatorName = (weight: string): string => `accumulated/${weight}`
 
@@ -63,9 +57,8 @@ export const accumulatorName = (weight: string): string => `accumulated/${weight
 export const scalar = (value: number): TensorValue => ({ shape: [], data: Float32Array.of(value) })
 
 /**
- * Forward, backward, clip and AdamW in one program. Feeds: tokens or fixed, labels, [teacherHidden unless
- * it is online, alpha, temperature], weight, rate, correction1, correction2. Outputs: loss, ce, the terms by name,
- * gradNorm.
+ * Forward, backward, clip and AdamW in one program. Feeds: tokens or fixed, labels, [those of a stored
+ * teacher, alpha, temperature], weight, rate, correction1, correction2. Outputs: loss, ce, the terms by name, gradNorm.
  */
 export function compileStep(engine: Engine, shape: StepShape): Promise<Program> {
   const weight = stateOf(shapesOf(shape))
@@ -135,10 +128,9 @@ function trainingLoss(shape: StepShape, weight: Weights): Sum {
   if (!teacher) return distillLoss(inputs, chunk, divisor)
   const { objective } = teacher
   const common = { temperature: input('temperature', []), alpha: input('alpha', []), objective }
-  if (teacher.kind === 'hidden') {
-    const hidden = input('teacherHidden', [rows * context, teacher.head[1]])
-    const cached = { ...common, hidden, head: state(teacherHeadName, teacher.head) }
-    return distillLoss({ ...inputs, teacher: cached }, chunk, divisor)
+  if (teacher.kind !== 'online') {
+    const stored = teacherInputs(teacher, rows * context)
+    return distillLoss({ ...inputs, teacher: { ...common, ...stored } }, chunk, divisor)
   }
   const online = onlineTeacher(teacher.config, tokens)
   const outer = { ...common, hidden: flat(online.hidden), head: online.head }

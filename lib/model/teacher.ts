@@ -3,15 +3,21 @@ import { join } from 'node:path'
 import { readSafetensors } from '../data/safetensors.ts'
 import { writeSafetensors } from '../data/safetensors-write.ts'
 import { createTargets, openTargets } from '../data/targets.ts'
-import type { Targets, TargetsHeader, TargetsWriter } from '../data/targets.ts'
+import type { TargetsWriter } from '../data/targets.ts'
+import type { Form } from '../data/targets/form.ts'
+import type { TargetsHeader } from '../data/targets/header.ts'
 import type { Split } from '../data/tokens.ts'
 import type { Engine, TensorValue } from '../engine/engine.ts'
 import { Rows } from './batches.ts'
+import { openCondenser } from './condense.ts'
+import type { Condenser } from './condense.ts'
 import { checkContext } from './config.ts'
 import type { GptConfig } from './config.ts'
 import { headWeight } from './gpt.ts'
 import { openLayerwise } from './layerwise.ts'
 import type { Layerwise, LayerwiseHooks } from './layerwise.ts'
+import { sparseShape } from './taught.ts'
+import type { Others, StoredTeacher } from './taught.ts'
 import type { StoredModel } from './weights.ts'
 
 export interface TeacherOptions {
@@ -19,6 +25,7 @@ export interface TeacherOptions {
   /** Rows at once: of no effect on the result. */
   readonly batch: number
   readonly tokenizerDigest: string
+  readonly form: Form
 }
 
 interface Hooks {
@@ -26,7 +33,7 @@ interface Hooks {
   readonly onRows: (done: number, total: number) => void
 }
 
-const hiddenFile = 'hidden.bin'
+const targetsFile = 'targets.bin'
 const headFile = 'head.safetensors'
 const headName = 'head'
 
@@ -34,8 +41,8 @@ const headName = 'head'
 const blockBytes = 2 ** 30
 
 /**
- * Runs the teacher over a split and writes targets of the form `hidden` into `folder`: its final hidden states in half
- * precision, and its head (V, C). Any divergence of output distributions at any temperature follows from the two.
+ * Runs the teacher over a split and writes into `folder` what the form keeps of it; beside hidden states also the
+ * teacher's head (W, D), from which with them any divergence of output distributions at any temperature follows.
  */
 export async function writeTargets(
   folder: string,
@@ -45,46 +52,54 @@ export async function writeTargets(
   options: TeacherOptions,
   hooks: Hooks,
 ): Promise<void> {
-  checkContext(model.config, options.context)
+  const { form, context, batch } = options
+  checkContext(model.config, context)
   mkdirSync(folder, { recursive: true })
-  const rows = new Rows(split, options.context)
-  const layerwise = await openLayerwise(engine, model, { rows: options.batch, length: options.context })
-  const writer = createTargets(join(folder, hiddenFile), headerOf(model, split, options))
-  const [count, atOnce] = [rows.windows.length, rowsInBlock(model.config, options)]
+  const layerwise = await openLayerwise(engine, model, { rows: batch, length: context })
+  const condenser = await openCondenser(engine, model, form, context)
+  const writer = createTargets(join(folder, targetsFile), headerOf(model, split, options))
   try {
-    for (let start = 0; start < count; start += atOnce) {
-      const end = Math.min(start + atOnce, count)
-      const onBatch = (done: number, all: number): void =>
-        hooks.onRows(start + Math.floor(((end - start) * done) / all), count)
-      await appendRows(layerwise, rows, batchesOf(start, end, options.batch), writer, { signal: hooks.signal, onBatch })
-    }
+    await writeRows({ layerwise, condenser, writer }, new Rows(split, context), blockOf(model.config, options), hooks)
     writer.commit()
   } finally {
     writer.discard()
+    await condenser.dispose()
     await layerwise.dispose()
   }
+  if (form.kind !== 'hidden') return
   const head = model.weight(headWeight(model.config))
   writeSafetensors(join(folder, headFile), new Map([[headName, head]]), { dtype: 'F32' })
 }
 
-/** What `writeTargets` wrote. Who reads closes `targets`. Throws Failure FILE_MISSING, TARGETS_…, SAFETENSORS_…. */
-export function readTargets(folder: string): { targets: Targets; head: TensorValue } {
-  const targets = openTargets(join(folder, hiddenFile))
-  if (!targets.ok) throw targets.error
+/**
+ * What `writeTargets` wrote; `others` is how a training uses top-k targets. Who reads closes `targets`.
+ * Throws Failure FILE_MISSING, TARGETS_…, SAFETENSORS_….
+ */
+export function readTargets(folder: string, others: Others): StoredTeacher {
+  const opened = openTargets(join(folder, targetsFile))
+  if (!opened.ok) throw opened.error
+  const targets = opened.value
+  const { form } = targets.header
+  if (form.kind !== 'hidden') return { targets, shape: sparseShape(form, others) }
+  const head = readHead(folder)
+  return { targets, shape: { kind: 'hidden', head: [head.shape[0]!, head.shape[1]!] }, head }
+}
+
+function readHead(folder: string): TensorValue {
   const file = readSafetensors(join(folder, headFile))
   if (!file.ok) throw file.error
   const head = file.value.tensor(headName)
-  return { targets: targets.value, head: { shape: head.shape, data: head.data() } }
+  return { shape: head.shape, data: head.data() }
 }
 
-function headerOf(model: StoredModel, split: Split, { context, tokenizerDigest }: TeacherOptions): TargetsHeader {
+function headerOf(model: StoredModel, split: Split, { context, tokenizerDigest, form }: TeacherOptions): TargetsHeader {
   return {
     model: model.digest,
     tokenizer: tokenizerDigest,
     stream: split.digest,
     packing: { context, stride: context },
-    width: model.config.width,
     count: split.ids.length - 1,
+    form,
   }
 }
 
@@ -94,8 +109,31 @@ export function rowsAtOnce({ inner, heads }: GptConfig, context: number): number
   return Math.min(64, Math.max(1, Math.floor(2 ** 26 / row)))
 }
 
-const rowsInBlock = ({ width }: GptConfig, { context, batch }: TeacherOptions): number =>
-  batch * Math.max(1, Math.floor(blockBytes / (4 * width * context * batch)))
+/** Rows that go through the layers at once, and through a layer. */
+interface Block {
+  readonly rows: number
+  readonly batch: number
+}
+
+const blockOf = ({ width }: GptConfig, { context, batch }: TeacherOptions): Block => ({
+  rows: batch * Math.max(1, Math.floor(blockBytes / (4 * width * context * batch))),
+  batch,
+})
+
+interface Pass {
+  readonly layerwise: Layerwise
+  readonly condenser: Condenser
+  readonly writer: TargetsWriter
+}
+
+async function writeRows(pass: Pass, rows: Rows, block: Block, { signal, onRows }: Hooks): Promise<void> {
+  const count = rows.windows.length
+  for (let start = 0; start < count; start += block.rows) {
+    const end = Math.min(start + block.rows, count)
+    const onBatch = (done: number, all: number): void => onRows(start + Math.floor(((end - start) * done) / all), count)
+    await appendRows(pass, rows, batchesOf(start, end, block.batch), { signal, onBatch })
+  }
+}
 
 /** Indices of rows, as many to each batch: the last ones may lie past the end. */
 const batchesOf = (start: number, end: number, batch: number): number[][] =>
@@ -104,22 +142,34 @@ const batchesOf = (start: number, end: number, batch: number): number[][] =>
   )
 
 async function appendRows(
-  layerwise: Layerwise,
+  { layerwise, condenser, writer }: Pass,
   rows: Rows,
   batches: readonly (readonly number[])[],
-  writer: TargetsWriter,
   hooks: LayerwiseHooks,
 ): Promise<void> {
   const hidden = await layerwise.run(
     batches.map((indices) => rows.feeds(indices).tokens),
     hooks,
   )
-  batches.forEach((indices, i) => {
-    const { shape, data } = hidden[i] as TensorValue & { data: Float32Array }
-    const [, T, C] = shape as readonly [number, number, number]
-    indices.forEach((index, row) => {
-      const length = rows.windows[index]?.length ?? 0
-      writer.append(data.subarray(row * T * C, (row * T + length) * C))
-    })
+  for (const [i, indices] of batches.entries()) {
+    for (const { start, length, states } of statesOf(rows, indices, hidden[i]!)) {
+      hooks.signal.throwIfAborted()
+      writer.append(await condenser.columns(states, start), length)
+    }
+  }
+}
+
+/** The hidden states of a batch (B, T, C) by row, without the padding: (length, C) of the stream from `start` on. */
+export function statesOf(
+  rows: Rows,
+  indices: readonly number[],
+  { shape, data }: TensorValue,
+): { readonly start: number; readonly length: number; readonly states: Float32Array }[] {
+  const [, T, C] = shape as readonly [number, number, number]
+  return indices.flatMap((index, row) => {
+    const window = rows.windows[index]
+    if (!window) return []
+    const { start, length } = window
+    return [{ start, length, states: (data as Float32Array).subarray(row * T * C, (row * T + length) * C) }]
   })
 }

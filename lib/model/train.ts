@@ -1,16 +1,15 @@
 import type { Split } from '../data/tokens.ts'
-import type { Targets } from '../data/targets.ts'
 import type { Engine, TensorValue } from '../engine/engine.ts'
+import { checkTaught } from './check-taught.ts'
 import { checkContext } from './config.ts'
 import type { GptConfig } from './config.ts'
-import type { InnerLosses } from './inner.ts'
 import type { Objective } from './losses.ts'
 import type { Mixed } from './mixture.ts'
 import type { AdamW } from './optimizer.ts'
 import type { RateSchedule, Schedule } from './schedule.ts'
 import type { Ask } from './questions.ts'
+import type { Teacher } from './taught.ts'
 import { Trainer } from './trainer.ts'
-import type { Model } from './weights.ts'
 
 export interface TrainOptions {
   /** Tokens in a row. */
@@ -57,20 +56,7 @@ export interface TrainInputs {
   readonly teacher?: TrainTeacher
 }
 
-export type TrainTeacher = { readonly objective: Objective } & (CachedTeacher | OnlineTeacher)
-
-export interface CachedTeacher {
-  /** Its hidden states of the training split, in rows of the same context. */
-  readonly targets: Targets
-  /** (W, D) */
-  readonly head: TensorValue
-}
-
-/** Runs in each step, on the step's tokens. */
-export interface OnlineTeacher {
-  readonly model: Model
-  readonly inner: InnerLosses
-}
+export type TrainTeacher = Teacher & { readonly objective: Objective }
 
 export interface TrainHooks {
   /** A folder for checkpoints. */
@@ -106,11 +92,12 @@ export interface Trained {
 
 /**
  * Trains to the end, or from the last checkpoint on: with the same inputs it gives the same bytes however often it was
- * interrupted. Throws Failure LOSS_NOT_FINITE, CHECKPOINT_FOREIGN, CONTEXT_TOO_LONG; an AbortError after a checkpoint
- * when the signal says so.
+ * interrupted. Throws Failure LOSS_NOT_FINITE, CHECKPOINT_FOREIGN, CONTEXT_TOO_LONG, TARGETS_LOSS, TARGETS_TEMPERATURE;
+ * an AbortError after a checkpoint when the signal says so.
  */
 export async function train(inputs: TrainInputs, options: TrainOptions, hooks: TrainHooks): Promise<Trained> {
   checkContext(inputs.config, options.context)
+  checkTaught(inputs, options)
   const memory = inputs.engine.memory()
   const trainer = await Trainer.create(inputs, options, hooks, memory)
   try {

@@ -9,14 +9,14 @@ import { checkFinite } from './finite.ts'
 import { openFixed } from './fixed.ts'
 import type { FixedStates } from './fixed.ts'
 import { innerNames } from './inner.ts'
-import { loadTeacher } from './online.ts'
 import { compilePrograms, disposePrograms } from './programs.ts'
 import type { Programs } from './programs.ts'
 import { rateAt } from './schedule.ts'
 import { startBeside } from './start-state.ts'
 import { noLosses, plus } from './step-losses.ts'
 import type { StepLosses } from './step-losses.ts'
-import { averagedNames, teacherHeadName } from './steps.ts'
+import { averagedNames } from './steps.ts'
+import { loadTeacher } from './taught.ts'
 import type { CurvePoint, TrainHooks, TrainInputs, TrainOptions, TrainTeacher, Trained } from './train.ts'
 import { validate } from './validation.ts'
 import { loadInto, readFrom } from './weights.ts'
@@ -92,8 +92,7 @@ export class Trainer {
   /** Loads the last checkpoint, or the start; validates the start, so that a training can never leave worse. */
   async resume(): Promise<void> {
     const { teacher, weights } = this.#inputs
-    if (teacher && 'model' in teacher) loadTeacher(this.#memory, teacher.model)
-    else if (teacher) this.#memory.write(teacherHeadName, teacher.head)
+    if (teacher) loadTeacher(this.#memory, teacher)
     const last = this.#checkpoints.load()
     loadInto(this.#memory, last ? last.state : new Map([...weights, ...startBeside(this.#inputs, this.#options)]))
     this.#fixed = await this.#openFixed()
@@ -242,7 +241,8 @@ export class Trainer {
 
 function termNames(teacher: TrainTeacher | undefined): readonly string[] {
   if (!teacher) return []
-  return [...Object.keys(teacher.objective.weights), ...('model' in teacher ? innerNames(teacher.inner) : [])]
+  const { shape, objective } = teacher
+  return [...Object.keys(objective.weights), ...(shape.kind === 'online' ? innerNames(shape.inner) : [])]
 }
 
 /** What the numbers depend on: a checkpoint of anything else must not be gone on with. */
@@ -252,8 +252,8 @@ function identityOf(inputs: TrainInputs, options: TrainOptions): string {
     name,
     new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
   ])
-  const source = teacher && ('model' in teacher ? [teacher.model.digest, teacher.inner] : teacher.targets.header)
-  const taught = teacher ? [source, teacher.objective] : null
+  const source = teacher && ('model' in teacher ? teacher.model.digest : teacher.targets.header)
+  const taught = teacher ? [source, teacher.shape, teacher.objective] : null
   const others = mixed.map((one) => [one.name, one.weight, one.train.digest, one.targets?.header ?? null])
   const described = JSON.stringify([config, options, train.digest, others, validation.digest, taught])
   return digestParts([described, ...start])

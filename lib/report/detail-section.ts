@@ -85,8 +85,8 @@ const share = ({ value, standardError, ...bounds }: Estimate): Html =>
     ><span class="interval">${percentInterval(bounds)}</span></span
   >`
 
-/** The first cell of a line heads it. */
-const grid = (columns: readonly string[], lines: readonly (readonly Html[])[]): Html =>
+/** A table; the first cell of a line heads it. */
+export const grid = (columns: readonly string[], lines: readonly (readonly Html[])[]): Html =>
   html`<table role="table" class="comparisons">
     <thead>
       <tr>

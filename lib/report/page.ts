@@ -19,6 +19,8 @@ import { makeSweep, sweepNotes } from './sweep.ts'
 import type { SweepInput } from './sweep.ts'
 import { sweepSection } from './sweep-section.ts'
 import { scoreRows } from './table.ts'
+import { targetSection } from './target-section.ts'
+import type { MeasuredTargets } from './targets.ts'
 import { evidence, headline, sweepHeadline } from './verdict.ts'
 
 export interface ReportOptions {
@@ -36,6 +38,7 @@ export interface ReportOptions {
 export interface MoreInputs {
   readonly sweep?: SweepInput | undefined
   readonly agreements?: Agreements
+  readonly targets?: MeasuredTargets | undefined
 }
 
 export interface Report {
@@ -79,8 +82,9 @@ export const makeReport = (models: Models, curves: Curves, options: ReportOption
             </ul>
           </header>
           ${scoreSection(rows, makeMarks(models, options.baselineLine), models)} ${sweep && sweepSection(sweep, rows)}
-          ${curveSection(curves, options.baselineLine)} ${agreementSection(agreements)} ${calibrationSection(models)}
-          ${sampleSection(models)} ${comparisonSection(comparisons)} ${parameterSection(options.parameters)}
+          ${curveSection(curves, options.baselineLine)} ${targetSection(more.targets)} ${agreementSection(agreements)}
+          ${calibrationSection(models)} ${sampleSection(models)} ${comparisonSection(comparisons)}
+          ${parameterSection(options.parameters)}
           ${noteSection(models, comparisons, [...options.notes, ...(sweep ? sweepNotes(sweep) : [])])}
         </main>
         <footer>${raw(RUN_MARK)}</footer>

@@ -8,10 +8,10 @@ import { gptInside } from '../../lib/model/gpt.ts'
 import type { Inside } from '../../lib/model/gpt.ts'
 import { innerTerms } from '../../lib/model/inner.ts'
 import type { InnerLosses, LayerPair } from '../../lib/model/inner.ts'
-import { loadTeacher } from '../../lib/model/online.ts'
 import { adamW } from '../../lib/model/optimizer.ts'
 import { startBeside } from '../../lib/model/start-state.ts'
 import { accumulatorName, compileAccumulate } from '../../lib/model/steps.ts'
+import { loadTeacher } from '../../lib/model/taught.ts'
 import { train } from '../../lib/model/train.ts'
 import type { TrainHooks, TrainInputs, TrainOptions, Trained } from '../../lib/model/train.ts'
 import { initialise, loadInto, loadModel, weightShapes, weightState } from '../../lib/model/weights.ts'
@@ -45,7 +45,7 @@ describe("PyTorch's losses between a GPT-2 and a GPT-Neo", async () => {
   /** The terms, and by `gradient/NAME` what the sum of them alone has; each weight's gradient starts at 0. */
   const learn = async (inner: InnerLosses, on: Engine): Promise<Values> => {
     const memory = on.memory()
-    loadTeacher(memory, teacher)
+    loadTeacher(memory, { shape: { kind: 'online', config: teacher.config, inner }, model: teacher })
     loadInto(memory, copied(student.weights))
     for (const name of names) {
       if (name.startsWith('projection.')) memory.write(name, expected.get(name)!)
@@ -159,7 +159,7 @@ describe('a training with projections', () => {
     ...{ engine, config, weights: copied(initialise(config, 1)), train: split, validation: stream(30, 13, 2) },
     teacher: {
       model: { config: teacher, digest: 'teacher', weights: initialise(teacher, 2, { deviation: 0.4 }) },
-      inner: of,
+      shape: { kind: 'online', config: teacher, inner: of },
       objective: plainKl,
     },
   })

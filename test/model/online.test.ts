@@ -7,6 +7,7 @@ import type { InnerLosses } from '../../lib/model/inner.ts'
 import { openLayerwise } from '../../lib/model/layerwise.ts'
 import { Rows } from '../../lib/model/batches.ts'
 import { adamW } from '../../lib/model/optimizer.ts'
+import type { StoredTeacher } from '../../lib/model/taught.ts'
 import { readTargets, writeTargets } from '../../lib/model/teacher.ts'
 import { train } from '../../lib/model/train.ts'
 import type { TrainOptions, Trained, TrainTeacher } from '../../lib/model/train.ts'
@@ -33,6 +34,8 @@ const inner: InnerLosses = {
   hidden: { pairs: [], loss: 'mse', weight: 1 },
   attention: { pairs: [], loss: 'kl', weight: 1 },
 }
+const live = { shape: { kind: 'online', config: teacherConfig, inner }, model } as const
+const form = { kind: 'hidden', dtype: 'F16', width: 12 } as const
 let folders = 0
 
 const trained = (teacher: TrainTeacher, over: Partial<TrainOptions> = {}): Promise<Trained> =>
@@ -50,10 +53,11 @@ describe('a teacher that runs in each step', () => {
   for (const accumulate of [1, 2]) {
     it(`teaches as its hidden states do, to their half precision, in ${accumulate} micro-batches`, async (t) => {
       const folder = join(temporary, `targets-${accumulate}`)
-      await writeTargets(folder, engine, stored, split, { context: 12, batch: 3, tokenizerDigest: 'tokenizer' }, quiet)
-      const cached = readTargets(folder)
+      const how = { context: 12, batch: 3, tokenizerDigest: 'tokenizer', form }
+      await writeTargets(folder, engine, stored, split, how, quiet)
+      const cached = readTargets(folder, 'bucket')
       const [online, fromTargets] = [
-        await trained({ model, inner, objective: plainKl }, { accumulate }),
+        await trained({ ...live, objective: plainKl }, { accumulate }),
         await trained({ ...cached, objective: plainKl }, { accumulate }),
       ]
       cached.targets.close()
@@ -66,14 +70,14 @@ describe('a teacher that runs in each step', () => {
     const exact = await exactTargets()
     for (const name of ['forward-kl', 'reverse-kl', 'mse-logits'] as const) {
       const objective = { ...plainKl, weights: { [name]: 1 } }
-      compare(t, await trained({ model, inner, objective }), await trained({ ...exact, objective }), 1e-5)
+      compare(t, await trained({ ...live, objective }), await trained({ ...exact, objective }), 1e-5)
     }
   })
 
   it('does not learn: the next step is taught the same', async (t) => {
     const long = { ...options, rate: { ...options.rate, steps: 6 } }
     const exact = { ...(await exactTargets()), objective: plainKl }
-    compare(t, await trained({ model, inner, objective: plainKl }, long), await trained(exact, long), 2e-5)
+    compare(t, await trained({ ...live, objective: plainKl }, long), await trained(exact, long), 2e-5)
   })
 })
 
@@ -89,7 +93,7 @@ function compare(t: Parameters<typeof assertClose>[0], one: Trained, other: Trai
 }
 
 /** The hidden states as float32, where a file would hold halves. */
-async function exactTargets(): Promise<Omit<Extract<TrainTeacher, { targets: unknown }>, 'objective'>> {
+async function exactTargets(): Promise<StoredTeacher> {
   const rows = new Rows(split, 12)
   const layerwise = await openLayerwise(engine, stored, { rows: 1, length: 12 })
   const hidden = new Float32Array(94 * 12)
@@ -100,9 +104,10 @@ async function exactTargets(): Promise<Omit<Extract<TrainTeacher, { targets: unk
   await layerwise.dispose()
   assert.notDeepEqual(fromHalf(toHalf(hidden)), hidden)
   const packing = { context: 12, stride: 12 }
-  const header = { model: 'exact', tokenizer: 'tokenizer', stream: split.digest, packing, width: 12, count: 94 }
-  const rowsAt = (at: number, length: number): Float32Array => hidden.slice(at * 12, (at + length) * 12)
-  return { targets: { header, rows: rowsAt, close: () => undefined }, head: stored.weight('transformer.wte.weight') }
+  const header = { model: 'exact', tokenizer: 'tokenizer', stream: split.digest, packing, count: 94, form }
+  const columns = (at: number, length: number) => ({ hidden: hidden.slice(at * 12, (at + length) * 12) })
+  const head = stored.weight('transformer.wte.weight')
+  return { targets: { header, columns, close: () => undefined }, shape: { kind: 'hidden', head: [16, 12] }, head }
 }
 
 /** A teacher with opinions: the embeddings of a new model are small. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { decays, rateAt, valueAt } from '../../lib/model/schedule.ts'
+import { decays, rateAt, valueAt, valuesOf } from '../../lib/model/schedule.ts'
 import type { Course, RateSchedule, Schedule } from '../../lib/model/schedule.ts'
 import { trainOptions } from '../../lib/model/train-params.ts'
 import type { TrainParams } from '../../lib/model/train-params.ts'
@@ -92,6 +92,14 @@ describe('a number that changes', () => {
     const way = { from: 1, to: 3, by: 'step' } as const
     assertNear(values({ ...way, shape: 'linear' }, course(5)), [1, 1.5, 2, 2.5, 3])
     assertNear(values({ ...way, shape: 'cosine' }, course(5)), [1, 2 - Math.SQRT1_2, 2, 2 + Math.SQRT1_2, 3])
+  })
+
+  it('takes each of its values once, those that it comes to alone', () => {
+    const all = (of: Schedule, steps = 8) => valuesOf(of, course(steps))
+    assert.deepEqual([all(2), all(2, 0)], [[2], [2]])
+    assert.deepEqual(all({ from: 1, to: 3, shape: 'linear', by: 'step' }, 5), [1, 1.5, 2, 2.5, 3])
+    assert.deepEqual(all([4, 1, 4, 2, 3], 10), [4, 1, 2])
+    assert.deepEqual(all([4, 1, 4, 2, 3], 5), [4, 1])
   })
 
   it('stays as it is for an epoch, whose first step is the first that begins in it', () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { checkTargets } from '../../lib/data/targets.ts'
+import { checkTargets } from '../../lib/data/targets/check.ts'
 import type { Targets } from '../../lib/data/targets.ts'
 import type { TensorValue } from '../../lib/engine/index.ts'
 import { grad, input, reshape, state } from '../../lib/graph/index.ts'
@@ -29,14 +29,16 @@ const names = [...weightShapes(student.config).keys()]
 /** 94 predictions: seven rows of 12 and one of 10. */
 const split = stream(95, 13)
 const rows = new Rows(split, 12)
+const form = { kind: 'hidden', dtype: 'F16', width: 12 } as const
 
 describe('cached targets', async () => {
   const { targets, head } = await written('cached', 3)
+  const hiddenOf = (indices: readonly number[]): TensorValue => rows.targets(indices, targets)['hidden']!
 
   it('are the hidden states of every position that has a successor, to half precision', async () => {
     const all = await Promise.all(rows.windows.map((_, row) => online([row])))
     const expected = all.flatMap(({ data }, row) => Array.from(data.subarray(0, rows.windows[row]!.length * 12)))
-    assert.deepEqual(targets.rows(0, 94), halves(Float32Array.from(expected)))
+    assert.deepEqual(targets.columns(0, 94)['hidden'], halves(Float32Array.from(expected)))
     assert.deepEqual(head, teacher.weight('transformer.wte.weight'))
   })
 
@@ -47,29 +49,29 @@ describe('cached targets', async () => {
     ]) {
       it(`teach as the teacher itself: T = ${temperature}, rows ${indices.join()}`, async (t) => {
         const live = await online(indices)
-        const cached = await learn(indices, rows.hidden(indices, targets), temperature)
+        const cached = await learn(indices, hiddenOf(indices), temperature)
         const taught = await learn(indices, live, temperature)
         for (const [name, { data }] of Object.entries(taught)) assertClose(t, name, cached[name]!.data, data, 1e-3)
         assert.notDeepEqual(cached, taught)
         // bit for bit where half precision can hold the states
         const held = { ...live, data: halves(live.data) }
-        assert.deepEqual(rows.hidden(indices, targets).data, masked(held, indices))
+        assert.deepEqual(hiddenOf(indices).data, masked(held, indices))
         assert.deepEqual(cached, await learn(indices, held, temperature))
       })
     }
   }
 
   it('are the same file in whatever batch', async () => {
-    const expected = readFileSync(join(temporary, 'cached', 'hidden.bin'))
+    const expected = readFileSync(join(temporary, 'cached', 'targets.bin'))
     for (const batch of [1, 2, 5, 8, 64]) {
       await written(`batch-${batch}`, batch)
-      assert.deepEqual(readFileSync(join(temporary, `batch-${batch}`, 'hidden.bin')), expected)
+      assert.deepEqual(readFileSync(join(temporary, `batch-${batch}`, 'targets.bin')), expected)
     }
   })
 
   it('say what they are of', () => {
     const packing = { context: 12, stride: 12 }
-    const expected = { model: 'teacher', tokenizer: 'tokenizer', stream: split.digest, packing, width: 12, count: 94 }
+    const expected = { model: 'teacher', tokenizer: 'tokenizer', stream: split.digest, packing, count: 94, form }
     assert.deepEqual(targets.header, expected)
     assert.equal(checkTargets(targets.header, expected).ok, true)
   })
@@ -82,16 +84,16 @@ describe('cached targets', async () => {
       assert.equal(total, 8)
       if (seen.push(done) === 7) stop.abort()
     }
-    const options = { context: 12, batch: 3, tokenizerDigest: 'tokenizer' }
+    const options = { context: 12, batch: 3, tokenizerDigest: 'tokenizer', form }
     const stopped = writeTargets(folder, engine, teacher, split, options, { signal: stop.signal, onRows })
     await assert.rejects(stopped, { name: 'AbortError' })
     assert.deepEqual(seen, [0, 1, 2, 2, 3, 4, 4]) // three batches, each through four parts of the model
     assert.deepEqual(readdirSync(folder), [])
-    assert.throws(() => readTargets(folder), { code: 'FILE_MISSING' })
+    assert.throws(() => readTargets(folder, 'bucket'), { code: 'FILE_MISSING' })
   })
 
   it("cannot be of rows longer than the teacher's position table", async () => {
-    const options = { context: 13, batch: 3, tokenizerDigest: 'tokenizer' }
+    const options = { context: 13, batch: 3, tokenizerDigest: 'tokenizer', form }
     const folder = join(temporary, 'long')
     await assert.rejects(writeTargets(folder, engine, teacher, split, options, quiet), { code: 'CONTEXT_TOO_LONG' })
   })
@@ -103,7 +105,7 @@ describe('cached targets', async () => {
       weight: (name: string) => (name === 'transformer.ln_f.bias' ? large : teacher.weight(name)),
     }
     const folder = join(temporary, 'loud')
-    const options = { context: 12, batch: 3, tokenizerDigest: 'tokenizer' }
+    const options = { context: 12, batch: 3, tokenizerDigest: 'tokenizer', form }
     await assert.rejects(writeTargets(folder, engine, loud, split, options, quiet), { code: 'TARGETS_RANGE' })
     assert.deepEqual(readdirSync(folder), [])
   })
@@ -111,8 +113,10 @@ describe('cached targets', async () => {
 
 async function written(name: string, batch: number): Promise<{ targets: Targets; head: TensorValue }> {
   const folder = join(temporary, name)
-  await writeTargets(folder, engine, teacher, split, { context: 12, batch, tokenizerDigest: 'tokenizer' }, quiet)
-  return readTargets(folder)
+  await writeTargets(folder, engine, teacher, split, { context: 12, batch, tokenizerDigest: 'tokenizer', form }, quiet)
+  const read = readTargets(folder, 'bucket')
+  assert.ok('head' in read)
+  return read
 }
 
 /** The teacher's hidden states of these rows, run now: (B·T, D). */

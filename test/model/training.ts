@@ -2,11 +2,10 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import type { Split } from '../../lib/data/tokens.ts'
 import type { Engine, TensorValue } from '../../lib/engine/index.ts'
-import type { Objective } from '../../lib/model/losses.ts'
 import { adamW } from '../../lib/model/optimizer.ts'
 import type { Ask } from '../../lib/model/questions.ts'
 import { train } from '../../lib/model/train.ts'
-import type { CachedTeacher, TrainInputs, TrainOptions, Trained } from '../../lib/model/train.ts'
+import type { TrainInputs, TrainOptions, TrainTeacher, Trained } from '../../lib/model/train.ts'
 import { initialise, weightShapes } from '../../lib/model/weights.ts'
 import { Random } from '../../lib/util/random.ts'
 import { quiet } from './plain.ts'
@@ -70,14 +69,20 @@ export function teacherOf(
   model: string,
   { ids }: Split,
   objective = plainKl,
-): CachedTeacher & { objective: Objective } {
+): Extract<TrainTeacher, { targets: unknown }> {
   const random = new Random(1, model)
   const count = ids.length - 1
   const hidden = Float32Array.from({ length: count * 15 }, () => random.normal())
   for (let at = 0; at < count; at++) hidden[at * 15 + ids[at + 1]!]! += 5
   const packing = { context: 12, stride: 12 }
-  const header = { model, tokenizer: 'tokenizer', stream: 'stream', packing, width: 15, count }
-  const rows = (at: number, length: number): Float32Array => hidden.slice(at * 15, (at + length) * 15)
+  const form = { kind: 'hidden', dtype: 'F16', width: 15 } as const
+  const header = { model, tokenizer: 'tokenizer', stream: 'stream', packing, count, form }
+  const columns = (at: number, length: number) => ({ hidden: hidden.slice(at * 15, (at + length) * 15) })
   const head = Float32Array.from({ length: 225 }, (_, i) => Number(i % 16 === 0))
-  return { targets: { header, rows, close: () => undefined }, head: { shape: [15, 15], data: head }, objective }
+  return {
+    targets: { header, columns, close: () => undefined },
+    shape: { kind: 'hidden', head: [15, 15] },
+    head: { shape: [15, 15], data: head },
+    objective,
+  }
 }

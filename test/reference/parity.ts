@@ -11,7 +11,8 @@ import { compileLikelihood, hold, likelihood } from '../../lib/model/likelihood.
 import type { Running } from '../../lib/model/likelihood.ts'
 import { logitsOf } from '../../lib/model/logits.ts'
 import { adamW } from '../../lib/model/optimizer.ts'
-import { accumulatorName, compileAccumulate, scalar, teacherHeadName } from '../../lib/model/steps.ts'
+import { accumulatorName, compileAccumulate, scalar } from '../../lib/model/steps.ts'
+import { teacherHeadName } from '../../lib/model/taught.ts'
 import { loadModel, openModel, saveModel } from '../../lib/model/weights.ts'
 
 interface Question {

@@ -158,6 +158,22 @@ describe('the page', () => {
     assert.doesNotMatch(told, /By activity/)
   })
 
+  it('shows the form of the targets, its size and how far it deviates, where they were given', () => {
+    const deviations = [
+      { use: 'bucket', temperature: 2, angle: 12.345, normRatio: 0.9 },
+      { use: 'renormalise', temperature: 2, angle: 0.0123, normRatio: 1.25 },
+    ]
+    const targets = { form: 'topk, k 64', bytesPerToken: 268, plainBytesPerToken: 100_514, tokens: 256, deviations }
+    const { page: told } = makeReport(clear, curves, options, { targets })
+    assert.match(told, /topk, k 64: 268 bytes a token, where all logits in half precision take\s+100,514\./)
+    assert.match(told, /bucket<\/th>\s*<td data-label="Temperature">2<\/td>\s*<td data-label="Angle">12\.3°<\/td>/)
+    assert.match(
+      told,
+      /renormalise<\/th>.*<td data-label="Angle">0\.012°<\/td>\s*<td data-label="Norm ratio">1\.250<\/td>/s,
+    )
+    assert.doesNotMatch(page, /targets/)
+  })
+
   it('draws how sure the models were, bins of a few places left out', () => {
     const { student } = clear
     const bins = [

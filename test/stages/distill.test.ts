@@ -68,6 +68,15 @@ for (const [name, rows] of [
   await run(teacherLogits, {}, { teacher: at('teacher'), tokens: at(name) }, { targets: at(`${name}-targets`) })
 }
 
+/** What the teacher says of a corpus, in a form. */
+async function made(form: object, corpus: string, name: string): Promise<string> {
+  const targets = at(`${corpus}-${name}-targets`)
+  await run(teacherLogits, form, { teacher: at('teacher'), tokens: at(corpus) }, { targets })
+  return targets
+}
+
+const targetsOf = async (form: object, name: string) => ({ ...from, targets: await made(form, 'tokens', name) })
+
 async function curvesOf(options: object, given: object = from): Promise<readonly CurvePoint[]> {
   const out = { student: mkdtempSync(at('out-')), curves: at('curves.jsonl') }
   await run(distill, { steps: 3, validateEvery: 1, ...options }, given, out)
@@ -190,6 +199,42 @@ describe('stages/distill.ts', () => {
     )
     writeTokens(at('foreign'), { vocabSize, eos, tokenizerDigest: 'foreign', splits })
     await refused({ mixed: { ...mixed, short: at('foreign') } }, {}, 'VOCABULARY_DIFFERS', /"short".*another tokenizer/)
+  })
+
+  it('learns from targets of any form by forward KL, at the temperatures that they serve', async () => {
+    const of = await targetsOf({ form: 'topk', k: 3, temperatures: [1, 4] }, 'topk')
+    for (const others of ['bucket', 'renormalise']) {
+      const points = await curvesOf({ temperature: [4, 1], epochs: 2, steps: 0, others }, of)
+      for (const { terms } of points) assert.deepEqual(Object.keys(terms!), ['forward-kl'])
+    }
+    const [bucket, alone] = [
+      await curvesOf({ temperature: 1 }, of),
+      await curvesOf({ temperature: 1, others: 'renormalise' }, of),
+    ]
+    assert.notDeepEqual(bucket, alone)
+    const unfit = { code: 'TARGETS_TEMPERATURE', message: /the temperatures 1, 4 alone; `temperature` comes to 2\./ }
+    await assert.rejects(curvesOf({ temperature: [4, 2], epochs: 2, steps: 0 }, of), unfit)
+    const sum = { 'forward-kl': 1, 'reverse-kl': 0.5 }
+    const other = { code: 'TARGETS_LOSS', message: /form `topk`.*`loss` is `forward-kl \+ reverse-kl`/ }
+    await assert.rejects(curvesOf({ temperature: 1, loss: sum }, of), other)
+  })
+
+  it('mixes corpora whose targets are of one form, with the same parameters', async () => {
+    const mix = { long: 1, short: 1 }
+    const of = async (form: object, name: string) => ({
+      ...(await targetsOf(form, name)),
+      ...{ mixed, mixedTargets: { long: await made(form, 'long', name), short: await made(form, 'short', name) } },
+    })
+    const draws = await of({ form: 'sampled', samples: 4 }, 'draws')
+    assert.deepEqual(Object.keys((await curvesOf({ mix }, draws))[0]!.terms!), ['forward-kl'])
+    for (const [form, message] of [
+      [{ form: 'sampled', samples: 5 }, /targets of the corpus "short" .*: samples: expected 4, found 5\./],
+      [{}, /targets of the corpus "short" .*: form: expected sampled, found hidden\./],
+    ] as const) {
+      const short = await made(form, 'short', 'unlike')
+      const given = { ...draws, mixedTargets: { ...draws.mixedTargets, short } }
+      await assert.rejects(curvesOf({ mix }, given), { code: 'TARGETS_MISMATCH', message })
+    }
   })
 
   it('has weights for all losses there are, and a name is a weight of 1', () => {

@@ -13,9 +13,9 @@ before(async () => {
 })
 after(() => rm(folder, { recursive: true }))
 
-const runStage = async (inputs: { scores: Record<string, string>; curves?: string }) => {
+const runStage = async (inputs: { scores: Record<string, string>; curves?: string; targets?: string }) => {
   const out = { page: join(folder, 'report.html'), metrics: join(folder, 'metrics.json') }
-  const context: StageContext<object, 'scores{}' | 'curves?', 'page' | 'metrics'> = {
+  const context: StageContext<object, 'scores{}' | 'curves?' | 'targets?', 'page' | 'metrics'> = {
     with: { title: 'Title', notes: [], parameters: {} },
     in: inputs,
     out,
@@ -50,6 +50,17 @@ describe('stages/report.ts', () => {
     assert.match(page, /^<!doctype html>/i)
     assert.match(page, /Distance to the teacher/)
     assert.deepEqual(Object.keys(metrics), ['models', 'perplexity', 'acc', 'accNorm', 'standardError', 'comparisons'])
+  })
+
+  it('shows what was measured beside the targets, and fails by name where that is missing or wrong', async () => {
+    const scores = { student: await writeScores('student', 0.6, 1) }
+    await assert.rejects(runStage({ scores, targets: folder }), { code: 'MEASURED_MISSING' })
+    const measured = { form: 'hidden, dtype F16, width 12', bytesPerToken: 24, plainBytesPerToken: 26, tokens: 256 }
+    await writeFile(join(folder, 'measured.json'), JSON.stringify(measured))
+    await assert.rejects(runStage({ scores, targets: folder }), { code: 'MEASURED_INVALID', message: /"deviations"/ })
+    await writeFile(join(folder, 'measured.json'), JSON.stringify({ ...measured, deviations: [] }))
+    const { page } = await runStage({ scores, targets: folder })
+    assert.match(page, /hidden, dtype F16, width 12: 24 bytes a token/)
   })
 
   it('fails by name where a score is missing', async () => {

@@ -215,6 +215,7 @@ class Run {
         engine: this.#options.engine,
         metrics,
         joinReport: this.#options.joinReport,
+        emit: this.#emit,
       })
       return metrics
     } catch (error) {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import type { ExperimentRecord, ListedExperiment } from '../pipeline/experiment.ts'
 import { Failure } from '../util/failure.ts'
 import { flatten } from '../util/flatten.ts'
-import type { Json, JsonObject } from '../util/json.ts'
+import type { JsonObject } from '../util/json.ts'
 import { isRecord } from '../util/json.ts'
 
 /** An experiment as trackers take it. */
@@ -13,8 +13,7 @@ export interface Logged {
   /** When it was recorded, milliseconds since 1970. */
   readonly at: number
   readonly commit: string | null
-  /** By dotted name, in the order of pipeline.yaml. */
-  readonly params: readonly (readonly [name: string, value: Json])[]
+  readonly params: JsonObject
   readonly trainings: readonly Training[]
   readonly metrics: readonly Scalar[]
 }
@@ -54,7 +53,7 @@ export function readLogged({ record, metricsFile }: ListedExperiment): Logged {
     name,
     at: Date.parse(record.at),
     commit: record.git.commit,
-    params: flatten(record.params),
+    params: record.params,
     trainings: [...stages].map(([stage, lines]) => ({ stage, points: pointsOf(record, stage, lines) })),
     metrics: scalars(record.metrics),
   }

@@ -1,4 +1,5 @@
 import { Failure } from '../util/failure.ts'
+import { flatten } from '../util/flatten.ts'
 import { isRecord } from '../util/json.ts'
 import type { Json, JsonObject } from '../util/json.ts'
 import type { Logged } from './logged.ts'
@@ -9,6 +10,8 @@ import type { Kept } from './services.ts'
 
 /** What a server takes at once, and how long a parameter may be: mlflow/utils/validation.py. */
 const LIMITS = { metrics: 1000, params: 100, value: 6000 }
+/** What no name may have: brackets and commas, among others. */
+const BARRED = /[^\p{L}\p{N}_.\-/ ]/gu
 /** A run carries the whole hash, so that an experiment is logged once, from whatever machine. */
 const TAG = 'pipeline.experiment'
 
@@ -58,9 +61,9 @@ async function createRun(server: Server, experiment: string, { hash, name, at, c
 }
 
 function batches({ params, trainings, metrics, at }: Logged): JsonObject[] {
-  const paramName = namer()
-  const given = params.map(([name, value]) => ({ key: paramName(name), value: wordOf(value) }))
-  const metricName = namer()
+  const paramName = namer(BARRED)
+  const given = flatten(params).map(([name, value]) => ({ key: paramName(name), value: wordOf(value) }))
+  const metricName = namer(BARRED)
   const points = trainings.flatMap(({ stage, points }) =>
     points.flatMap(({ step, time, scalars }) =>
       scalars.map(([name, value]) => ({ key: metricName(`${stage}/${name}`), value, timestamp: time, step })),

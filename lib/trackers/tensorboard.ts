@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { writeAtomic } from '../pipeline/files.ts'
 import { storeFailure } from '../pipeline/store.ts'
 import { Failure } from '../util/failure.ts'
+import { flatten } from '../util/flatten.ts'
 import { eventFile } from './event-file.ts'
 import type { TimedSummary } from './event-file.ts'
 import { hparamsSummary } from './event.ts'
@@ -32,7 +33,7 @@ export function logToTensorboard(logged: Logged, folder: string): string {
 
 function ofExperiment({ name, at, params, metrics }: Logged): TimedSummary[] {
   return [
-    { time: at, step: 0, value: hparamsSummary(name, at / 1000, params) },
+    { time: at, step: 0, value: hparamsSummary(name, at / 1000, flatten(params)) },
     { time: at, step: 0, value: metrics.map(summary) },
   ]
 }

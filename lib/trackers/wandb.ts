@@ -8,6 +8,8 @@ import type { Logged } from './logged.ts'
 import { namer } from './names.ts'
 import type { Kept } from './services.ts'
 
+/** What names have none of: dots, too, which W&B reads as those of nested metrics. */
+const BARRED = /[^\p{L}\p{N}_\-/ ]/gu
 /** The exit code by which the script says that W&B's client is not there. */
 const NO_CLIENT = 3
 
@@ -35,17 +37,17 @@ const missing = (what: string, why: string): Failure =>
   new Failure('WANDB_MISSING', `${what} (${why.trim()}). Install it for the \`python3\` of PATH: pip install wandb.`)
 
 function requestOf({ hash, name, params, trainings, metrics }: Logged): JsonObject {
-  const plain = namer()
+  const plain = namer(BARRED)
   const rows = trainings.flatMap(({ stage, points }) =>
     points.map(({ step, scalars }) => ({
       [`${plain(stage)}/step`]: step,
-      ...Object.fromEntries(scalars.map(([measure, value]) => [`${plain(stage)}/${measure}`, value])),
+      ...Object.fromEntries(scalars.map(([measure, value]) => [`${plain(stage)}/${plain(measure)}`, value])),
     })),
   )
   return {
     id: name,
     hash,
-    config: Object.fromEntries(params),
+    config: params,
     trainings: trainings.map(({ stage }) => plain(stage)),
     rows,
     metrics: Object.fromEntries(metrics.map(([measure, value]) => [plain(measure), value])),

@@ -7,6 +7,7 @@ import { logToService } from '../../trackers/services.ts'
 import type { Kept, Service } from '../../trackers/services.ts'
 import { logToTensorboard } from '../../trackers/tensorboard.ts'
 import { Failure } from '../../util/failure.ts'
+import { flatten } from '../../util/flatten.ts'
 import { write, writeJson } from '../output.ts'
 import { listenForStop } from '../signals.ts'
 
@@ -45,7 +46,7 @@ function named(hash: string): ListedExperiment {
 
 const counts = ({ hash, params, trainings, metrics }: Logged) => ({
   experiment: hash,
-  params: params.length,
+  params: flatten(params).length,
   trainings: Object.fromEntries(trainings.map(({ stage, points }) => [stage, points.length])),
   metrics: metrics.length,
 })

@@ -38,7 +38,7 @@ def log_experiment(wanted):
         save_code=False,
         settings=wandb.Settings(console="off", silent=True, init_timeout=30),
     )
-    folder = pathlib.Path(run.dir).parent
+    folder = pathlib.Path(run.dir).parent.absolute()
     already = run.summary.get("experiment") == wanted["hash"]
     if not already:
         log(run, wanted)
@@ -53,7 +53,7 @@ def offline_run(id):
     settings = wandb.setup().settings
     if settings.mode != "offline":
         return None
-    for folder in sorted(pathlib.Path(settings.wandb_dir).glob(f"offline-run-*-{id}")):
+    for folder in sorted(pathlib.Path(settings.wandb_dir).absolute().glob(f"offline-run-*-{id}")):
         if (folder / MARK).exists():
             return folder
         shutil.rmtree(folder)

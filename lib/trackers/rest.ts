@@ -43,12 +43,11 @@ export async function ask(
   call: string,
   body?: JsonObject,
 ): Promise<JsonObject | undefined> {
-  const response = await send(server, method, call, body)
-  const text = await response.text().catch(() => '')
+  const { status, text } = await send(server, method, call, body)
   const answer = parse(text)
-  if (response.ok && answer !== undefined) return answer
+  if (status === 200 && answer !== undefined) return answer
   if (answer?.['error_code'] === 'RESOURCE_DOES_NOT_EXIST') return undefined
-  throw refused(server, response.status, answer, call)
+  throw refused(server, status, answer, call)
 }
 
 async function send(
@@ -56,15 +55,17 @@ async function send(
   method: string,
   call: string,
   body: JsonObject | undefined,
-): Promise<Response> {
+): Promise<{ status: number; text: string }> {
   try {
-    return await fetch(`${uri}/api/2.0/mlflow/${call}`, {
+    const response = await fetch(`${uri}/api/2.0/mlflow/${call}`, {
       method,
       headers: { 'content-type': 'application/json', ...(authorization === undefined ? {} : { authorization }) },
       signal: AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     })
+    return { status: response.status, text: await response.text() }
   } catch (cause) {
+    if (signal.aborted) throw new Failure('LOG_STOPPED', 'Logging to MLflow was stopped.', { exitCode: 1 })
     const message = `The MLflow server "${uri}" could not be reached: ${reasonOf(cause)}. Start it, or correct MLFLOW_TRACKING_URI.`
     throw new Failure('MLFLOW_UNREACHABLE', message, { exitCode: 1, cause })
   }

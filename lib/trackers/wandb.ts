@@ -21,7 +21,8 @@ export async function logToWandb(logged: Logged, env: NodeJS.ProcessEnv, signal:
   const wanted = JSON.stringify({ ...requestOf(logged), project: env['WANDB_PROJECT'] ?? 'distil-pipeline' })
   const { code, out, errors } = await runScript(wanted, env, signal)
   if (code === NO_CLIENT) throw missing("Weights & Biases' client is not there", errors)
-  if (code !== 0) throw failed('', signal.aborted ? 'it was stopped' : errors)
+  if (signal.aborted) throw new Failure('LOG_STOPPED', 'Logging to Weights & Biases was stopped.', { exitCode: 1 })
+  if (code !== 0) throw failed('', errors)
   const answer = JSON.parse(out.trimEnd().split('\n').at(-1)!) as Kept | { server: string; failure: string }
   if ('failure' in answer) throw failed(` at "${answer.server}"`, answer.failure)
   return answer

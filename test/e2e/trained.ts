@@ -52,5 +52,6 @@ export function makeTrained(context: Context): Place {
   return place
 }
 
-/** `[step, loss]` of the three points that a training with this rate writes. */
-export const losses = (rate: number): [number, number][] => [1, 2, 3].map((step) => [step, rate / step])
+/** `[step, loss]` of the points that a training with this rate writes. */
+export const losses = (rate: number, steps = 3): [number, number][] =>
+  Array.from({ length: steps }, (_, n) => [n + 1, rate / (n + 1)])

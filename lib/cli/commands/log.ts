@@ -9,7 +9,6 @@ import { logToTensorboard } from '../../trackers/tensorboard.ts'
 import { Failure } from '../../util/failure.ts'
 import { flatten } from '../../util/flatten.ts'
 import { write, writeJson } from '../output.ts'
-import { listenForStop } from '../signals.ts'
 
 export interface LogArguments {
   readonly to: 'tensorboard' | Service
@@ -26,7 +25,7 @@ export async function log(hash: string | undefined, { to, dir, json }: LogArgume
   const kept =
     to === 'tensorboard'
       ? { where: logToTensorboard(logged, resolve(dir ?? 'artifacts/tensorboard')), already: false }
-      : await logToService(to, logged, process.env, listenForStop(() => undefined).signal)
+      : await logToService(to, logged, process.env, new AbortController().signal)
   if (json === true) writeJson({ to, ...kept, ...counts(logged) })
   else write(words(to, logged, kept))
   return 0

@@ -48,12 +48,12 @@ def log_experiment(wanted):
     return {"where": run.url or str(folder), "already": already}
 
 
-def offline_run(id):
+def offline_run(run_id):
     """The folder of this experiment's offline run; what a logging cut short left is removed."""
     settings = wandb.setup().settings
     if settings.mode != "offline":
         return None
-    for folder in sorted(pathlib.Path(settings.wandb_dir).absolute().glob(f"offline-run-*-{id}")):
+    for folder in sorted(pathlib.Path(settings.wandb_dir).absolute().glob(f"offline-run-*-{run_id}")):
         if (folder / MARK).exists():
             return folder
         shutil.rmtree(folder)
@@ -65,9 +65,9 @@ def log(run, wanted):
     for training in wanted["trainings"]:
         run.define_metric(f"{training}/step", hidden=True)
         run.define_metric(f"{training}/*", step_metric=f"{training}/step")
-    for number, row in enumerate(wanted["rows"]):
-        if number >= run.step:
-            run.log(row, step=number)
+    sent = run.step
+    for number, row in list(enumerate(wanted["rows"]))[sent:]:
+        run.log(row, step=number)
     run.summary.update({**wanted["metrics"], "experiment": wanted["hash"]})
 
 

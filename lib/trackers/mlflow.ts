@@ -8,8 +8,8 @@ import { ask, serverOf } from './rest.ts'
 import type { Server } from './rest.ts'
 import type { Kept } from './services.ts'
 
-/** What a server takes at once, and how long a parameter may be: mlflow/utils/validation.py. */
-const LIMITS = { metrics: 1000, params: 100, value: 6000 }
+/** What a server takes at once: mlflow/utils/validation.py. Parameters that are too long it cuts itself. */
+const LIMITS = { metrics: 1000, params: 100 }
 /** What no name may have: brackets and commas, among others. */
 const BARRED = /[^\p{L}\p{N}_.\-/ ]/gu
 /** A run carries the whole hash, so that an experiment is logged once, from whatever machine. */
@@ -21,7 +21,7 @@ const TAG = 'pipeline.experiment'
  */
 export async function logToMlflow(logged: Logged, env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<Kept> {
   const server = serverOf(env, signal)
-  const experiment = await experimentId(server, env['MLFLOW_EXPERIMENT_NAME'] ?? 'distil-pipeline')
+  const experiment = await experimentId(server, env['MLFLOW_EXPERIMENT_NAME'] || 'distil-pipeline')
   const page = (run: string): string => `${server.uri}/#/experiments/${experiment}/runs/${run}`
   for (const { id, finished } of await runsOf(server, experiment, logged)) {
     if (finished) return { where: page(id), already: true }
@@ -76,8 +76,7 @@ function batches({ params, trainings, metrics, at }: Logged): JsonObject[] {
   ]
 }
 
-const wordOf = (value: Json): string =>
-  (typeof value === 'string' ? value : JSON.stringify(value)).slice(0, LIMITS.value)
+const wordOf = (value: Json): string => (typeof value === 'string' ? value : JSON.stringify(value))
 
 const chunks = <T>(all: readonly T[], size: number): T[][] =>
   Array.from({ length: Math.ceil(all.length / size) }, (_, n) => all.slice(n * size, (n + 1) * size))

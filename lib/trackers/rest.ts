@@ -20,20 +20,29 @@ export function serverOf(env: NodeJS.ProcessEnv, signal: AbortSignal): Server {
   if (uri === '') throw new Failure('MLFLOW_URI', `MLFLOW_TRACKING_URI is not set. ${expected}`)
   const url = URL.canParse(uri) ? new URL(uri) : undefined
   if (url === undefined || !/^https?:$/.test(url.protocol)) {
-    throw new Failure('MLFLOW_URI', `MLFLOW_TRACKING_URI is "${uri}", which is no http: address. ${expected}`)
+    // it may hold a password: it is not shown
+    throw new Failure('MLFLOW_URI', `MLFLOW_TRACKING_URI is no address of a server, http: or https:. ${expected}`)
   }
   const authorization = authorizationOf(env, url)
   url.username = url.password = ''
   return { uri: url.href.replace(/\/+$/, ''), authorization, signal }
 }
 
-/** As MLflow's own clients: a name and password go before a token. */
+/** As MLflow's own clients: a name and password go before a token. In an address they may be escaped. */
 function authorizationOf(env: NodeJS.ProcessEnv, url: URL): string | undefined {
-  const name = env['MLFLOW_TRACKING_USERNAME'] ?? decodeURIComponent(url.username)
-  const password = env['MLFLOW_TRACKING_PASSWORD'] ?? decodeURIComponent(url.password)
+  const name = env['MLFLOW_TRACKING_USERNAME'] ?? unescaped(url.username)
+  const password = env['MLFLOW_TRACKING_PASSWORD'] ?? unescaped(url.password)
   const token = env['MLFLOW_TRACKING_TOKEN'] ?? ''
   if (name !== '') return `Basic ${Buffer.from(`${name}:${password}`).toString('base64')}`
   return token === '' ? undefined : `Bearer ${token}`
+}
+
+function unescaped(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text // a lone %
+  }
 }
 
 /** What the server answers; undefined where it says that there is no such thing. Throws Failure MLFLOW_…. */

@@ -1,7 +1,7 @@
-import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { writeAtomic } from '../pipeline/files.ts'
 import { storeFailure } from '../pipeline/store.ts'
+import { errorCode } from '../util/error-code.ts'
 import { Failure } from '../util/failure.ts'
 import { flatten } from '../util/flatten.ts'
 import { eventFile } from './event-file.ts'
@@ -18,7 +18,6 @@ const FILE = 'events.out.tfevents.pipeline'
  */
 export function logToTensorboard(logged: Logged, folder: string): string {
   const own = join(folder, logged.name)
-  refuseFile(folder)
   try {
     for (const { stage, points } of logged.trainings) {
       const events = points.map(({ time, step, scalars }) => ({ time, step, value: scalars.map(summary) }))
@@ -26,7 +25,8 @@ export function logToTensorboard(logged: Logged, folder: string): string {
     }
     writeAtomic(join(own, FILE), eventFile(logged.at, ofExperiment(logged)))
   } catch (error) {
-    throw storeFailure(error, 'event files were written')
+    if (!/^(EEXIST|ENOTDIR)$/.test(errorCode(error) ?? '')) throw storeFailure(error, 'event files were written')
+    throw new Failure('FOLDER_TAKEN', `"${own}" cannot be made: a file is in its way. Name another folder by --dir.`)
   }
   return own
 }
@@ -39,8 +39,3 @@ function ofExperiment({ name, at, params, metrics }: Logged): TimedSummary[] {
 }
 
 const summary = ([tag, simpleValue]: Scalar) => ({ tag, simpleValue })
-
-function refuseFile(folder: string): void {
-  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== false) return
-  throw new Failure('FOLDER_TAKEN', `--dir: "${folder}" is a file. Name a folder.`)
-}

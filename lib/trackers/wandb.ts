@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
-import { errorCode } from '../util/error-code.ts'
 import { Failure } from '../util/failure.ts'
 import type { JsonObject } from '../util/json.ts'
 import { packageRoot } from '../util/package-root.ts'
@@ -18,9 +17,9 @@ const NO_CLIENT = 3
  * gives the run's page, or its folder where WANDB_MODE is `offline`. Throws Failure WANDB_….
  */
 export async function logToWandb(logged: Logged, env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<Kept> {
-  const wanted = JSON.stringify({ ...requestOf(logged), project: env['WANDB_PROJECT'] ?? 'distil-pipeline' })
+  const wanted = JSON.stringify({ ...requestOf(logged), project: env['WANDB_PROJECT'] || 'distil-pipeline' })
   const { code, out, errors } = await runScript(wanted, env, signal)
-  if (code === NO_CLIENT) throw missing("Weights & Biases' client is not there", errors)
+  if (code === NO_CLIENT) throw missing('`python3` has no wandb', errors)
   if (signal.aborted) throw new Failure('LOG_STOPPED', 'Logging to Weights & Biases was stopped.', { exitCode: 1 })
   if (code !== 0) throw failed('', errors)
   const answer = JSON.parse(out.trimEnd().split('\n').at(-1)!) as Kept | { server: string; failure: string }
@@ -34,8 +33,10 @@ const failed = (where: string, why: string): Failure =>
 /** The end, where Python says what it was. */
 const oneLine = (text: string): string => text.trim().replaceAll(/\s+/g, ' ').slice(-500)
 
-const missing = (what: string, why: string): Failure =>
-  new Failure('WANDB_MISSING', `${what} (${why.trim()}). Install it for the \`python3\` of PATH: pip install wandb.`)
+function missing(what: string, why: string): Failure {
+  const advice = 'Weights & Biases is reached by its own Python client: `python3 -m pip install wandb` installs it'
+  return new Failure('WANDB_MISSING', `${what} (${oneLine(why)}). ${advice}.`)
+}
 
 function requestOf({ hash, name, params, trainings, metrics }: Logged): JsonObject {
   const plain = namer(BARRED)
@@ -61,7 +62,7 @@ interface Ended {
   readonly errors: string
 }
 
-/** Throws Failure WANDB_MISSING where there is no Python. */
+/** Throws Failure WANDB_MISSING where no Python starts. */
 function runScript(input: string, env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<Ended> {
   const script = join(packageRoot(), 'lib', 'trackers', 'log_to_wandb.py')
   const child = spawn('python3', [script], { env, signal, stdio: 'pipe' })
@@ -72,7 +73,7 @@ function runScript(input: string, env: NodeJS.ProcessEnv, signal: AbortSignal): 
   child.stdin.end(input)
   return new Promise((resolve, reject) => {
     child.on('error', (error) => {
-      if (errorCode(error) === 'ENOENT') reject(missing('There is no Python', error.message))
+      if (error.name !== 'AbortError') reject(missing('`python3` could not be started', error.message))
     })
     child.on('close', (code) => {
       resolve({ code, out: out.join(''), errors: errors.join('') })

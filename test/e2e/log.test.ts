@@ -6,6 +6,9 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { fieldsOf, readRecords } from '../trackers/event-reader.ts'
+import { Place } from './command.ts'
+import type { Line } from './command.ts'
+import { writeLearner } from './learner.ts'
 import { losses, makeTrained, METRICS } from './trained.ts'
 
 /** The bytes of every event file below a folder, by its run. */
@@ -120,14 +123,20 @@ describe('pipeline log', () => {
       [['--to', 'tensorbord'], {}, 2, /Allowed choices are tensorboard, mlflow, wandb/],
       [[], {}, 2, /required option '--to <name>' not specified/],
       [['abc', '--to', 'tensorboard'], {}, 2, /No experiment's hash begins with "abc".*\[EXPERIMENT_UNKNOWN\]/],
-      [['--to', 'tensorboard', '--dir', 'file'], {}, 2, /--dir: ".*\/file" is a file\. .*\[FOLDER_TAKEN\]/],
+      [
+        ['--to', 'tensorboard', '--dir', 'file'],
+        {},
+        2,
+        /"\/.*\/file\/\w{16}.*" cannot be made: a file is .*\[FOLDER_TAKEN\]/,
+      ],
+      [['--to', 'tensorboard', '--dir', 'file/a/b'], {}, 2, /cannot be made: .*\[FOLDER_TAKEN\]/],
       [['--to', 'mlflow', '--dir', 'x'], {}, 2, /--dir is for `--to tensorboard`.*\[DIR_UNUSED\]/],
       [['--to', 'mlflow'], {}, 2, /MLFLOW_TRACKING_URI is not set\. .*\[MLFLOW_URI\]/],
       [
         ['--to', 'mlflow'],
         { MLFLOW_TRACKING_URI: 'mlruns' },
         2,
-        /is "mlruns", which is no http: address.*\[MLFLOW_URI\]/,
+        /MLFLOW_TRACKING_URI is no address of a server.*\[MLFLOW_URI\]/,
       ],
       [
         ['--to', 'mlflow'],
@@ -153,13 +162,13 @@ describe('pipeline log', () => {
         ['--to', 'wandb'],
         { PATH: place.root },
         2,
-        /There is no Python \(.*ENOENT\)\. Install it .*pip install wandb\. \[WANDB_MISSING\]/,
+        /`python3` could not be started \(.*ENOENT\)\. .*`python3 -m pip install wandb`.*\[WANDB_MISSING\]/,
       ],
       [
         ['--to', 'wandb'],
         { PYTHONPATH: place.root },
         2,
-        /client is not there \(No module for this test\)\. .*\[WANDB_MISSING\]/,
+        /`python3` has no wandb \(No module for this test\)\. .*\[WANDB_MISSING\]/,
       ],
     ]
     place.write('wandb.py', "raise ImportError('No module for this test')\n")
@@ -195,6 +204,29 @@ describe('pipeline log', () => {
   })
 })
 
+describe('a distillation', () => {
+  it('is logged with the terms of its loss', async (t) => {
+    const place = new Place(t)
+    await writeLearner(place)
+    const name = String((await place.lines()).last['experiment']).slice(0, 16)
+    assert.equal((await place.run('log', '--to', 'tensorboard', '--dir', 'events')).code, 0)
+    const curves = place.read('artifacts/distill/curves').trimEnd().split('\n')
+    const points = curves.map(
+      (line) => JSON.parse(line) as { step: number; loss: number; terms: Record<string, number> },
+    )
+    const file = eventFiles(join(place.root, 'events')).get(`${name}/distill`)!
+    assert.ok(points.length > 0)
+    const [term] = Object.keys(points[0]!.terms)
+    const expected = points.map(({ step, loss, terms }) => [step, Math.fround(loss), Math.fround(terms[term!]!)])
+    const losses = seriesOf(file, 'loss')
+    const terms = seriesOf(file, `terms/${term!}`)
+    assert.deepEqual(
+      losses.map(([step, loss], n) => [step, loss, terms[n]![1]]),
+      expected,
+    )
+  })
+})
+
 describe('a run whose tracker fails', () => {
   it('has succeeded all the same, says who failed and how to log later, and ends with its last line', async (t) => {
     const place = makeTrained(t)
@@ -213,5 +245,28 @@ describe('a run whose tracker fails', () => {
     assert.ok(String(notices[0]!['message']).includes(again))
     // nothing is recorded anew, and nobody is asked
     assert.equal((await place.run('run')).errors.includes('MLFLOW'), false)
+  })
+
+  it('is whole after Ctrl-C while a tracker does not answer', async (t) => {
+    const place = makeTrained(t)
+    let asked = (): void => undefined
+    const waiting = new Promise<void>((resolve) => (asked = resolve))
+    const server = createServer(() => {
+      asked()
+    })
+    t.after(() => server.close().closeAllConnections())
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    place.env['MLFLOW_TRACKING_URI'] = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const { child, ended } = place.start(['run', '--json'])
+    await waiting
+    child.kill('SIGINT')
+    const { code, out } = await ended
+    const lines = out
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Line)
+    const last = lines.at(-1)!
+    assert.deepEqual([code, last.type, typeof last['experiment']], [130, 'finished', 'string'])
+    assert.ok(lines.some((line) => line['code'] === 'LOG_STOPPED'))
   })
 })

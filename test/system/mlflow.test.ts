@@ -40,7 +40,7 @@ describe('MLflow, as PyPI has it', { timeout: 300_000 }, () => {
   before(async () => {
     const store = ['--backend-store-uri', 'sqlite:///mlflow.db', '--default-artifact-root', './files', '--workers', '1']
     server = await startServer('mlflow', ['server', ...store], place.root, '/health')
-    // more points than the server takes at once, and a parameter longer than it takes
+    // more points than the server takes at once, and a parameter longer than it keeps
     place.write(
       'train.mjs',
       place.read('train.mjs').replace('[1, 2, 3]', `Array.from({ length: ${STEPS} }, (_, i) => i + 1)`),

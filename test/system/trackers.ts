@@ -9,11 +9,14 @@ import { setTimeout as delay } from 'node:timers/promises'
 const packages = ['tensorboard==2.21.0', 'mlflow==3.17.2', 'wandb==0.31.0']
 
 /** The programs of a Python environment with the trackers as PyPI has them, made where it is not there yet. */
-export function trackerPrograms(): string {
+export const trackerPrograms = (): string => (installed ??= install())
+
+let installed: string | undefined
+
+function install(): string {
   const folder = join(import.meta.dirname, '..', '..', 'bench', '.peers', 'trackers')
   const programs = join(folder, 'bin')
-  // wandb is the last to be installed
-  if (!existsSync(join(programs, 'tensorboard')) || !hasAll(programs)) {
+  if (!existsSync(join(programs, 'pip')) || !hasAll(programs)) {
     execFileSync('python3', ['-m', 'venv', folder])
     execFileSync(join(programs, 'pip'), ['install', '--quiet', ...packages], { stdio: ['ignore', 2, 2] })
   }

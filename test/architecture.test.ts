@@ -35,7 +35,11 @@ const allowed: Record<string, { folders: string[]; packages: string[] }> = {
     folders: ['lib/pipeline', 'lib/engine', 'lib/model', 'lib/data', 'lib/report', 'lib/util'],
     packages: [],
   },
-  'lib/cli': { folders: ['lib/pipeline', 'lib/report', 'lib/util'], packages: ['commander', 'esbuild'] },
+  'lib/trackers': { folders: ['lib/pipeline', 'lib/util'], packages: ['protobufjs'] },
+  'lib/cli': {
+    folders: ['lib/pipeline', 'lib/report', 'lib/trackers', 'lib/util'],
+    packages: ['commander', 'esbuild'],
+  },
 }
 
 interface Import {

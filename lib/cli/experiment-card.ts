@@ -2,9 +2,10 @@ import type { ExperimentRecord } from '../pipeline/experiment.ts'
 import { cell } from '../report/cells.ts'
 import type { Comparison } from '../report/compare.ts'
 import { points, probability, signed } from '../report/format.ts'
+import { flatten } from '../util/flatten.ts'
 import type { Json, JsonObject } from '../util/json.ts'
 import { isRecord } from '../util/json.ts'
-import { flatten, numberGroups, short } from './format.ts'
+import { numberGroups, short } from './format.ts'
 
 type Rows = readonly (readonly string[])[]
 

@@ -1,3 +1,4 @@
+import { isObject } from '../util/flatten.ts'
 import type { Json, JsonObject } from '../util/json.ts'
 
 /** `0.42 s`, `12 s`, `3 min 20 s`, `2 h 5 min`. */
@@ -22,16 +23,6 @@ export function table(rows: readonly (readonly string[])[]): string {
     )
     .join('\n')
 }
-
-/** `perplexity.student` and its value, for every value of a tree. */
-export function flatten(value: JsonObject, above = ''): [string, Json][] {
-  return Object.entries(value).flatMap(([name, inner]): [string, Json][] =>
-    isObject(inner) ? flatten(inner, `${above}${name}.`) : [[`${above}${name}`, inner]],
-  )
-}
-
-const isObject = (value: Json): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** At most five digits: metrics are read, not computed with. */
 export const short = (value: Json): string =>

@@ -64,6 +64,10 @@ function print(event: Event, state: State): void {
     case 'notice':
       writeError(wordFailure(new Failure(event.code, event.message), 'warning'))
       break
+    case 'logged':
+      flush(state)
+      write(`${style('dim', 'logged'.padEnd(8))} ${event.to}  ${event.where}`)
+      break
     case 'failure':
       flush(state)
       printFailure(event, state)

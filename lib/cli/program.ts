@@ -1,6 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import type { ExportArguments } from './commands/export.ts'
 import type { GenerateArguments } from './commands/generate.ts'
+import type { LogArguments } from './commands/log.ts'
 import type { LogitsArguments } from './commands/logits.ts'
 import type { RunArguments } from './commands/run.ts'
 import type { ScoreArguments } from './commands/score.ts'
@@ -151,6 +152,16 @@ function addExperiments(program: Command, end: (code: number) => void): void {
     async (hash: string, options: { json?: boolean }) =>
       end(await (await import('./commands/pin.ts')).pin(hash, options)),
   )
+  withJson(
+    program.command('log [hash]').description('log an experiment to another program; the newest, if none is named'),
+  )
+    .addOption(
+      new Option('--to <name>', 'the program').choices(['tensorboard', 'mlflow', 'wandb']).makeOptionMandatory(),
+    )
+    .option('--dir <folder>', "of TensorBoard's files (default: artifacts/tensorboard)")
+    .action(async (hash: string | undefined, options: LogArguments) =>
+      end(await (await import('./commands/log.ts')).log(hash, options)),
+    )
 }
 
 const numberWhere = (holds: (value: number) => boolean, expected: string) => (text: string) => {

@@ -28,6 +28,8 @@ export type Event =
   /** Something worth saying that is no failure: an object healed, a user's file moved aside, a lock waited for. */
   | { readonly type: 'notice'; readonly stage: string | null; readonly code: string; readonly message: string }
   | { readonly type: 'failure'; readonly stage: string | null; readonly failure: Failure; readonly log: string | null }
+  /** The recorded experiment was logged to another program; `where` is a page's address or a folder. */
+  | { readonly type: 'logged'; readonly to: string; readonly where: string }
   | {
       readonly type: 'finished'
       readonly experiment: string | null

@@ -11,8 +11,9 @@ import type { Result } from '../util/result.ts'
 import { bundleFile } from './bundle.ts'
 import type { Digest } from './canonical.ts'
 import { definitions } from './definition.ts'
-import type { Outcome, StageResult } from './event.ts'
+import type { Event, Outcome, StageResult } from './event.ts'
 import { messageOf, readJson, writeAtomic } from './files.ts'
+import { metricLines } from './metric-lines.ts'
 import { outputPath } from './stage-inputs.ts'
 import type { Manifest } from './manifest.ts'
 import type { Prepared, Settled } from './prepare.ts'
@@ -67,26 +68,34 @@ export interface Finished {
   readonly engine: string
   readonly metrics: JsonObject
   readonly joinReport: JoinReport | undefined
+  readonly emit: (event: Event) => void
 }
 
 const RECORD = 'record.json'
 const PAGE = 'report.html'
+const METRICS = 'metrics.jsonl'
 const PINNED = 'pinned'
 
-/** Records a run that came to its end. One in which nothing ran leaves an earlier whole record as it is. */
-export async function writeExperiment(finished: Finished): Promise<void> {
+/**
+ * Records a run that came to its end, and gives the record. One in which nothing ran leaves an earlier whole record as
+ * it is, and gives none.
+ */
+export async function writeExperiment(finished: Finished): Promise<ExperimentRecord | undefined> {
   const folder = experimentFolder(finished.prepared.pipeline.root, finished.hash)
   const { page } = finished.prepared.pipeline
   const hasPage = page !== undefined && finished.settled.has(page.stage) && finished.joinReport !== undefined
-  const known = existsSync(join(folder, RECORD)) && (!hasPage || existsSync(join(folder, PAGE)))
-  if (known && finished.results.every(({ outcome }) => outcome === 'fresh')) return
+  const known = [RECORD, METRICS, ...(hasPage ? [PAGE] : [])].every((file) => existsSync(join(folder, file)))
+  if (known && finished.results.every(({ outcome }) => outcome === 'fresh')) return undefined
   const record = await recordOf(finished)
   writeBundles(finished, join(folder, 'bundles'))
   if (hasPage) {
     const html = readFileSync(outputPath(finished.prepared, page, finished.settled), 'utf8')
     writeAtomic(join(folder, PAGE), await finished.joinReport(html, record))
   }
+  const { prepared, settled, metrics, emit } = finished
+  writeAtomic(join(folder, METRICS), metricLines(prepared, settled, metrics, emit))
   writeAtomic(join(folder, RECORD), `${JSON.stringify(record, null, 2)}\n`)
+  return record
 }
 
 const experimentFolder = (root: string, hash: string): string => join(root, 'artifacts', 'experiments', hash)
@@ -174,6 +183,8 @@ export interface ListedExperiment {
   readonly pinned: boolean
   /** Absolute path of the joined page; null where the experiment has none. */
   readonly page: string | null
+  /** Absolute path of its `metrics.jsonl`; null where it was recorded without. */
+  readonly metricsFile: string | null
 }
 
 /** All recorded experiments, newest first: of this folder, and those that a pin brought with git. */
@@ -190,8 +201,13 @@ function readOne(root: string, hash: string): ListedExperiment | undefined {
   const record = (readJson(join(own, RECORD)) ?? readJson(join(pinned, RECORD))) as unknown as
     ExperimentRecord | undefined
   if (record?.version !== 1 || record.hash !== hash) return undefined
-  const page = join(own, PAGE)
-  return { record, pinned: existsSync(join(own, PINNED)) || existsSync(pinned), page: existsSync(page) ? page : null }
+  const first = (...files: string[]): string | null => files.find((file) => existsSync(file)) ?? null
+  return {
+    record,
+    pinned: existsSync(join(own, PINNED)) || existsSync(pinned),
+    page: first(join(own, PAGE)),
+    metricsFile: first(join(own, METRICS), join(pinned, METRICS)),
+  }
 }
 
 /** The experiment whose hash begins with `prefix`. */
@@ -223,7 +239,7 @@ export function readExperiment(root: string, prefix: string): Result<ListedExper
   )
 }
 
-/** Keeps an experiment from gc, and adds its record and code to git under `experiments/<hash>/`. Gives that folder. */
+/** Keeps an experiment from gc, and adds its record, metrics and code to git under `experiments/<hash>/`. Gives that folder. */
 export async function pinExperiment(
   root: string,
   prefix: string,
@@ -238,7 +254,8 @@ export async function pinExperiment(
     // where every stage is a program of its own there is no bundle
     const names = existsSync(join(own, 'bundles')) ? readdirSync(join(own, 'bundles')) : []
     const bundles = names.map((name) => join('bundles', basename(name)))
-    for (const file of [...bundles, RECORD]) copyFileSync(join(own, file), join(folder, file))
+    const metrics = existsSync(join(own, METRICS)) ? [METRICS] : []
+    for (const file of [...bundles, ...metrics, RECORD]) copyFileSync(join(own, file), join(folder, file))
   }
   try {
     await git(root, ['add', '--', join('experiments', hash)])

@@ -4,8 +4,8 @@ import type { Spot } from './source.ts'
 const NAME = /^[\p{L}\p{N}_][\p{L}\p{M}\p{N}_-]*$/u
 /** Names that every object of JavaScript answers to: user code reads inputs and outputs by name. */
 const RESERVED: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype'])
-/** Beside these stand the links to results: `artifacts/store`, `artifacts/experiments`. */
-const RESERVED_STAGES: ReadonlySet<string> = new Set(['store', 'experiments'])
+/** Beside these stand the links to results: `artifacts/store`, `artifacts/experiments`, `artifacts/tensorboard`. */
+const RESERVED_STAGES: ReadonlySet<string> = new Set(['store', 'experiments', 'tensorboard'])
 /** File names that Windows keeps for devices, with any ending. */
 const DEVICES = /^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i
 

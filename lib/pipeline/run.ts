@@ -7,7 +7,7 @@ import type { Event, StageResult } from './event.ts'
 import { executeStage, publishLink } from './execute.ts'
 import type { Execution, StageEnd } from './execute.ts'
 import { writeExperiment } from './experiment.ts'
-import type { JoinReport } from './experiment.ts'
+import type { ExperimentRecord, JoinReport } from './experiment.ts'
 import { experimentHash } from './definition.ts'
 import type { Manifest } from './manifest.ts'
 import { readMetrics } from './metrics.ts'
@@ -35,6 +35,8 @@ export interface RunOptions extends PlanOptions {
   readonly onEvent: (event: Event) => void
   /** Joins the experiment's page with what belongs to this run. */
   readonly joinReport?: JoinReport | undefined
+  /** Told of an experiment that was recorded anew, before the last event. */
+  readonly onRecorded?: ((record: ExperimentRecord) => Promise<void>) | undefined
 }
 
 export interface RunSummary {
@@ -206,7 +208,7 @@ class Run {
   async #record(stages: readonly StageResult[]): Promise<JsonObject | undefined> {
     try {
       const metrics = readMetrics(this.#prepared, this.#settled)
-      await writeExperiment({
+      const record = await writeExperiment({
         prepared: this.#prepared,
         hash: this.#experiment,
         settled: this.#settled,
@@ -215,7 +217,9 @@ class Run {
         engine: this.#options.engine,
         metrics,
         joinReport: this.#options.joinReport,
+        emit: this.#emit,
       })
+      if (record !== undefined) await this.#options.onRecorded?.(record)
       return metrics
     } catch (error) {
       const failure = storeFailure(error, 'the experiment was recorded')

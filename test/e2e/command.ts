@@ -24,8 +24,8 @@ export interface Context {
 /** A temporary folder in which the real command runs. */
 export class Place {
   readonly root: string
-  /** Variables of the command beside the test's own. */
-  readonly env: Record<string, string> = {}
+  /** Variables of the command beside the test's own; those of trackers are not, or tests would log to them. */
+  readonly env: Record<string, string> = { MLFLOW_TRACKING_URI: '', WANDB_API_KEY: '', WANDB_MODE: '' }
 
   constructor(context: Context) {
     this.root = mkdtempSync(join(tmpdir(), 'command-'))

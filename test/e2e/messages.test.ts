@@ -124,6 +124,7 @@ describe('the other commands', () => {
       'graph',
       'report',
       'pin',
+      'log',
       'generate',
       'logits',
       'score',

@@ -108,7 +108,7 @@ describe('odd names', () => {
 
   it('refuses stage names that are reserved, empty or no names', async () => {
     const named = (name: string): string => `version: 1\nstages:\n  ${name}: { cmd: [node] }\n`
-    for (const name of ['store', 'experiments', 'Store', '__proto__', 'constructor', 'nul']) {
+    for (const name of ['store', 'experiments', 'tensorboard', 'Store', '__proto__', 'constructor', 'nul']) {
       assert.deepEqual(await mistakes(named(name)), ['NAME_RESERVED 3:3'], name)
     }
     for (const name of ['""', '"a b"', 'a.b', 'a/b', '".."', '"a[b]"', '-a', '"a\\nb"']) {

@@ -1,5 +1,6 @@
 import { listExperiments } from '../../pipeline/experiment.ts'
-import { flatten, short, table } from '../format.ts'
+import { flatten } from '../../util/flatten.ts'
+import { short, table } from '../format.ts'
 import { write, writeJson } from '../output.ts'
 
 /** Metrics of one line of the list; the rest are shown by `show`. */

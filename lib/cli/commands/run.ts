@@ -9,6 +9,7 @@ import { runPipeline } from '../../pipeline/run.ts'
 import type { RunSummary } from '../../pipeline/run.ts'
 import type { Failure } from '../../util/failure.ts'
 import { load } from '../load.ts'
+import { logRecorded } from '../log-recorded.ts'
 import { exitCodeOf, write, writeError, writeFailures, writeJson } from '../output.ts'
 import { jsonPrinter, linePrinter } from '../printer.ts'
 import type { Printer } from '../printer.ts'
@@ -39,7 +40,8 @@ export async function run(targets: readonly string[], options: RunArguments): Pr
     return stop.exitCode() ?? code
   }
   const print = json ? jsonPrinter : linePrinter()
-  const ran = await runPipeline(loaded.value, { ...runOptions(options, stop, print), targets, force })
+  const onRecorded = (record: ExperimentRecord) => logRecorded(loaded.value.root, record, stop.signal, print)
+  const ran = await runPipeline(loaded.value, { ...runOptions(options, stop, print), targets, force, onRecorded })
   if (!ran.ok) {
     const code = refuse(ran.error, options)
     return stop.exitCode() ?? code

@@ -1,6 +1,7 @@
 import { readExperiment } from '../../pipeline/experiment.ts'
 import type { ListedExperiment } from '../../pipeline/experiment.ts'
-import { duration, flatten, metricLines, table } from '../format.ts'
+import { flatten } from '../../util/flatten.ts'
+import { duration, metricLines, table } from '../format.ts'
 import { write, writeFailures, writeJson } from '../output.ts'
 import { style } from '../style.ts'
 
@@ -11,12 +12,13 @@ export function show(hash: string, options: { json?: boolean }): number {
     writeFailures([found.error], options.json === true)
     return found.error.exitCode
   }
-  if (options.json === true) writeJson({ ...found.value.record, pinned: found.value.pinned, page: found.value.page })
+  const { record, ...about } = found.value
+  if (options.json === true) writeJson({ ...record, ...about })
   else write(words(found.value))
   return 0
 }
 
-function words({ record, pinned, page }: ListedExperiment): string {
+function words({ record, pinned, page, metricsFile }: ListedExperiment): string {
   const git =
     record.git.commit === null ? 'none' : record.git.commit.slice(0, 12) + (record.git.dirty === true ? ', edited' : '')
   const facts = [
@@ -26,6 +28,7 @@ function words({ record, pinned, page }: ListedExperiment): string {
     ['git commit', git],
     ['pinned', pinned ? 'yes' : 'no'],
     ['page', page ?? 'none'],
+    ['metrics', metricsFile ?? 'none'],
   ]
   const stages = Object.entries(record.stages).map(([name, { key, outcome, seconds, device }]) => [
     name,

@@ -11,7 +11,7 @@ import { watchMemory } from './memory.ts'
 const again = 7
 const change = ['--set', 'distill.temperature=4']
 /** All that a new temperature may run. */
-const expected = ['distill', 'evaluate[student]', 'report']
+const expected = ['distill', 'evaluate[student]', 'agreement[student]', 'report']
 
 export const embeddedDefault: Bench = {
   about: 'the embedded default: cold, again, and after one change',

@@ -11,6 +11,14 @@ export interface Metrics {
   readonly accNorm: ByModel
   readonly standardError: { readonly acc: ByModel; readonly accNorm: ByModel }
   readonly comparisons: readonly Compared[]
+  /** Where students were swept: by the cell's name. */
+  readonly sweep?: { readonly axes: readonly string[]; readonly students: Readonly<Record<string, Swept>> }
+}
+
+export interface Swept {
+  readonly perplexity: number
+  readonly accNorm?: number
+  readonly comparisons: readonly Omit<Compared, 'a'>[]
 }
 
 /** `bench/results/NAME.metrics.json`: what bench/record.ts writes. */

@@ -4,6 +4,7 @@ import type { RecordedExperiment, RecordedSeeds } from './recorded.ts'
 import { realPairSection } from './real-pair.ts'
 import { resultsSection } from './results.ts'
 import { seedsSection } from './seeds.ts'
+import { sweepSection } from './sweep.ts'
 import { readBenches, speedSection } from './speed.ts'
 
 const NOT_RUN = 'not run yet'
@@ -13,6 +14,7 @@ export function sections(folder: string): Readonly<Record<string, string>> {
   // our own results, taken as they were written
   const experiment = (name: string) => readJson(join(folder, `${name}.metrics.json`)) as RecordedExperiment | undefined
   const seeds = (readJson(join(folder, 'seeds.json')) ?? { experiments: [] }) as RecordedSeeds
+  const sweep = experiment('temperature-sweep')
   const transcript = readText(join(folder, 'temperature.txt'))
   const made = {
     results: resultsSection(
@@ -23,6 +25,7 @@ export function sections(folder: string): Readonly<Record<string, string>> {
       },
       NOT_RUN,
     ),
+    sweep: sweep?.metrics.sweep ? sweepSection(sweep) : NOT_RUN,
     seeds: seeds.experiments.length === 0 ? NOT_RUN : seedsSection(seeds),
     temperature: transcript === undefined ? NOT_RUN : fenced(transcript),
     'real-pair': realPairSection(readBenches(folder)) ?? NOT_RUN,

@@ -64,6 +64,16 @@ export interface Objective extends MixtureSettings {
   readonly squareTemperature: boolean
 }
 
+export interface LossOptions {
+  /**
+   * (scalar) divides the sums instead of the number of valid tokens: micro-batches of uneven size add up to the one batch
+   * they were cut from.
+   */
+  readonly weight?: Tensor
+  /** Of what the gradient will be asked for: each chunk then waits for those of the one before, and takes its memory. */
+  readonly asked?: readonly Differentiable[]
+}
+
 /** All are scalars, means over the valid tokens; 0 where no token is valid. */
 export interface Loss {
   readonly loss: Tensor
@@ -79,28 +89,27 @@ export interface Loss {
  * D = KL(t ‖ s), with logits s = hidden · headᵀ that exist only a chunk at a time. Terms that take the logits themselves
  * know neither T nor T². The gradient with respect to the student's logits is in closed form:
  * alpha · Σ w · T · dz + (1 − alpha) · (softmax(s) − onehot(label)), dz that of D with respect to s/T.
- *
- * `weight` (scalar) divides the sums instead of the number of valid tokens: micro-batches of uneven size add up to the
- * one batch they were cut from.
  */
-export function distillLoss(inputs: LossInputs, chunk: number, weight?: Tensor): Loss {
+export function distillLoss(inputs: LossInputs, chunk: number, { weight, asked = [] }: LossOptions = {}): Loss {
   const N = inputs.labels.shape[0]!
   const valid = sum(cast(less(-1, inputs.labels), 'float32'))
   const divisor = maximum(weight ?? valid, 1)
   const parts: Chunk[] = []
   for (let start = 0; start < N; start += chunk) {
-    parts.push(lossOfChunk(inputs, divisor, start, Math.min(chunk, N - start)))
+    const before = parts.at(-1)
+    const inTurn: InTurn = (x) => (before ? asked.reduce((y, which) => after(y, before.gradient[which]), x) : x)
+    parts.push(lossOfChunk(inputs, divisor, { start, K: Math.min(chunk, N - start), inTurn }))
   }
   const loss = total(parts.map((part) => part.loss))
   const result = withGradient(loss, [
     [
       inputs.hidden,
       concat(
-        parts.map((part) => part.hiddenGradient),
+        parts.map((part) => part.gradient.hidden),
         0,
       ),
     ],
-    [inputs.head, total(parts.map((part) => part.headGradient))],
+    [inputs.head, total(parts.map((part) => part.gradient.head))],
   ])
   const terms = parts[0]!.terms.map(({ name }, i) => [name, total(parts.map((part) => part.terms[i]!.value))])
   return {
@@ -119,8 +128,19 @@ interface Chunk {
   readonly loss: Tensor
   readonly ce: Tensor
   readonly terms: readonly Term[]
-  readonly hiddenGradient: Tensor // (K, C)
-  readonly headGradient: Tensor // (V, C)
+  readonly gradient: Readonly<Record<Differentiable, Tensor>> // (K, C) and (V, C)
+}
+
+type Differentiable = 'hidden' | 'head'
+
+/** x, not before the chunk that came before is done with. */
+type InTurn = (x: Tensor) => Tensor
+
+/** Which tokens, and when. */
+interface Part {
+  readonly start: number
+  readonly K: number
+  readonly inTurn: InTurn
 }
 
 /** A part of the loss: factor · value, whose gradient with respect to the logits is slope · gradient. */
@@ -132,24 +152,25 @@ interface Term {
   readonly slope: Tensor
 }
 
-function lossOfChunk(inputs: LossInputs, divisor: Tensor, start: number, K: number): Chunk {
+function lossOfChunk(inputs: LossInputs, divisor: Tensor, part: Part): Chunk {
   const { head, teacher } = inputs
-  const hidden = rows(inputs.hidden, start, K) // (K, C)
+  const { start, K, inTurn } = part
+  const hidden = inTurn(rows(inputs.hidden, start, K)) // (K, C)
   const labels = slice(inputs.labels, [start], [K])
   const share = div(cast(less(-1, labels), 'float32'), divisor) // (K): of each token in the mean
   const logits = matmul(hidden, head, { transposeB: true }) // (K, V)
   const hard = crossEntropy(logits, maximum(labels, 0), share)
   if (!teacher) {
     const gradient = mul(hard.gradient, after(constant(1), hard.ce))
-    return { loss: hard.ce, ce: hard.ce, terms: [], ...back(gradient, hidden, head) }
+    return { loss: hard.ce, ce: hard.ce, terms: [], gradient: back(gradient, hidden, head) }
   }
-  const terms = termsOf(logits, teacher, start, share)
+  const terms = termsOf(logits, teacher, part, share)
   const rest = sub(1, teacher.alpha)
   const loss = add(total(terms.map(({ factor, value }) => mul(factor, value))), mul(rest, hard.ce))
   // after the loss: what that alone still needs of the chunk would be kept while the others run
   const soft = terms.map(({ gradient, slope }) => mul(gradient, after(slope, loss)))
   const gradient = add(total(soft), mul(hard.gradient, after(rest, loss)))
-  return { loss, ce: hard.ce, terms, ...back(gradient, hidden, head) }
+  return { loss, ce: hard.ce, terms, gradient: back(gradient, hidden, head) }
 }
 
 /** d CE / d logits = softmax − onehot */
@@ -160,8 +181,8 @@ function crossEntropy(logits: Tensor, labels: Tensor, share: Tensor): { ce: Tens
   return { ce, gradient: sub(mul(exp(logProbs), column(share)), putAlong(labels, share, V)) }
 }
 
-function termsOf(logits: Tensor, teacher: Taught, start: number, share: Tensor): Term[] {
-  const distance = 'ids' in teacher ? sparseDistance(logits, teacher, start) : wholeDistance(logits, teacher, start)
+function termsOf(logits: Tensor, teacher: Taught, part: Part, share: Tensor): Term[] {
+  const distance = 'ids' in teacher ? sparseDistance(logits, teacher, part.start) : wholeDistance(logits, teacher, part)
   return namesOf(teacher.objective.weights).map((name) => {
     const { values, gradient } = distance(name)
     const value = sum(mul(values, share))
@@ -171,9 +192,9 @@ function termsOf(logits: Tensor, teacher: Taught, start: number, share: Tensor):
 
 type Distance = (name: LossName) => PerToken
 
-function wholeDistance(logits: Tensor, teacher: Guidance & WholeTeacher, start: number): Distance {
+function wholeDistance(logits: Tensor, teacher: Guidance & WholeTeacher, part: Part): Distance {
   const { temperature, objective } = teacher
-  const known = teacherLogits(teacher, start, logits.shape) // (K, U)
+  const known = teacherLogits(teacher, part, logits.shape[1]!) // (K, U)
   const logProbs = {
     student: logSoftmax(div(logits, temperature)), // (K, V) each
     teacher: logSoftmax(div(withUnknown(known, logits.shape), temperature)),
@@ -207,10 +228,10 @@ function scalesOf(name: LossName, { alpha, temperature, objective }: Guidance): 
 }
 
 /** (K, U): rows of the head that the student lacks are left out. */
-function teacherLogits({ hidden, head }: WholeTeacher, start: number, [K, V]: Shape): Tensor {
+function teacherLogits({ hidden, head }: WholeTeacher, { start, K, inTurn }: Part, V: number): Tensor {
   const [W, D] = head.shape as readonly [number, number]
-  const shared = W > V! ? slice(head, [0, 0], [V!, D]) : head
-  return matmul(rows(hidden, start, K!), shared, { transposeB: true })
+  const shared = W > V ? slice(head, [0, 0], [V, D]) : head
+  return matmul(inTurn(rows(hidden, start, K)), shared, { transposeB: true })
 }
 
 /** (K, U) to (K, V): tokens that the teacher lacks have no probability. */
@@ -219,8 +240,8 @@ function withUnknown(logits: Tensor, [K, V]: Shape): Tensor {
   return U < V! ? concat([logits, constant(-1e9, [K!, V! - U])], 1) : logits
 }
 
-function back(gradient: Tensor, hidden: Tensor, head: Tensor): Pick<Chunk, 'hiddenGradient' | 'headGradient'> {
-  return { hiddenGradient: matmul(gradient, head), headGradient: matmul(gradient, hidden, { transposeA: true }) }
+function back(gradient: Tensor, hidden: Tensor, head: Tensor): Chunk['gradient'] {
+  return { hidden: matmul(gradient, head), head: matmul(gradient, hidden, { transposeA: true }) }
 }
 
 const namesOf = (weights: Objective['weights']): LossName[] => Object.keys(weights) as LossName[]

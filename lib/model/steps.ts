@@ -17,12 +17,12 @@ import {
 import type { Shape, Tensor } from '../graph/index.ts'
 import { averaged, updateAverages } from './average.ts'
 import type { GptConfig } from './config.ts'
-import { gptAbove, gptBelow, gptInside, headOf } from './gpt.ts'
+import { gptAbove, gptBelow, gptInside, headOf, headWeight } from './gpt.ts'
 import type { Inside, Weights } from './gpt.ts'
 import { innerTerms } from './inner.ts'
 import type { InnerTerm } from './inner.ts'
 import { distillLoss } from './losses.ts'
-import type { Loss, Objective } from './losses.ts'
+import type { Loss, LossOptions, Objective } from './losses.ts'
 import { clipFactor, globalNorm, momentNames, updateAdamW } from './optimizer.ts'
 import type { AdamW } from './optimizer.ts'
 import { projectionShapes } from './projections.ts'
@@ -63,7 +63,7 @@ export const scalar = (value: number): TensorValue => ({ shape: [], data: Float3
 export function compileStep(engine: Engine, shape: StepShape): Promise<Program> {
   const weight = stateOf(shapesOf(shape))
   const weights = learning(shape, weight)
-  const { loss, ce, terms } = trainingLoss(shape, weight)
+  const { loss, ce, terms } = trainingLoss(shape, weight, askedOf(shape, weights))
   const gradients = gradientsOf(loss, weights)
   const { norm, updates } = optimize(shape, weights, gradients)
   return engine.compile(graph({ outputs: { loss, ce, ...terms, gradNorm: norm }, updates }))
@@ -73,7 +73,7 @@ export function compileStep(engine: Engine, shape: StepShape): Promise<Program> 
 export function compileAccumulate(engine: Engine, shape: StepShape): Promise<Program> {
   const weight = stateOf(shapesOf(shape))
   const weights = learning(shape, weight)
-  const { loss, ce, terms } = trainingLoss(shape, weight)
+  const { loss, ce, terms } = trainingLoss(shape, weight, askedOf(shape, weights))
   const updates: Record<string, Tensor> = {}
   for (const [name, gradient] of gradientsOf(loss, weights)) {
     updates[accumulatorName(name)] = add(state(accumulatorName(name), gradient.shape), gradient)
@@ -116,27 +116,32 @@ export function emptyOf(shapes: ReadonlyMap<string, Shape>, accumulate: number):
   return new Map(entries)
 }
 
+/** A head that does not learn needs no gradient. */
+const askedOf = ({ config }: StepShape, weights: ReadonlyMap<string, Tensor>): ('hidden' | 'head')[] =>
+  weights.has(headWeight(config)) ? ['hidden', 'head'] : ['hidden']
+
 type Sum = Pick<Loss, 'loss' | 'ce'> & { readonly terms: Readonly<Record<string, Tensor>> }
 
-function trainingLoss(shape: StepShape, weight: Weights): Sum {
+function trainingLoss(shape: StepShape, weight: Weights, asked: LossOptions['asked'] = []): Sum {
   const { config, rows, context, chunk, teacher } = shape
   const tokens = input('tokens', [rows, context], 'int32')
   const labels = input('labels', [rows * context], 'int32')
   const divisor = input('weight', [])
+  const options = { weight: divisor, asked }
   const student = studentOf(shape, weight, tokens)
   const inputs = { hidden: flat(student.hidden), head: headOf(config, weight), labels }
-  if (!teacher) return distillLoss(inputs, chunk, divisor)
+  if (!teacher) return distillLoss(inputs, chunk, options)
   const { objective } = teacher
   const common = { temperature: input('temperature', []), alpha: input('alpha', []), objective }
   if (teacher.kind !== 'online') {
     const stored = teacherInputs(teacher, rows * context)
-    return distillLoss({ ...inputs, teacher: { ...common, ...stored } }, chunk, divisor)
+    return distillLoss({ ...inputs, teacher: { ...common, ...stored } }, chunk, options)
   }
   const online = onlineTeacher(teacher.config, tokens)
   const outer = { ...common, hidden: flat(online.hidden), head: online.head }
   const share = div(cast(less(-1, labels), 'float32'), maximum(divisor, 1))
   const inner = innerTerms(teacher.inner, { student, teacher: online }, share, weight)
-  return withInner(distillLoss({ ...inputs, teacher: outer }, chunk, divisor), inner, common.alpha)
+  return withInner(distillLoss({ ...inputs, teacher: outer }, chunk, options), inner, common.alpha)
 }
 
 const flat = (x: Tensor): Tensor => reshape(x, [-1, x.shape.at(-1)!])

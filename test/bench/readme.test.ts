@@ -22,7 +22,9 @@ describe('the sections of README.md', () => {
   it('say what has not been run', () => {
     const { results, ...others } = sections(join(folder, 'none'))
     const missing = 'not run yet'
-    assert.deepEqual(others, { seeds: missing, temperature: missing, 'real-pair': missing, speed: missing })
+    assert.deepEqual(others, {
+      ...{ sweep: missing, seeds: missing, temperature: missing, 'real-pair': missing, speed: missing },
+    })
     assert.equal(results?.match(/^not run yet$/gm)?.length, 3)
   })
 

@@ -1,9 +1,15 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import type { TensorValue } from '../../lib/engine/index.ts'
+import { grad, graph, input } from '../../lib/graph/index.ts'
+import type { Graph, RunNode } from '../../lib/graph/index.ts'
 import { Rows } from '../../lib/model/batches.ts'
+import { distillLoss } from '../../lib/model/losses.ts'
+import type { LossOptions } from '../../lib/model/losses.ts'
+import { Random } from '../../lib/util/random.ts'
 import { dot, identity, logSoftmax, softmax, solve, table } from './problem.ts'
 import type { Problem, Table } from './problem.ts'
-import { assertClose, ids, plainKl, splitOf } from './rig.ts'
+import { assertClose, engine, ids, plainKl, scalar, splitOf } from './rig.ts'
 
 interface Answer {
   readonly loss: number
@@ -41,6 +47,63 @@ describe('the loss', () => {
       })
     }
   }
+})
+
+describe('chunks of which gradients will be asked for', () => {
+  const [N, C, D, V] = [8, 4, 3, 5]
+  const inputs = {
+    hidden: input('hidden', [N, C]),
+    head: input('head', [V, C]),
+    labels: input('labels', [N], 'int32'),
+  }
+  const teacher = {
+    hidden: input('teacherHidden', [N, D]),
+    head: input('teacherHead', [V, D]),
+    ...{ temperature: input('temperature', []), alpha: input('alpha', []), objective: plainKl },
+  }
+  const madeOf = (asked: LossOptions['asked']): Graph => {
+    const { loss } = distillLoss({ ...inputs, teacher }, 2, { asked: asked ?? [] })
+    const [dHidden, dHead] = grad(loss, [inputs.hidden, inputs.head])
+    return graph({ outputs: { loss, dHidden: dHidden!, dHead: dHead! } })
+  }
+
+  it('come one after another, so that the logits of one exist at a time', () => {
+    const { nodes } = madeOf(['hidden', 'head'])
+    const at = (which: (node: RunNode) => boolean): number[] => nodes.flatMap((node, i) => (which(node) ? [i] : []))
+    const isProduct = (node: RunNode, shape: readonly number[]): boolean =>
+      node.op === 'matmul' && node.shape.join() === shape.join()
+    const logits = at((node) => isProduct(node, [2, V]))
+    const done = [
+      [2, C],
+      [V, C],
+    ].map((shape) => at((node) => isProduct(node, shape)))
+    assert.deepEqual([logits.length, done[0]!.length, done[1]!.length], [8, 4, 4]) // the teacher's and the student's
+    for (const ends of done) {
+      ends.slice(0, -1).forEach((end, chunk) => assert.ok(end < logits[2 * (chunk + 1)]!, `chunk ${chunk}`))
+    }
+  })
+
+  it('are to the last bit what they are in any order', async () => {
+    const random = (shape: number[], seed: number): TensorValue => {
+      const draws = new Random(seed, 'draws')
+      return { shape, data: Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => draws.normal()) }
+    }
+    const feeds = {
+      hidden: random([N, C], 1),
+      head: random([V, C], 2),
+      labels: ids([N], [0, 1, -1, 3, 4, 0, 2, 1]),
+      teacherHidden: random([N, D], 3),
+      teacherHead: random([V, D], 4),
+      ...{ temperature: scalar(2), alpha: scalar(0.7) },
+    }
+    const [free, inTurn] = [undefined, ['hidden', 'head'] as const].map(async (asked) => {
+      const program = await engine.compile(madeOf(asked))
+      const found = await program.run(feeds)
+      await program.dispose()
+      return found
+    })
+    assert.deepEqual(await inTurn, await free)
+  })
 })
 
 describe('a token without a label', () => {

@@ -58,8 +58,8 @@ export async function solve(
     alpha: number('alpha', teacher.alpha),
     objective,
   }
-  const divisor = weight === undefined ? undefined : number('weight', weight)
-  const { loss, ce, terms } = distillLoss(soft ? { ...student, teacher: soft } : student, chunk, divisor)
+  const options = weight === undefined ? {} : { weight: number('weight', weight) }
+  const { loss, ce, terms } = distillLoss(soft ? { ...student, teacher: soft } : student, chunk, options)
   const [dHidden, dHead] = grad(loss, [student.hidden, student.head])
   const outputs: Record<string, Tensor> = { loss, ce, ...terms, dHidden: dHidden!, dHead: dHead! }
   if (soft) outputs['temperature'] = soft.temperature // an input that no term may read

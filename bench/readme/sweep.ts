@@ -1,10 +1,10 @@
 import { cell } from '../../lib/report/cells.ts'
 import { duration, perplexity, points, probability } from '../../lib/report/format.ts'
 import { hashWords, markdownTable, NONE, share } from './markdown.ts'
-import type { Metrics, RecordedExperiment, Swept } from './recorded.ts'
+import type { RecordedExperiment, Swept } from './recorded.ts'
 
 /** A row a student of a sweep, and by acc_norm how it stands to those it is held against, as its page has it. */
-export function sweepSection({ experiment, machine, seconds, metrics }: RecordedExperiment<Metrics>): string {
+export function sweepSection({ experiment, machine, seconds, metrics }: RecordedExperiment): string {
   const { axes, students } = metrics.sweep!
   const rivals = [...new Set(Object.values(students).flatMap(({ comparisons }) => comparisons.map(({ b }) => b)))]
   const head = [...axes, 'perplexity', 'acc_norm', ...rivals.map((rival) => `acc_norm against ${cell(rival).words}`)]

@@ -46,7 +46,7 @@ it('the recipe for the real pair runs with models of its shapes, but for the num
   const args = ['-p', 'recipes/gpt2-wikitext2.yaml', ...[...limits, ...few].flatMap((limit) => ['--set', limit])]
   const cold = await place.lines(...args)
   assert.equal(cold.code, 0)
-  assert.equal(outcomes(cold.last).length, 10)
+  assert.equal(outcomes(cold.last).length, 13)
   assert.ok(outcomes(cold.last).every((outcome) => outcome.endsWith(': ran')))
   const { record, page } = readExperiment(place, cold.last)
   assert.deepEqual(sourcesOf(record), sources)

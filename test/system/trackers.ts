@@ -1,6 +1,5 @@
-import { execFileSync, spawn } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
-import { existsSync } from 'node:fs'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -16,16 +15,17 @@ let installed: string | undefined
 function install(): string {
   const folder = join(import.meta.dirname, '..', '..', 'bench', '.peers', 'trackers')
   const programs = join(folder, 'bin')
-  if (!existsSync(join(programs, 'pip')) || !hasAll(programs)) {
-    execFileSync('python3', ['-m', 'venv', folder])
+  if (!hasAll(programs)) {
+    execFileSync('python3', ['-m', 'venv', '--clear', folder])
     execFileSync(join(programs, 'pip'), ['install', '--quiet', ...packages], { stdio: ['ignore', 2, 2] })
   }
   return programs
 }
 
+/** False also of an environment that was moved, whose programs no longer find their Python. */
 function hasAll(programs: string): boolean {
-  const found = execFileSync(join(programs, 'pip'), ['freeze'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 2] })
-  return packages.every((name) => found.split('\n').includes(name))
+  const { error, stdout } = spawnSync(join(programs, 'pip'), ['freeze'], { encoding: 'utf8' })
+  return error === undefined && packages.every((name) => stdout.split('\n').includes(name))
 }
 
 /** What a Python program prints as JSON. */

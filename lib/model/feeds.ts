@@ -1,5 +1,7 @@
 import type { TensorValue } from '../engine/engine.ts'
 import type { Rows, TokenStates, TokenTargets } from './batches.ts'
+import type { GptConfig } from './config.ts'
+import { dropFeeds } from './dropout.ts'
 import { takesTemperature } from './losses.ts'
 import { joinedRows, joinedTargets, orderOf } from './mixture.ts'
 import type { Order } from './order.ts'
@@ -18,15 +20,17 @@ export class StepFeeds {
   readonly #order: Order
   readonly #teacher: TrainInputs['teacher']
   readonly #stored: { readonly shape: StoredShape; readonly targets: TokenTargets } | undefined
+  readonly #config: GptConfig
   readonly #options: TrainOptions
 
-  constructor({ train, teacher, mixed = [] }: TrainInputs, options: TrainOptions) {
+  constructor({ config, train, teacher, mixed = [] }: TrainInputs, options: TrainOptions) {
     this.rows = joinedRows(train, mixed, options.context)
     this.#order = orderOf(train, mixed, options)
     this.#teacher = teacher
     if (teacher && 'targets' in teacher) {
       this.#stored = { shape: teacher.shape, targets: joinedTargets(teacher.targets, train.ids.length, mixed) }
     }
+    this.#config = config
     this.#options = options
   }
 
@@ -42,6 +46,7 @@ export class StepFeeds {
       ...(fixed ? { fixed: this.#fixed(parts[part]!, fixed) } : { tokens }),
       ...{ labels, weight: scalar(valid) },
       ...this.#taught(step, parts[part]!),
+      ...this.#dropped(step, part),
     }))
   }
 
@@ -65,6 +70,11 @@ export class StepFeeds {
   #fixed(indices: readonly number[], states: TokenStates): TensorValue {
     const { data } = this.rows.states(indices, states)
     return { shape: [indices.length, this.#options.context, states.width], data }
+  }
+
+  #dropped(step: number, part: number): Feeds {
+    const { batch, accumulate, context, seed, dropout = 0 } = this.#options
+    return dropout === 0 ? {} : dropFeeds(this.#config, [batch / accumulate, context], { seed, step, part })
   }
 
   #taught(step: number, indices: readonly number[]): Feeds {

@@ -23,6 +23,8 @@ import {
 } from '../graph/index.ts'
 import type { Tensor } from '../graph/index.ts'
 import type { Attention, GptConfig } from './config.ts'
+import { inLayer, nothingDropped } from './dropout.ts'
+import type { Drop } from './dropout.ts'
 
 // B batch · T tokens in a row · P places for earlier ones · C width · H heads · D width of a head (C / H) · I inner width of
 // the MLP · V vocabulary
@@ -39,6 +41,8 @@ export interface Batch {
   readonly segments?: Tensor
   /** (B, T) int32: only what has the same number is seen; all of a row where not given. */
   readonly documents?: Tensor
+  /** In training: of the embedding, the shares, and what attention and MLP add. */
+  readonly drop?: Drop
 }
 
 /** What a layer keeps of tokens for those that follow. */
@@ -80,7 +84,7 @@ export interface Inside {
   readonly kept: readonly Kept[]
   /** (B, T, C): what comes out of the embedding, and of each layer. */
   readonly states: readonly Tensor[]
-  /** Of each layer: to whom each token attends, (B, H, T, T) or (B, H, T, P + T). */
+  /** Of each layer: to whom each token attends, (B, H, T, T) or (B, H, T, P + T), before any is dropped. */
   readonly shares: readonly Tensor[]
 }
 
@@ -107,7 +111,11 @@ function through(
   const states = [x]
   for (let layer = first; layer < end; layer++) {
     const own: Weights = (name) => weight(`transformer.h.${layer}.${name}`)
-    const after = block(config, own, states.at(-1)!, masks[config.attention[layer]!], past?.layers[layer])
+    const drop = batch.drop && inLayer(batch.drop, layer)
+    const after = block(config, own, states.at(-1)!, masks[config.attention[layer]!], {
+      past: past?.layers[layer],
+      drop,
+    })
     kept.push(after.kept)
     shares.push(after.shares)
     states.push(after.x)
@@ -122,18 +130,25 @@ export const headOf = (config: GptConfig, weight: Weights): Tensor => weight(hea
 export const headWeight = ({ tied }: GptConfig): string => (tied ? 'transformer.wte.weight' : 'lm_head.weight')
 
 /** Tokens and their places: (B, T, C). */
-export function embed(weight: Weights, { tokens, positions }: Batch): Tensor {
+export function embed(weight: Weights, { tokens, positions, drop = nothingDropped }: Batch): Tensor {
   const [, T] = tokens.shape
   const table = weight('transformer.wpe.weight') // (context, C)
   const places = positions ? gather(table, positions) : slice(table, [0, 0], [T!, -1]) // (B, T, C) or (T, C)
-  return add(gather(weight('transformer.wte.weight'), tokens), places)
+  return drop('embedding', add(gather(weight('transformer.wte.weight'), tokens), places))
 }
 
 /** One layer, its weights named as within `transformer.h.N`: (B, T, C) to (B, T, C), and what it keeps. */
-export function block(config: GptConfig, weight: Weights, x: Tensor, masked: Tensor, past?: Kept): Block {
-  const { mixed, kept, shares } = attention(config, weight, norm(config, weight, 'ln_1', x), masked, past)
-  const attended = add(x, mixed)
-  return { x: add(attended, mlp(config, weight, norm(config, weight, 'ln_2', attended))), kept, shares }
+export function block(config: GptConfig, weight: Weights, x: Tensor, masked: Tensor, beside: Beside = {}): Block {
+  const { drop = nothingDropped } = beside
+  const { mixed, kept, shares } = attention(config, weight, norm(config, weight, 'ln_1', x), masked, beside)
+  const attended = add(x, drop('output', mixed))
+  const made = mlp(config, weight, norm(config, weight, 'ln_2', attended))
+  return { x: add(attended, drop('mlp', made)), kept, shares }
+}
+
+interface Beside {
+  readonly past?: Kept | undefined
+  readonly drop?: Drop | undefined
 }
 
 interface Block {
@@ -180,7 +195,7 @@ function attention(
   weight: Weights,
   x: Tensor,
   masked: Tensor,
-  past: Kept | undefined,
+  beside: Beside,
 ): { readonly mixed: Tensor; readonly kept: Kept; readonly shares: Tensor } {
   const [B, T, C] = x.shape as readonly [number, number, number]
   const [H, D] = [config.heads, C / config.heads]
@@ -188,7 +203,7 @@ function attention(
   const { q, k, v, output } = config.architecture === 'gpt2' ? fused(weight, x, C) : separate(weight, x)
   const kept = { keys: heads(k), values: heads(v) }
   const scale = config.architecture === 'gpt2' ? 1 / Math.sqrt(D) : 1
-  const { values, shares } = attend(config, scale, heads(q), kept, masked, past)
+  const { values, shares } = attend(config, scale, heads(q), kept, masked, beside)
   const mixed = transpose(values, [0, 2, 1, 3]) // (B, T, H, D)
   return { mixed: linear(weight, output, reshape(mixed, [B, T, C])), kept, shares }
 }
@@ -199,11 +214,19 @@ interface Attended {
 }
 
 /** What is past is not joined to the rest, which would copy it in each run: the scores of the two are. */
-function attend({ layers }: GptConfig, scale: number, q: Tensor, own: Kept, masked: Tensor, past?: Kept): Attended {
+function attend(
+  { layers }: GptConfig,
+  scale: number,
+  q: Tensor,
+  own: Kept,
+  masked: Tensor,
+  { past, drop = nothingDropped }: Beside,
+): Attended {
   const scores = (of: Tensor, keys: Tensor): Tensor => matmul(of, keys, { transposeB: true, scale })
   if (!past) {
     const sharesOf = (of: Tensor, keys: Tensor): Tensor => softmax(add(scores(of, keys), masked))
-    const mix = (of: Tensor, keys: Tensor, values: Tensor): Tensor => matmul(sharesOf(of, keys), values)
+    const mix = (of: Tensor, keys: Tensor, values: Tensor): Tensor =>
+      matmul(drop('attention', sharesOf(of, keys), of), values)
     const floats = layers * sizeOf(masked.shape.slice(2)) * sizeOf(q.shape.slice(0, 2))
     return { values: sparing(floats, [q, own.keys, own.values], mix), shares: sharesOf(q, own.keys) }
   }

@@ -17,6 +17,7 @@ import {
 import type { Shape, Tensor } from '../graph/index.ts'
 import { averaged, updateAverages } from './average.ts'
 import type { GptConfig } from './config.ts'
+import { dropping } from './dropout.ts'
 import { gptAbove, gptBelow, gptInside, headOf, headWeight } from './gpt.ts'
 import type { Inside, Weights } from './gpt.ts'
 import { innerTerms } from './inner.ts'
@@ -48,6 +49,8 @@ export interface StepShape {
   readonly fixed?: number
   /** Decay of the averages of what learns of the student; 0: there are none. */
   readonly ema?: number
+  /** Share of what is dropped in the student while it learns; none where `fixed` layers are not run. */
+  readonly dropout?: number
 }
 
 /** A weight's sum of gradients in memory. */
@@ -58,7 +61,7 @@ export const scalar = (value: number): TensorValue => ({ shape: [], data: Float3
 
 /**
  * Forward, backward, clip and AdamW in one program. Feeds: tokens or fixed, labels, [those of a stored
- * teacher, alpha, temperature], weight, rate, correction1, correction2. Outputs: loss, ce, the terms by name, gradNorm.
+ * teacher, alpha, temperature], weight, [those of dropout], rate, correction1, correction2. Outputs: loss, ce, the terms by name, gradNorm.
  */
 export function compileStep(engine: Engine, shape: StepShape): Promise<Program> {
   const weight = stateOf(shapesOf(shape))
@@ -93,7 +96,7 @@ export function compileApply(engine: Engine, shape: StepShape): Promise<Program>
 /** Cross-entropy alone, of the averages where there are any. Feeds: tokens, labels, weight. Output: ce. */
 export function compileValidation(engine: Engine, shape: StepShape): Promise<Program> {
   const weight = averaged(weightState(shape.config), new Set(averagedNames(shape)))
-  const { ce } = trainingLoss({ ...shape, teacher: undefined, fixed: 0 }, weight)
+  const { ce } = trainingLoss({ ...shape, teacher: undefined, fixed: 0, dropout: 0 }, weight)
   return engine.compile(graph({ outputs: { ce } }))
 }
 
@@ -152,8 +155,10 @@ function withInner({ loss, ce, terms }: Loss, inner: readonly InnerTerm[], alpha
   return { loss: weighted.reduce((a, b) => add(a, b), loss), ce, terms: { ...terms, ...named } }
 }
 
-function studentOf({ config, rows, context, fixed = 0 }: StepShape, weight: Weights, tokens: Tensor): Inside {
-  if (fixed === 0) return gptInside(config, weight, { tokens })
+function studentOf(shape: StepShape, weight: Weights, tokens: Tensor): Inside {
+  const { config, rows, context, fixed = 0, dropout = 0 } = shape
+  if (fixed === 0) return gptInside(config, weight, dropout === 0 ? { tokens } : { tokens, drop: dropping(dropout) })
+  if (dropout > 0) throw new Error('Internal error: dropout in layers that are not run')
   return gptAbove(config, weight, { tokens }, fixed, input('fixed', [rows, context, config.width]))
 }
 

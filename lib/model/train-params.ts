@@ -42,6 +42,13 @@ export const trainProperties = {
     default: [],
     description: 'names of weights that do not learn; `*` stands for any characters: transformer.h.0.*',
   },
+  dropout: {
+    type: 'number',
+    minimum: 0,
+    exclusiveMaximum: 1,
+    default: 0,
+    description: 'share of the embedding, of attention and of what layers add that each step of training leaves out',
+  },
   ema: {
     type: 'number',
     minimum: 0,
@@ -55,7 +62,7 @@ export const trainProperties = {
     default: 0,
     description: 'validations without a new best that end it; 0: none do',
   },
-  seed: { type: 'integer', minimum: 0, default: 1, description: 'of the order of rows, and of new weights' },
+  seed: { type: 'integer', minimum: 0, default: 1, description: 'of the order of rows, of new weights and of dropout' },
   validateEvery: { type: 'integer', minimum: 1, default: 100, description: 'steps between validations' },
   validationRows: { type: 'integer', minimum: 0, default: 0, description: 'rows validated on; 0: all' },
   chunk: { type: 'integer', minimum: 1, default: 512, description: 'tokens whose logits exist at once' },
@@ -75,6 +82,7 @@ export interface TrainParams {
   readonly weightDecay: number
   readonly clip: number
   readonly freeze: readonly string[]
+  readonly dropout: number
   readonly ema: number
   readonly patience: number
   readonly seed: number
@@ -103,13 +111,14 @@ export function trainOptions(
   { config, rowsIn, inside }: Setting,
   distillation: DistillParams,
 ): TrainOptions {
-  const { context, batch, accumulate, clip, ema, patience, seed, validateEvery, validationRows, chunk } = params
+  const { context, batch, accumulate, clip, seed, validateEvery, validationRows, chunk } = params
+  const { dropout, ema, patience } = params
   const steps = params.steps || Math.ceil(rowsIn(params.epochs) / batch)
   const { temperature, alpha } = distillation
   const frozen = frozenWeights(config, params.freeze)
   return {
     ...{ context, batch, accumulate, clip, seed, validateEvery, validationRows, chunk, temperature, alpha },
-    ...{ ema, patience, epochs: params.epochs },
+    ...{ dropout, ema, patience, epochs: params.epochs },
     rate: {
       peak: params.rate,
       warmup: Math.round(params.warmup * steps),
@@ -120,7 +129,7 @@ export function trainOptions(
     },
     optimizer: { ...adamW, weightDecay: params.weightDecay },
     frozen,
-    // else no row would be read again
-    fixed: !inside && steps * batch > rowsIn(1) ? fixedLayers(config, frozen) : 0,
+    // else no row would be read again, or not as it was: frozen layers drop, too
+    fixed: !inside && dropout === 0 && steps * batch > rowsIn(1) ? fixedLayers(config, frozen) : 0,
   }
 }

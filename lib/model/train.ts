@@ -26,6 +26,8 @@ export interface TrainOptions {
   readonly fixed?: number
   /** Decay of a running average of the weights, which is then what is validated and given; 0 for none. */
   readonly ema?: number
+  /** Share of the student's activations that a step leaves out, others each time; none are where it is validated. */
+  readonly dropout?: number
   /** Validations without a new best that end the training; 0: it goes to its end. */
   readonly patience?: number
   /** Limit of the gradient's global norm. */

@@ -88,12 +88,20 @@ error: pipeline.yaml:5:30: The stage "a" has no output "texts". Did you mean "a.
   }
 })
 
-it('losses that there are not, and weights that are none, are refused before anything runs', async (t) => {
+it('losses that there are not, weights and shares that are none, are refused before anything runs', async (t) => {
   const place = new Place(t)
   await writeLearner(place)
   const variant = (name: string, loss: string): string =>
     `  ${name}: { run: stages/distill.ts, in: { student: student, tokens: tokenize.tokens }, with: { context: 16, ${loss} }, out: [student, curves] }\n`
-  const losses = ['loss: forward-k', 'loss: { forward-k: 1, mse-logits: -1 }', 'loss: {}', 'loss: 3', 'beta: 1']
+  const losses = [
+    'loss: forward-k',
+    'loss: { forward-k: 1, mse-logits: -1 }',
+    'loss: {}',
+    'loss: 3',
+    'beta: 1',
+    'dropout: 1',
+    'dropout: -0.1',
+  ]
   const before = place.read('pipeline.yaml')
   place.write('pipeline.yaml', before + losses.map((loss, n) => variant(`loss-${n}`, loss)).join(''))
   const { code, errors } = await place.run('run')
@@ -109,6 +117,8 @@ it('losses that there are not, and weights that are none, are refused before any
       'Stage "loss-2": "loss" must NOT have fewer than 1 properties; found {}. [PARAMETER_INVALID]',
       'Stage "loss-3": "loss" must be string,object; found 3. [PARAMETER_INVALID]',
       'Stage "loss-4": "beta" must be < 1; found 1. [PARAMETER_INVALID]',
+      'Stage "loss-5": "dropout" must be < 1; found 1. [PARAMETER_INVALID]',
+      'Stage "loss-6": "dropout" must be >= 0; found -0.1. [PARAMETER_INVALID]',
     ],
   )
   assert.equal(code, 2)

@@ -116,7 +116,8 @@ describe('the first layers, none of which learns', () => {
   })
 
   it('are run once where rows are read again', () => {
-    const params = { batch: 4, steps: 0, epochs: 1, rate: 1, warmup: 0, decay: 'constant', decayShare: 0, freeze: low }
+    const course = { batch: 4, steps: 0, epochs: 1, rate: 1, warmup: 0, decay: 'constant', decayShare: 0 }
+    const params = { ...course, freeze: low, dropout: 0 }
     const fixed = (over: Partial<TrainParams>, inside = false): unknown =>
       trainOptions(
         { ...params, ...over } as TrainParams,
@@ -126,6 +127,11 @@ describe('the first layers, none of which learns', () => {
     assert.deepEqual([fixed({}), fixed({ epochs: 1.01 }), fixed({ steps: 2 }), fixed({ steps: 3 })], [0, 2, 0, 2])
     assert.equal(fixed({ epochs: 2, freeze: [] }), 0)
     assert.equal(fixed({ epochs: 2 }, true), 0) // somebody looks into them
+    assert.equal(fixed({ epochs: 2, dropout: 0.1 }), 0) // each step drops others in them
+  })
+
+  it('are never left out where they drop', async () => {
+    await assert.rejects(trained(setup(low, { fixed: 2, dropout: 0.1 })), /^Error: Internal error: dropout in layers/)
   })
 
   for (const accumulate of [1, 2]) {

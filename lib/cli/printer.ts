@@ -76,17 +76,21 @@ function print(event: Event, state: State): void {
       flush(state)
       printEnd(event, state)
       break
+    case 'reproduced':
+      printReproduced(event)
+      break
   }
 }
 
 function flush({ there }: State): void {
   for (const [outcome, stages] of there) {
-    const names =
-      stages.length > MOST_NAMES ? `${stages.slice(0, MOST_NAMES).join(', ')}, … (${stages.length})` : stages.join(', ')
-    write(`${style('dim', outcome.padEnd(8))} ${names}`)
+    write(`${style('dim', outcome.padEnd(8))} ${listed(stages)}`)
   }
   there.clear()
 }
+
+const listed = (stages: readonly string[]): string =>
+  stages.length > MOST_NAMES ? `${stages.slice(0, MOST_NAMES).join(', ')}, … (${stages.length})` : stages.join(', ')
 
 function printProgress(event: Extract<Event, { type: 'stage-progress' }>, { said }: State): void {
   const now = performance.now()
@@ -124,4 +128,13 @@ function printEnd({ stages, metrics, experiment }: Extract<Event, { type: 'finis
   const summary = [...counts].map(([outcome, count]) => `${count} ${outcome}`).join(', ')
   const word = experiment === null ? style('red', 'incomplete') : style('green', 'finished')
   write(`${word} in ${duration((performance.now() - start) / 1000)}: ${summary || 'nothing to run'}`)
+}
+
+/** `identical  first, repeat[2]`: a line for each result that there is. */
+function printReproduced({ stages }: Extract<Event, { type: 'reproduced' }>): void {
+  for (const result of ['identical', 'different', 'failed', 'skipped'] as const) {
+    const names = stages.filter((stage) => stage.result === result).map(({ name }) => name)
+    const word = style(result === 'identical' ? 'green' : 'red', result.padEnd(10))
+    if (names.length > 0) write(`${word} ${listed(names)}`)
+  }
 }

@@ -148,6 +148,13 @@ function addExperiments(program: Command, end: (code: number) => void): void {
   ).action(async (hash: string | undefined, options: { json?: boolean }) =>
     end((await import('./commands/report.ts')).report(hash, options)),
   )
+  withJson(
+    program
+      .command('reproduce <hash>')
+      .description('run an experiment again from its recorded code, and compare every output with the record'),
+  ).action(async (hash: string, options: { json?: boolean }) =>
+    end(await (await import('./commands/reproduce.ts')).reproduceExperiment(hash, options)),
+  )
   withJson(program.command('pin <hash>').description('keep an experiment, and add its record and code to git')).action(
     async (hash: string, options: { json?: boolean }) =>
       end(await (await import('./commands/pin.ts')).pin(hash, options)),

@@ -12,6 +12,14 @@ export interface StageResult {
   readonly seconds: number
 }
 
+/** How a stage of an experiment came out when it was run again from its record. */
+export interface ReproducedStage {
+  readonly name: string
+  /** `different`: other bytes than recorded; `failed` and `skipped`: there is nothing to compare. */
+  readonly result: 'identical' | 'different' | 'failed' | 'skipped'
+  readonly seconds: number
+}
+
 /** All that happens in a run; the core only emits, one printer words it. */
 export type Event =
   | { readonly type: 'started'; readonly experiment: string; readonly stages: readonly string[] }
@@ -35,4 +43,10 @@ export type Event =
       readonly experiment: string | null
       readonly stages: readonly StageResult[]
       readonly metrics: JsonObject
+    }
+  /** The last event of a reproduction; without an experiment where it was refused before anything ran. */
+  | {
+      readonly type: 'reproduced'
+      readonly experiment: string | null
+      readonly stages: readonly ReproducedStage[]
     }

@@ -16,6 +16,8 @@ import { messageOf, readJson, writeAtomic } from './files.ts'
 import { metricLines } from './metric-lines.ts'
 import { outputPath } from './stage-inputs.ts'
 import type { Manifest } from './manifest.ts'
+import type { Stage } from './pipeline.ts'
+import { artifactsOf } from './prepare.ts'
 import type { Prepared, Settled } from './prepare.ts'
 
 export interface StageRecord {
@@ -27,6 +29,8 @@ export interface StageRecord {
   readonly with: JsonObject
   /** Output name to content digest. */
   readonly outputs: Readonly<Record<string, Digest>>
+  /** What it takes to run it again; a record of an earlier version has none. */
+  readonly stage?: RecordedStage
   /** How the last recorded run came by it. */
   readonly outcome: Outcome
   /** How long it took when it was made, wherever that was. */
@@ -35,6 +39,9 @@ export interface StageRecord {
   readonly engine: string
   readonly madeAt: string
 }
+
+/** A stage without what stands beside it in the record. */
+export type RecordedStage = Omit<Stage, 'id' | 'with' | 'places'>
 
 /** `artifacts/experiments/<hash>/record.json`. */
 export interface ExperimentRecord {
@@ -81,13 +88,13 @@ const PINNED = 'pinned'
  * it is, and gives none.
  */
 export async function writeExperiment(finished: Finished): Promise<ExperimentRecord | undefined> {
-  const folder = experimentFolder(finished.prepared.pipeline.root, finished.hash)
+  const folder = experimentFolder(finished.prepared.artifacts, finished.hash)
   const { page } = finished.prepared.pipeline
   const hasPage = page !== undefined && finished.settled.has(page.stage) && finished.joinReport !== undefined
   const known = [RECORD, METRICS, ...(hasPage ? [PAGE] : [])].every((file) => existsSync(join(folder, file)))
   if (known && finished.results.every(({ outcome }) => outcome === 'fresh')) return undefined
   const record = await recordOf(finished)
-  writeBundles(finished, join(folder, 'bundles'))
+  writeBundles(finished, join(folder, BUNDLES))
   if (hasPage) {
     const html = readFileSync(outputPath(finished.prepared, page, finished.settled), 'utf8')
     writeAtomic(join(folder, PAGE), await finished.joinReport(html, record))
@@ -98,7 +105,15 @@ export async function writeExperiment(finished: Finished): Promise<ExperimentRec
   return record
 }
 
-const experimentFolder = (root: string, hash: string): string => join(root, 'artifacts', 'experiments', hash)
+const experimentFolder = (artifacts: string, hash: string): string => join(artifacts, 'experiments', hash)
+
+/** Where an experiment of this pipeline may be recorded: by its own run, and by a pin that came with git. */
+export const recordFolders = (root: string, hash: string): readonly [own: string, pinned: string] => [
+  experimentFolder(artifactsOf(root), hash),
+  join(root, 'experiments', hash),
+]
+
+export const BUNDLES = 'bundles'
 
 async function recordOf(finished: Finished): Promise<ExperimentRecord> {
   const { prepared, results } = finished
@@ -135,6 +150,7 @@ function stageRecord(finished: Finished, result: StageResult, definition: Digest
     packages: manifest.record.packages,
     with: manifest.record.with,
     outputs: finished.settled.get(result.name)!.outputs,
+    stage: recordedStage(finished.prepared.byId.get(result.name)!),
     outcome: result.outcome,
     seconds,
     device,
@@ -142,6 +158,18 @@ function stageRecord(finished: Finished, result: StageResult, definition: Digest
     madeAt: at,
   }
 }
+
+const recordedStage = ({ name, cell, program, in: inputs, out, resources, env, timeoutSeconds, place }: Stage) => ({
+  name,
+  cell,
+  program,
+  in: inputs,
+  out,
+  resources,
+  env,
+  timeoutSeconds,
+  place,
+})
 
 function writeBundles(finished: Finished, folder: string): void {
   for (const { bundle } of finished.prepared.identities.values()) {
@@ -197,7 +225,7 @@ export function listExperiments(root: string): ListedExperiment[] {
 }
 
 function readOne(root: string, hash: string): ListedExperiment | undefined {
-  const [own, pinned] = [experimentFolder(root, hash), join(root, 'experiments', hash)]
+  const [own, pinned] = recordFolders(root, hash)
   const record = (readJson(join(own, RECORD)) ?? readJson(join(pinned, RECORD))) as unknown as
     ExperimentRecord | undefined
   if (record?.version !== 1 || record.hash !== hash) return undefined
@@ -247,13 +275,13 @@ export async function pinExperiment(
   const found = readExperiment(root, prefix)
   if (!found.ok) return found
   const { hash } = found.value.record
-  const [own, folder] = [experimentFolder(root, hash), join(root, 'experiments', hash)]
+  const [own, folder] = recordFolders(root, hash)
   if (existsSync(own)) {
     writeAtomic(join(own, PINNED), '')
-    mkdirSync(join(folder, 'bundles'), { recursive: true })
+    mkdirSync(join(folder, BUNDLES), { recursive: true })
     // where every stage is a program of its own there is no bundle
-    const names = existsSync(join(own, 'bundles')) ? readdirSync(join(own, 'bundles')) : []
-    const bundles = names.map((name) => join('bundles', basename(name)))
+    const names = existsSync(join(own, BUNDLES)) ? readdirSync(join(own, BUNDLES)) : []
+    const bundles = names.map((name) => join(BUNDLES, basename(name)))
     const metrics = existsSync(join(own, METRICS)) ? [METRICS] : []
     for (const file of [...bundles, ...metrics, RECORD]) copyFileSync(join(own, file), join(folder, file))
   }

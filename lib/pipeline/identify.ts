@@ -88,5 +88,5 @@ async function bundleModules(
 }
 
 /** Paths do not stand in an argument vector, only the names of inputs and outputs, so it is equal on every machine. */
-const commandDigest = (argv: readonly (readonly ArgumentPart[])[]): Digest =>
+export const commandDigest = (argv: readonly (readonly ArgumentPart[])[]): Digest =>
   digestOf(['command', argv.map((parts) => parts.map((part): Json => ({ ...part })))])

@@ -55,6 +55,16 @@ export function packageClosure(project: string, names: readonly string[]): Resul
   )
 }
 
+/**
+ * The versions of the packages at these places in node_modules: as installed; as locked where one is not installed, which
+ * may be meant for another platform; undefined where neither knows it.
+ */
+export function versionsAt(project: string, places: readonly string[]): ReadonlyMap<string, string | undefined> {
+  const lock = readLock(project)
+  const versionOf = (place: string) => installedVersion(project, place) ?? lock?.[`node_modules/${place}`]?.version
+  return new Map(places.map((place) => [place, versionOf(place)]))
+}
+
 function readLock(project: string): LockEntries | undefined {
   const lock = readJson(join(project, 'package-lock.json'))
   if (typeof lock !== 'object' || lock === null || Array.isArray(lock)) return undefined

@@ -33,14 +33,34 @@ export interface Prepared {
   readonly revisions: ReadonlyMap<string, string>
 }
 
+/** Where the code of a pipeline's stages comes from, and where its results go. */
+export interface Origin {
+  /** The folder in which the store, the links and the experiments lie. */
+  readonly artifacts: string
+  readonly identify: (
+    stages: readonly Stage[],
+    project: Project,
+    stats: StatCache,
+  ) => Promise<Result<ReadonlyMap<string, Identity>, Failure[]>>
+}
+
+const workingTree = (pipeline: Pipeline): Origin => ({
+  artifacts: artifactsOf(pipeline.root),
+  identify: (stages, project, stats) => identifyStages(pipeline, stages, project, stats),
+})
+
+/** What the pipeline in this folder writes, all but its cache. */
+export const artifactsOf = (root: string): string => join(root, 'artifacts')
+
 /** Bundles, describes, validates, hashes and pins sources. Writes to the cache folder alone. */
 export async function prepare(
   pipeline: Pipeline,
   targets: readonly string[] | undefined,
   resolveRevisions: ResolveRevisions,
+  origin = workingTree(pipeline),
 ): Promise<Result<Prepared, Failure[]>> {
   try {
-    return await prepareAll(pipeline, targets, resolveRevisions)
+    return await prepareAll(pipeline, targets, resolveRevisions, origin)
   } catch (error) {
     return err([storeFailure(error, 'the stages were prepared')])
   }
@@ -50,19 +70,19 @@ async function prepareAll(
   pipeline: Pipeline,
   targets: readonly string[] | undefined,
   resolveRevisions: ResolveRevisions,
+  { artifacts, identify }: Origin,
 ): Promise<Result<Prepared, Failure[]>> {
   const project = projectAt(pipeline.root)
   const stats = new StatCache(project.cache)
   const selected = select(pipeline.stages, targets)
   if (!selected.ok) return selected
   const stages = selected.value
-  const identities = await identifyStages(pipeline, stages, project, stats)
+  const identities = await identify(stages, project, stats)
   const sources = await hashSources(pipeline, stages, stats)
   const revisions = await pinRevisions(stages, resolveRevisions)
   const failures = [identities, sources, revisions].flatMap((result) => (result.ok ? [] : result.error))
   if (!identities.ok || !sources.ok || !revisions.ok) return err(failures)
   stats.save()
-  const artifacts = join(pipeline.root, 'artifacts')
   const store = new Store(artifacts, stats)
   const byId = new Map(stages.map((stage) => [stage.id, stage]))
   return ok({

@@ -42,6 +42,8 @@ export interface RunOptions extends PlanOptions {
 export interface RunSummary {
   readonly finished: Extract<Event, { type: 'finished' }>
   readonly failures: readonly Failure[]
+  /** Of the stages that have a result, by id. */
+  readonly manifests: ReadonlyMap<string, Manifest>
 }
 
 /**
@@ -51,8 +53,13 @@ export interface RunSummary {
 export async function runPipeline(pipeline: Pipeline, options: RunOptions): Promise<Result<RunSummary, Failure[]>> {
   const prepared = await prepare(pipeline, options.targets, options.resolveRevisions)
   if (!prepared.ok) return err(prepared.error)
-  const run = new Run(prepared.value, options, await planStages(prepared.value, options.force))
-  return ok(await run.finish())
+  return ok(await runPrepared(prepared.value, options))
+}
+
+/** The same for stages that are prepared already. */
+export async function runPrepared(prepared: Prepared, options: RunOptions): Promise<RunSummary> {
+  const run = new Run(prepared, options, await planStages(prepared, options.force))
+  return run.finish()
 }
 
 class Run {
@@ -201,7 +208,7 @@ class Run {
     const experiment = metrics === undefined ? null : this.#experiment
     const finished = { type: 'finished', experiment, stages, metrics: metrics ?? {} } as const
     this.#emit(finished)
-    return { finished, failures: this.#failures }
+    return { finished, failures: this.#failures, manifests: this.#manifests }
   }
 
   /** The metrics of the experiment, or undefined where it could not be recorded. */

@@ -5,6 +5,7 @@ import type { Digest } from './canonical.ts'
 import type { Input, OutputRef, Stage } from './pipeline.ts'
 import { pinned } from './prepare.ts'
 import type { Prepared, Settled } from './prepare.ts'
+import type { StatCache } from './stat-cache.ts'
 
 /** What a stage is given for an input: an absolute path, a map of them, or a pinned source's string. */
 export function inputValue(prepared: Prepared, input: Input, settled: ReadonlyMap<string, Settled>): Json {
@@ -38,7 +39,7 @@ export async function changedInput(
 ): Promise<Failure | undefined> {
   for (const [name, input] of Object.entries(stage.in)) {
     for (const { path, digest, source } of parts(prepared, input, settled)) {
-      if ((await contentOf(prepared, path)) !== digest) return changed(stage, name, path, source)
+      if ((await contentOf(prepared.stats, path)) !== digest) return changed(stage, name, path, source)
     }
   }
   return undefined
@@ -71,11 +72,12 @@ function parts(prepared: Prepared, input: Input, settled: ReadonlyMap<string, Se
   }
 }
 
-async function contentOf(prepared: Prepared, path: string): Promise<Digest | undefined> {
+/** The content digest of a file or folder; undefined where it is gone or cannot be read. */
+export async function contentOf(stats: StatCache, path: string): Promise<Digest | undefined> {
   try {
-    return (await prepared.stats.tree(path)).digest
+    return (await stats.tree(path)).digest
   } catch (error) {
-    if (error instanceof Failure) return undefined // gone or unreadable: changed
+    if (error instanceof Failure) return undefined
     throw error
   }
 }

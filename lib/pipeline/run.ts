@@ -9,6 +9,7 @@ import type { Execution, StageEnd } from './execute.ts'
 import { writeExperiment } from './experiment.ts'
 import type { ExperimentRecord, JoinReport } from './experiment.ts'
 import { experimentHash } from './definition.ts'
+import { claim, goLive } from './live.ts'
 import type { Manifest } from './manifest.ts'
 import { readMetrics } from './metrics.ts'
 import type { Pipeline, Stage } from './pipeline.ts'
@@ -51,8 +52,26 @@ export interface RunSummary {
 export async function runPipeline(pipeline: Pipeline, options: RunOptions): Promise<Result<RunSummary, Failure[]>> {
   const prepared = await prepare(pipeline, options.targets, options.resolveRevisions)
   if (!prepared.ok) return err(prepared.error)
-  const run = new Run(prepared.value, options, await planStages(prepared.value, options.force))
-  return ok(await run.finish())
+  const live = goLive(prepared.value.store)
+  try {
+    const planned = await planAndClaim(prepared.value, options, live !== undefined)
+    return ok(await new Run(prepared.value, options, planned).finish())
+  } finally {
+    live?.release()
+  }
+}
+
+/** Plans anew where gc took a result between its being found and its being claimed. */
+async function planAndClaim(prepared: Prepared, options: RunOptions, live: boolean): Promise<Planned> {
+  for (;;) {
+    const planned = await planStages(prepared, options.force)
+    const results = prepared.stages.flatMap((stage) => {
+      const key = planned.settled.get(stage.id)?.key
+      return key === undefined ? [] : [{ stage: stage.name, key }]
+    })
+    if (!live || results.length === 0 || options.signal.aborted) return planned
+    if (await claim(prepared.store, results, options.signal)) return planned
+  }
 }
 
 class Run {

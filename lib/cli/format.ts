@@ -10,6 +10,13 @@ export function duration(seconds: number): string {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`
 }
 
+/** `512 B`, `1.5 kB`, `12.3 GB`: thousands of bytes, as disks are sold. */
+export function size(bytes: number): string {
+  const power = Math.min(Math.floor(Math.log10(Math.max(bytes, 1)) / 3), 4)
+  const unit = ['B', 'kB', 'MB', 'GB', 'TB'][power]!
+  return power === 0 ? `${bytes} B` : `${(bytes / 1000 ** power).toFixed(1)} ${unit}`
+}
+
 /** Rows in columns as wide as their widest cell, two spaces apart. */
 export function table(rows: readonly (readonly string[])[]): string {
   const widths: number[] = []

@@ -1,5 +1,6 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import type { ExportArguments } from './commands/export.ts'
+import type { GcArguments } from './commands/gc.ts'
 import type { GenerateArguments } from './commands/generate.ts'
 import type { LogArguments } from './commands/log.ts'
 import type { LogitsArguments } from './commands/logits.ts'
@@ -65,6 +66,7 @@ function makeProgram(version: string, end: (code: number) => void): Command {
   addRun(program, end)
   addPlanning(program, end)
   addExperiments(program, end)
+  addStore(program, end)
   addModels(program, end)
   withJson(
     program.command('doctor').description('say which engines work on this machine, and which one is chosen'),
@@ -169,6 +171,36 @@ function addExperiments(program: Command, end: (code: number) => void): void {
     .action(async (hash: string | undefined, options: LogArguments) =>
       end(await (await import('./commands/log.ts')).log(hash, options)),
     )
+}
+
+function addStore(program: Command, end: (code: number) => void): void {
+  withJson(program.command('du').description('say what the results take on disk, and which of them are needed')).action(
+    async (options: { json?: boolean }) => end((await import('./commands/du.ts')).du(options)),
+  )
+  withJson(
+    program
+      .command('gc')
+      .description(
+        'remove the results that no experiment, no link in artifacts and no run needs, and what dead runs left',
+      ),
+  )
+    .addOption(
+      new Option(
+        '--bytes <number>',
+        'also those of experiments without a pin, longest unused first, until the store has so many',
+      ).argParser(whole),
+    )
+    .addOption(
+      new Option(
+        '--age <days>',
+        'also those of experiments without a pin, but only what was not used for so long',
+      ).argParser(fromZero),
+    )
+    .option('--dry-run', 'say what would be removed, and touch nothing')
+    .action(async (options: GcArguments) => end(await (await import('./commands/gc.ts')).gc(options)))
+  withJson(
+    program.command('verify').description('read every result again, and move the damaged ones out of the way'),
+  ).action(async (options: { json?: boolean }) => end((await import('./commands/verify.ts')).verify(options)))
 }
 
 const numberWhere = (holds: (value: number) => boolean, expected: string) => (text: string) => {

@@ -80,6 +80,7 @@ async function locked(run: Execution, task: StageTask, key: Digest): Promise<Sta
 async function share(run: Execution, task: StageTask, key: Digest): Promise<StageEnd | undefined> {
   const { stage } = task
   const { store } = run.prepared
+  store.use(stage.name, key)
   const found = await store.find(stage.name, key)
   if (found.state === 'damaged') {
     const aside = store.retire(stage.name, key)

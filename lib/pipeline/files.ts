@@ -53,6 +53,11 @@ export function readJson(file: string): Json | undefined {
   }
 }
 
+/** Removes a file or folder, if there is one. */
+export function remove(path: string): void {
+  rmSync(path, { recursive: true, force: true })
+}
+
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 /** Moves a file or folder into `folder` under a name that nothing there has, and gives its new path. */

@@ -48,6 +48,17 @@ export function manifestText(manifest: Manifest): string {
   return `${JSON.stringify({ ...(JSON.parse(body) as JsonObject), seal: sha256(body) }, null, 1)}\n`
 }
 
+/** What a manifest that `readManifest` refuses says of its own text, or of its key, and what they are. */
+export function manifestDamage(folder: string, key: string): { expected: string | null; found: string | null } {
+  try {
+    const { seal, ...body } = JSON.parse(readFileSync(join(folder, MANIFEST), 'utf8')) as Manifest & { seal: string }
+    const digest = sha256(JSON.stringify(body))
+    return digest === seal ? { expected: key, found: keyOf(body.record) } : { expected: seal, found: digest }
+  } catch {
+    return { expected: null, found: null } // lost, or cut short
+  }
+}
+
 /** The manifest of a result folder; undefined where there is none that is whole and the key's own. */
 export function readManifest(folder: string, key: string): Manifest | undefined {
   try {

@@ -9,6 +9,7 @@ import type { Execution, StageEnd } from './execute.ts'
 import { writeExperiment } from './experiment.ts'
 import type { ExperimentRecord, JoinReport } from './experiment.ts'
 import { experimentHash } from './definition.ts'
+import { claim, goLive } from './live.ts'
 import type { Manifest } from './manifest.ts'
 import { readMetrics } from './metrics.ts'
 import type { Pipeline, Stage } from './pipeline.ts'
@@ -58,8 +59,26 @@ export async function runPipeline(pipeline: Pipeline, options: RunOptions): Prom
 
 /** The same for stages that are prepared already. */
 export async function runPrepared(prepared: Prepared, options: RunOptions): Promise<RunSummary> {
-  const run = new Run(prepared, options, await planStages(prepared, options.force))
-  return run.finish()
+  const live = goLive(prepared.store)
+  try {
+    const planned = await planAndClaim(prepared, options, live !== undefined)
+    return await new Run(prepared, options, planned).finish()
+  } finally {
+    live?.release()
+  }
+}
+
+/** Plans anew where gc took a result between its being found and its being claimed. */
+async function planAndClaim(prepared: Prepared, options: RunOptions, live: boolean): Promise<Planned> {
+  for (;;) {
+    const planned = await planStages(prepared, options.force)
+    const results = prepared.stages.flatMap((stage) => {
+      const key = planned.settled.get(stage.id)?.key
+      return key === undefined ? [] : [{ stage: stage.name, key }]
+    })
+    if (!live || results.length === 0 || options.signal.aborted) return planned
+    if (await claim(prepared.store, results, options.signal)) return planned
+  }
 }
 
 class Run {

@@ -1,10 +1,10 @@
-import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, renameSync, statSync, utimesSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { errorCode } from '../util/error-code.ts'
 import { Failure } from '../util/failure.ts'
 import { tryAcquire } from '../util/lock.ts'
-import { messageOf, moveAside, readJson, syncFile, syncFolder, token, writeAtomic } from './files.ts'
+import { messageOf, moveAside, readJson, remove, syncFile, syncFolder, token, writeAtomic } from './files.ts'
 import type { Digest } from './canonical.ts'
 import { MANIFEST, manifestText, readManifest } from './manifest.ts'
 import type { Manifest, OutputRecord } from './manifest.ts'
@@ -17,6 +17,11 @@ export type Found =
   | { readonly state: 'absent' }
   /** Something is there that is not what was published. */
   | { readonly state: 'damaged'; readonly what: string; readonly manifest: Manifest | undefined }
+
+export interface ResultPlace {
+  readonly stage: string
+  readonly key: Digest
+}
 
 /** A result in the making, in the store beside its place. */
 export interface Work {
@@ -48,6 +53,50 @@ export class Store {
     return join(this.root, stage, key)
   }
 
+  /** Every result that is there, whole or not, sorted. */
+  places(): ResultPlace[] {
+    return this.stages().flatMap((stage) =>
+      readdirSync(this.stageFolder(stage))
+        .filter(isKey)
+        .sort()
+        .map((key) => ({ stage, key: key as Digest })),
+    )
+  }
+
+  /** Names of the stages that have a folder of results, sorted. */
+  stages(): string[] {
+    if (!existsSync(this.root)) return []
+    const entries = readdirSync(this.root, { withFileTypes: true })
+    return entries.flatMap((entry) => (entry.isDirectory() && !entry.name.startsWith('.') ? entry.name : [])).sort()
+  }
+
+  /**
+   * Notes that a result is used now, in the modification time of its folder, which is no part of its content. False
+   * where there is none.
+   */
+  use(stage: string, key: Digest): boolean {
+    const now = new Date()
+    try {
+      utimesSync(this.folder(stage, key), now, now)
+    } catch (error) {
+      if (errorCode(error) === 'ENOENT') return false
+      storeFailure(error, 'a result was marked as used') // a store that cannot be written loses nothing by gc either
+    }
+    return true
+  }
+
+  /** When it was last made or used, in ms since 1970; undefined where there is none. */
+  usedAt(stage: string, key: Digest): number | undefined {
+    return statSync(this.folder(stage, key), { throwIfNoEntry: false })?.mtimeMs
+  }
+
+  /** Makes of anything of a key's, in one step, what a killed run leaves; gives where it is then. Who holds the lock may. */
+  abandon(stage: string, key: Digest, path = this.folder(stage, key)): string {
+    const gone = join(this.stageFolder(stage), `.tmp-${key}-${token()}`)
+    renameSync(path, gone)
+    return gone
+  }
+
   /** Looks a result up and holds its files against its manifest; reads only what changed since the last look. */
   async find(stage: string, key: Digest): Promise<Found> {
     const folder = this.folder(stage, key)
@@ -74,7 +123,7 @@ export class Store {
   /** All whole manifests of a stage, newest first. */
   manifests(stage: string): Manifest[] {
     const folder = this.stageFolder(stage)
-    const keys = existsSync(folder) ? readdirSync(folder).filter((name) => /^[0-9a-f]{64}$/.test(name)) : []
+    const keys = existsSync(folder) ? readdirSync(folder).filter(isKey) : []
     const manifests = keys.flatMap((key) => readManifest(join(folder, key), key) ?? [])
     return manifests.sort((a, b) => (a.ran.at < b.ran.at ? 1 : -1))
   }
@@ -175,6 +224,8 @@ export class Store {
   }
 }
 
+export const isKey = (name: string): boolean => /^[0-9a-f]{64}$/.test(name)
+
 /** Files 0444 (programs 0555), folders 0755: a later stage reads them right here. */
 function freeze(path: string): void {
   if (lstatSync(path, { throwIfNoEntry: false }) === undefined) throw absent(path)
@@ -205,10 +256,6 @@ function syncTree(folder: string): void {
 }
 
 const hasEntries = (folder: string): boolean => existsSync(folder) && readdirSync(folder).length > 0
-
-function remove(path: string): void {
-  rmSync(path, { recursive: true, force: true })
-}
 
 /** What a full disk or a missing permission is to whoever runs the pipeline. */
 export function storeFailure(error: unknown, doing: string): Failure {

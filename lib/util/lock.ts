@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import {
   closeSync,
+  existsSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -56,6 +57,20 @@ export async function acquire(
 export function tryAcquire(folder: string, key: string): Lock | undefined {
   const lock = attempt(folder, key, { files: new Map(), silenceMs: FOREIGN_SILENCE_MS })
   return typeof lock === 'string' ? undefined : lock
+}
+
+/** A holder on another host that has not touched its file for so long is not counted among the living. */
+const FOREIGN_HOUR_MS = 3_600_000
+
+/** The keys in a folder that a living process holds. Changes nothing. */
+export function livingKeys(folder: string): Set<string> {
+  const names = existsSync(folder) ? readdirSync(folder) : []
+  const now: Seen = { files: new Map(), silenceMs: FOREIGN_SILENCE_MS }
+  const living = names.filter((name) => {
+    const age = Date.now() - (statSync(join(folder, name), { throwIfNoEntry: false })?.mtimeMs ?? -Infinity)
+    return isAlive(folder, name, now) && (parse(name)?.host === thisHost() || age < FOREIGN_HOUR_MS)
+  })
+  return new Set(living.map((name) => name.split('-')[1]!))
 }
 
 /** The lock, or the name of the file of who has it. */

@@ -35,7 +35,7 @@ test('after a failure nothing new starts, and what runs is let end and kept', { 
   assert.deepEqual(outcomesOf(finished.stages), expected)
   const started = events.flatMap((event) => (event.type === 'stage-started' ? [event.stage] : []))
   assert.deepEqual(started.toSorted(), ['bad', 'slow'])
-  assert.deepEqual(readdirSync(rig.path('artifacts/store')).toSorted(), ['bad', 'slow'])
+  assert.deepEqual(readdirSync(rig.path('artifacts/store')).toSorted(), ['.runs', 'bad', 'slow'])
   const again = await rig.outcomes(wide(MAKE), { jobs: 2 })
   assert.deepEqual(again.slice(0, 4), ['bad: failed', 'after-bad: skipped', 'slow: fresh', 'after-slow: skipped'])
 })

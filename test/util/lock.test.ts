@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { after, test } from 'node:test'
-import { acquire, hold, holdBeside } from '../../lib/util/lock.ts'
+import { acquire, hold, holdBeside, livingKeys } from '../../lib/util/lock.ts'
 
 const KEY = 'ab'.repeat(32)
 const never = new AbortController().signal
@@ -99,4 +99,25 @@ test('a lock of another host is waited for as long as it is touched, then given 
   writeFileSync(foreign, '')
   assert.equal(await lockOnce(folder, 300), true)
   assert.ok(!existsSync(foreign))
+})
+
+test('the living holders in a folder are told, those of another host while they touch their files', () => {
+  const folder = makeFolder()
+  const keys = (): string[] => [...livingKeys(folder)]
+  assert.deepEqual([keys(), [...livingKeys(join(folder, 'none'))]], [[], []])
+  const mine = hold(folder, KEY, '1'.repeat(12))
+  assert.deepEqual(keys(), [KEY])
+  rmSync(mine)
+  const pid = nameLike((parts) => (parts[2] = `1${parts[2]!}`))
+  writeFileSync(join(folder, pid), '')
+  assert.deepEqual([keys(), readdirSync(folder)], [[], [pid]], 'looking changes nothing')
+  const foreign = join(
+    folder,
+    nameLike((parts) => (parts[0] = 'f'.repeat(16))),
+  )
+  writeFileSync(foreign, '')
+  assert.deepEqual(keys(), [KEY])
+  const longAgo = new Date(Date.now() - 7_200_000)
+  utimesSync(foreign, longAgo, longAgo)
+  assert.deepEqual(keys(), [])
 })

@@ -1,0 +1,61 @@
+import { relative } from 'node:path'
+import { isFree, measureStore } from '../../pipeline/usage.ts'
+import type { ResultUsage, StoreUsage } from '../../pipeline/usage.ts'
+import { size, table } from '../format.ts'
+import { write, writeJson } from '../output.ts'
+import { storeHere } from '../store.ts'
+import { style } from '../style.ts'
+
+const NEEDS = ['current', 'pinned', 'running', 'recorded'] as const
+
+/** `pipeline du`: what the results take, and who needs them. */
+export function du(options: { json?: boolean }): number {
+  const { root, store } = storeHere()
+  const usage = measureStore(root, store)
+  const sums = sumsOf(usage)
+  if (options.json === true) writeJson({ folder: store.root, ...usage, ...sums })
+  else write(words(usage, sums, relative(root, store.root)))
+  return 0
+}
+
+/** Bytes of the results; one that two need is in both sums. */
+interface Sums {
+  readonly needed: Readonly<Record<(typeof NEEDS)[number], number>>
+  readonly freeBytes: number
+}
+
+function sumsOf({ stages }: StoreUsage): Sums {
+  const results = stages.flatMap((stage) => stage.results)
+  const sum = (belongs: (result: ResultUsage) => boolean): number =>
+    results.filter(belongs).reduce((all, { bytes }) => all + bytes, 0)
+  const [current, pinned, running, recorded] = NEEDS.map((need) => sum(({ needs }) => needs.includes(need)))
+  return {
+    needed: { current: current!, pinned: pinned!, running: running!, recorded: recorded! },
+    freeBytes: sum(isFree),
+  }
+}
+
+function words({ bytes, asideBytes, stages }: StoreUsage, { needed, freeBytes }: Sums, folder: string): string {
+  const rows = stages.flatMap((stage) => [
+    [stage.stage, size(stage.bytes), '', ''],
+    ...stage.results.map((result) => [
+      `  ${result.key.slice(0, 16)}`,
+      size(result.bytes),
+      new Date(result.usedAt).toISOString().slice(0, 10),
+      [...result.needs, ...(isFree(result) ? ['free'] : [])].join(', '),
+    ]),
+  ])
+  const sums: [string, number, string][] = [
+    ['current', needed.current, 'linked in artifacts'],
+    ['pinned', needed.pinned, 'of pinned experiments'],
+    ['running', needed.running, 'of runs that live'],
+    ['recorded', needed.recorded, 'of experiments that are not pinned'],
+    ['free', freeBytes, 'what `pipeline gc` removes'],
+    ['aside', asideBytes, `moved to ${folder}/.aside; yours to remove`],
+    ['all', bytes, folder],
+  ]
+  const summary = table(sums.map(([name, count, what]) => [name, size(count), what]))
+  return stages.length === 0
+    ? 'There are no results here yet.'
+    : `${table(rows)}\n\n${style('bold', 'Sums')}\n${summary}`
+}

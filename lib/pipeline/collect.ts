@@ -1,0 +1,131 @@
+import { existsSync } from 'node:fs'
+import { acquire, livingKeys, tryAcquire } from '../util/lock.ts'
+import type { Lock } from '../util/lock.ts'
+import { sha256 } from './canonical.ts'
+import { remove, syncFolder } from './files.ts'
+import { removeLeftovers, staleLeftovers } from './leftovers.ts'
+import type { Leftover } from './leftovers.ts'
+import { claimLock } from './live.ts'
+import { storeFailure } from './store.ts'
+import type { Store } from './store.ts'
+import { isFree, measureStore, needsOf } from './usage.ts'
+import type { ResultUsage, StoreUsage } from './usage.ts'
+
+/** What may stay; where neither is said, what an experiment has, pinned or not. */
+export interface Policy {
+  /** The store's size: least recently used results go until it fits, those that no experiment has first. */
+  readonly bytes: number | undefined
+  /** Days since a result was last used. */
+  readonly age: number | undefined
+}
+
+export interface Collected {
+  readonly removed: readonly ResultUsage[]
+  readonly leftovers: readonly Leftover[]
+  readonly freedBytes: number
+  /** The store's size afterwards. */
+  readonly bytes: number
+}
+
+const DAY_MS = 86_400_000
+
+/** One gc at a time. */
+const GC = sha256('gc')
+
+/**
+ * Removes the results that nobody needs and the policy does not let stay, and what dead runs left. A result goes by
+ * one rename under the lock of its key; the room is freed after that, so that a kill leaves it whole or gone. With
+ * `dryRun` it tells what it would remove and touches nothing. Throws Failure PIN_UNREADABLE, DISK_FULL, NOT_WRITABLE.
+ */
+export async function collect(root: string, store: Store, policy: Policy, dryRun: boolean): Promise<Collected> {
+  if (dryRun || !existsSync(store.root)) return planCollection(root, store, policy)
+  const { signal } = new AbortController()
+  const lock = await acquire(store.root, GC, signal, () => undefined)
+  try {
+    const plan = planCollection(root, store, policy)
+    const removed = await removeResults(root, store, plan.removed)
+    const leftovers = removeLeftovers(store, plan.leftovers, policy.age)
+    return summary(plan.bytes + plan.freedBytes, removed, leftovers)
+  } catch (error) {
+    throw storeFailure(error, 'results were removed')
+  } finally {
+    lock.release()
+  }
+}
+
+function planCollection(root: string, store: Store, policy: Policy): Collected {
+  const usage = measureStore(root, store)
+  const leftovers = staleLeftovers(store, policy.age)
+  const left = usage.bytes - sum(leftovers)
+  return summary(usage.bytes, choose(store, usage, policy, left), leftovers)
+}
+
+function summary(before: number, removed: readonly ResultUsage[], leftovers: readonly Leftover[]): Collected {
+  const freedBytes = sum(removed) + sum(leftovers)
+  return { removed, leftovers, freedBytes, bytes: before - freedBytes }
+}
+
+const sum = (parts: readonly { readonly bytes: number }[]): number => parts.reduce((all, { bytes }) => all + bytes, 0)
+
+/** Those that no experiment has go first, then those not used for longest. */
+function choose(store: Store, usage: StoreUsage, policy: Policy, size: number): ResultUsage[] {
+  const free = usage.stages.flatMap(({ stage, results }) => {
+    const busy = livingKeys(store.stageFolder(stage))
+    return results.filter((result) => isFree(result) && !busy.has(result.key))
+  })
+  free.sort((a, b) => a.needs.length - b.needs.length || a.usedAt - b.usedAt)
+  if (policy.bytes === undefined && policy.age === undefined) return free.filter(({ needs }) => needs.length === 0)
+  const since = policy.age === undefined ? -Infinity : Date.now() - policy.age * DAY_MS
+  const old = free.filter(({ usedAt }) => usedAt <= since)
+  if (policy.bytes === undefined) return old
+  const young = free.filter(({ usedAt }) => usedAt > since)
+  return [...old, ...untilItFits(young, size - sum(old) - policy.bytes)]
+}
+
+function untilItFits(results: readonly ResultUsage[], excess: number): ResultUsage[] {
+  let left = excess
+  return results.filter(({ bytes }) => {
+    if (left <= 0) return false
+    left -= bytes
+    return true
+  })
+}
+
+/** Takes away all that nobody came to need meanwhile, then frees the room. */
+async function removeResults(root: string, store: Store, chosen: readonly ResultUsage[]): Promise<ResultUsage[]> {
+  const taken = await takeAway(root, store, chosen)
+  try {
+    for (const stage of new Set(taken.map(({ result }) => result.stage))) syncFolder(store.stageFolder(stage))
+    for (const { gone } of taken) remove(gone)
+  } finally {
+    for (const { lock } of taken) lock.release()
+  }
+  return taken.map(({ result }) => result)
+}
+
+interface Taken {
+  readonly result: ResultUsage
+  readonly gone: string
+  /** Held until the room is free, so that a run which makes it anew does not clear the same folder away. */
+  readonly lock: Lock
+}
+
+async function takeAway(root: string, store: Store, chosen: readonly ResultUsage[]): Promise<Taken[]> {
+  const claims = await claimLock(store, new AbortController().signal)
+  try {
+    const needs = needsOf(root, store)
+    return chosen.flatMap((result) => {
+      const { stage, key } = result
+      const lock = tryAcquire(store.stageFolder(stage), key)
+      if (lock === undefined) return []
+      const usedAt = store.usedAt(stage, key)
+      if (usedAt !== undefined && isFree({ needs: needs(result, usedAt) })) {
+        return { result, gone: store.abandon(stage, key), lock }
+      }
+      lock.release()
+      return []
+    })
+  } finally {
+    claims.release()
+  }
+}

@@ -1,0 +1,72 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { Failure } from '../util/failure.ts'
+import { listExperiments } from './experiment.ts'
+import type { ListedExperiment } from './experiment.ts'
+import { linkedFolder } from './link.ts'
+
+/**
+ * Why a result is kept: `artifacts/<stage>` points to it (`current`), a pinned experiment has it, a run that lives may
+ * read it (`running`). An experiment that is recorded and not pinned (`recorded`) keeps nothing from gc.
+ */
+export type Need = 'current' | 'pinned' | 'running' | 'recorded'
+
+/**
+ * Who needs which results, by their folder's path. Throws Failure PIN_UNREADABLE where a pinned experiment's record
+ * does not tell: then nobody knows what is free to go.
+ */
+export function recordedNeeds(root: string): (folder: string) => Need[] {
+  const current = currentFolders(join(root, 'artifacts'))
+  const experiments = listExperiments(root)
+  refuseUnreadable(root, experiments)
+  const pinned = foldersOf(
+    root,
+    experiments.filter((one) => one.pinned),
+  )
+  const recorded = foldersOf(root, experiments)
+  return (folder) => [
+    ...(current.has(folder) ? (['current'] as const) : []),
+    ...(pinned.has(folder) ? (['pinned'] as const) : []),
+    ...(recorded.has(folder) && !pinned.has(folder) ? (['recorded'] as const) : []),
+  ]
+}
+
+/** Where the links in `artifacts` point, those of cells in a folder of their own. */
+function currentFolders(artifacts: string): Set<string> {
+  const links = childrenOf(artifacts).filter((path) => path !== join(artifacts, 'store'))
+  const all = links.flatMap(
+    (path) => linkedFolder(path) ?? childrenOf(path).flatMap((cell) => linkedFolder(cell) ?? []),
+  )
+  return new Set(all)
+}
+
+function childrenOf(folder: string): string[] {
+  try {
+    return readdirSync(folder).map((name) => join(folder, name))
+  } catch {
+    return [] // a file that a user put there
+  }
+}
+
+/** A stage of a matrix is recorded by cell, `train[2]`; its results are in one folder. */
+function foldersOf(root: string, experiments: readonly ListedExperiment[]): Set<string> {
+  const places = experiments.flatMap(({ record }) =>
+    Object.entries(record.stages).map(([id, { key }]) =>
+      join(root, 'artifacts', 'store', id.replace(/\[.*$/s, ''), key),
+    ),
+  )
+  return new Set(places)
+}
+
+function refuseUnreadable(root: string, experiments: readonly ListedExperiment[]): void {
+  const known = new Set(experiments.map(({ record }) => record.hash as string))
+  const own = join(root, 'artifacts', 'experiments')
+  const pins = [
+    ...childrenOf(own).filter((folder) => existsSync(join(folder, 'pinned'))),
+    ...childrenOf(join(root, 'experiments')),
+  ]
+  const bad = pins.find((folder) => /[/\\][0-9a-f]{64}$/.test(folder) && !known.has(folder.slice(-64)))
+  if (bad === undefined) return
+  const message = `The record of the pinned experiment "${bad}" cannot be read, so that its results are not known. Get "record.json" back from git, or remove that folder.`
+  throw new Failure('PIN_UNREADABLE', message, { exitCode: 1 })
+}

@@ -16,6 +16,7 @@ import { messageOf, readJson, writeAtomic } from './files.ts'
 import { metricLines } from './metric-lines.ts'
 import { outputPath } from './stage-inputs.ts'
 import type { Manifest } from './manifest.ts'
+import { sourcesOf } from './prepare.ts'
 import type { Prepared, Settled } from './prepare.ts'
 
 export interface StageRecord {
@@ -52,6 +53,8 @@ export interface ExperimentRecord {
   readonly machine: JsonObject
   /** Digests of the inputs that no stage makes, by path as written. */
   readonly sources: Readonly<Record<string, Digest>>
+  /** Digests of the modules' source files, by path in the project; absent in records from before they were kept. */
+  readonly sourceFiles?: Readonly<Record<string, Digest>>
   /** Sources of the hub that name a branch or a tag, as written, to the same with its commit. */
   readonly revisions: Readonly<Record<string, string>>
 }
@@ -120,6 +123,10 @@ async function recordOf(finished: Finished): Promise<ExperimentRecord> {
     git: await gitState(root),
     machine: machine(),
     sources: Object.fromEntries(prepared.sources),
+    sourceFiles: Object.assign({}, ...prepared.stages.map((stage) => sourcesOf(prepared, stage))) as Record<
+      string,
+      Digest
+    >,
     revisions: Object.fromEntries(prepared.revisions),
   }
 }

@@ -125,7 +125,7 @@ it(`the plan of ${EDITS} random edits is what the run then does`, async (t) => {
 
 /** Makes one edit and says what it was. */
 function edit(rig: Rig, project: Project, random: Random): string {
-  const kind = random.pick(['value', 'value', 'form', 'comment', 'store', 'store'] as const)
+  const kind = random.pick(['value', 'value', 'form', 'form', 'comment', 'comment', 'store'] as const)
   if (kind === 'form') project.form = random.below(FORMS.length)
   if (kind === 'comment') project.comment++
   if (kind === 'store') return remove(rig, random)

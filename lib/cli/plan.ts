@@ -24,8 +24,11 @@ export function planLines({ experiment, stages }: Plan): string {
   return [`experiment ${style('bold', experiment.slice(0, 16))}`, ...lines, summary(stages)].join('\n')
 }
 
+/** As wide as the widest of them. */
+export const stateWord = (state: State): string => style(STYLES[state], WORDS[state].padEnd(8))
+
 const stageLine = ({ stage, state, reason, changes }: StagePlan): string =>
-  `${style(STYLES[state], WORDS[state].padEnd(8))} ${stage}  ${style('dim', changes.length > 0 ? 'this changed:' : reason)}`
+  `${stateWord(state)} ${stage}  ${style('dim', changes.length > 0 ? 'this changed:' : reason)}`
 
 function changeLines({ changes }: StagePlan): string[] {
   const rows = changes.map(({ place, field, from, to }) => [place ? placeName(place) : '', field, `${from} → ${to}`])

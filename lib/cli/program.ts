@@ -133,6 +133,11 @@ function addPlanning(program: Command, end: (code: number) => void): void {
   withConfig(program.command('status').description('say which stages are fresh and which would run')).action(
     async (options: ConfigOptions) => end(await (await import('./commands/status.ts')).status(options)),
   )
+  withConfig(
+    program.command('explain <stage>').description('say what changed since the nearest earlier result of a stage'),
+  ).action(async (stage: string, options: ConfigOptions) =>
+    end(await (await import('./commands/explain.ts')).explain(stage, options)),
+  )
   withConfig(program.command('graph').description('draw the stages as a Mermaid flowchart')).action(
     async (options: ConfigOptions) => end(await (await import('./commands/graph.ts')).graph(options)),
   )
@@ -144,6 +149,11 @@ function addExperiments(program: Command, end: (code: number) => void): void {
   )
   withJson(program.command('show <hash>').description("show an experiment's parameters, stages and metrics")).action(
     async (hash: string, options: { json?: boolean }) => end((await import('./commands/show.ts')).show(hash, options)),
+  )
+  withJson(
+    program.command('diff <a> <b>').description('say what differs between two experiments, and nothing else'),
+  ).action(async (a: string, b: string, options: { json?: boolean }) =>
+    end((await import('./commands/diff.ts')).diff(a, b, options)),
   )
   withJson(
     program.command('report [hash]').description("say where an experiment's page is; the newest, if none is named"),

@@ -5,7 +5,7 @@ import { placeOf } from './check-module.ts'
 import type { Digest } from './canonical.ts'
 import type { InputIdentity } from './key.ts'
 import type { Manifest } from './manifest.ts'
-import type { Stage } from './pipeline.ts'
+import type { ArgumentPart, Program, Stage } from './pipeline.ts'
 import type { PartialRecord } from './prepare.ts'
 
 /** One difference between what a result was made from and what it would be made from now. */
@@ -28,7 +28,7 @@ export function changesSince(
   const { record: old } = before
   return [
     ...changed('key format', old.schema, record.schema),
-    ...codeChanges(old.code, record.code, before.sources, sources),
+    ...codeChanges(stage, record.code, sources, before),
     ...parameterChanges(stage, [], old.with, record.with),
     ...inputChanges(stage, old.in, record.in),
     ...keys(old.out, record.out).flatMap((name) => changed(`out.${name}`, old.out[name], record.out[name])),
@@ -36,20 +36,45 @@ export function changesSince(
       changed(`env.${name}`, short(old.env[name]), short(record.env[name])),
     ),
     ...keys(old.packages, record.packages).flatMap((name) =>
-      changed(`package ${name}`, old.packages[name], record.packages[name]),
+      packageChanges(name, old.packages[name], record.packages[name]),
     ),
   ]
 }
 
-function codeChanges(
-  from: Digest,
-  to: Digest,
-  before: Readonly<Record<string, Digest>>,
-  now: Readonly<Record<string, Digest>>,
-): Change[] {
+function codeChanges(stage: Stage, to: Digest, now: Readonly<Record<string, Digest>>, before: Manifest): Change[] {
+  const from = before.record.code
   if (from === to) return []
-  const files = keys(before, now).flatMap((file) => changed(file, short(before[file]), short(now[file])))
-  return files.length > 0 ? files : changed('code', short(from), short(to))
+  const { command } = commandOf(stage.program)
+  const found =
+    command !== undefined && before.command !== undefined
+      ? commandChanges(stage, before.command, command)
+      : keys(before.sources, now).flatMap((file) => changed(file, short(before.sources[file]), short(now[file])))
+  return found.length > 0 ? found : changed('code', short(from), short(to), placeOf(stage, 'cmd'))
+}
+
+/** Argument by argument, where none was added or taken away. */
+function commandChanges(stage: Stage, from: readonly string[], to: readonly string[]): Change[] {
+  const place = placeOf(stage, 'cmd')
+  if (from.length !== to.length) return changed(`${stage.name}.cmd`, from, to, place)
+  return to.flatMap((argument, index) => changed(`${stage.name}.cmd.${index}`, from[index], argument, place))
+}
+
+/** A program's arguments as they were written, values of `with` in place; empty for a module. */
+export function commandOf(program: Program): Pick<Manifest, 'command'> {
+  if (program.kind === 'module') return {}
+  return { command: program.argv.map((parts) => parts.map(written).join('')) }
+}
+
+function written(part: ArgumentPart): string {
+  switch (part.kind) {
+    case 'text':
+      return part.text
+    case 'in':
+    case 'out':
+      return `\${${part.kind}.${part.name}}`
+    case 'with':
+      return typeof part.value === 'string' ? part.value : JSON.stringify(part.value)
+  }
 }
 
 function parameterChanges(
@@ -81,11 +106,32 @@ function inputChanges(
   })
 }
 
-/** A branch or tag by its name, where only its commit is in the key. */
-function asWritten(stage: Stage, name: string, now: InputIdentity | undefined): string {
+/** Inputs that wait for a stage which runs, or may: what each was then. */
+export const waitingChanges = (
+  stage: Stage,
+  then: Readonly<Record<string, InputIdentity>>,
+  now: Readonly<Record<string, InputIdentity | null>>,
+): Change[] =>
+  keys(then, now).flatMap((name) => {
+    if (now[name] !== null) return []
+    const from = abridged(show(inputText(then[name])), '').from
+    const field = `in.${name}${asWritten(stage, name, null)}`
+    return [{ field, from, to: '(not made yet)', place: placeOf(stage, `in.${name}`) }]
+  })
+
+/** By their versions, unless only their contents differ. */
+function packageChanges(name: string, from: string | undefined, to: string | undefined): Change[] {
+  const version = (text: string | undefined): string | undefined => text?.split(' ')[0]
+  const field = `package ${name}`
+  return version(from) === version(to) ? changed(field, from, to) : changed(field, version(from), version(to))
+}
+
+/** The stage that an input comes from; a branch or tag by its name, where only its commit is in the key. */
+function asWritten(stage: Stage, name: string, now: InputIdentity | null | undefined): string {
   const input = stage.in[name]
-  const isPinned = input?.kind === 'string' && now !== undefined && 'text' in now && now.text !== input.value
-  return isPinned ? ` (${input.value})` : ''
+  if (input?.kind === 'stage') return ` (${input.stage}.${input.output})`
+  const isPinned = input?.kind === 'string' && now && 'text' in now && now.text !== input.value
+  return isPinned === true ? ` (${input.value})` : ''
 }
 
 function inputText(input: InputIdentity | undefined): Json | undefined {
@@ -99,7 +145,7 @@ const changed = (field: string, from: Json | undefined, to: Json | undefined, pl
   same(from, to) ? [] : [{ field, ...abridged(show(from), show(to)), ...(place === undefined ? {} : { place }) }]
 
 /** Of long texts the part around their first difference. */
-function abridged(from: string, to: string): Pick<Change, 'from' | 'to'> {
+export function abridged(from: string, to: string): Pick<Change, 'from' | 'to'> {
   const most = 60
   if (Math.max(from.length, to.length) <= most) return { from, to }
   let same = 0
@@ -110,10 +156,12 @@ function abridged(from: string, to: string): Pick<Change, 'from' | 'to'> {
   return { from: part(from), to: part(to) }
 }
 
-const same = (a: Json | undefined, b: Json | undefined): boolean =>
+/** Whether two values are one to a key; undefined is where there is none. */
+export const same = (a: Json | undefined, b: Json | undefined): boolean =>
   a === undefined || b === undefined ? a === b : canonical(a) === canonical(b)
 
-const show = (value: Json | undefined): string => (value === undefined ? '(none)' : JSON.stringify(value))
+/** A value for people. */
+export const show = (value: Json | undefined): string => (value === undefined ? '(none)' : JSON.stringify(value))
 
 const short = (digest: Digest | null | undefined): string | undefined => digest?.slice(0, 12)
 

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { Failure } from '../util/failure.ts'
 import { acquire } from '../util/lock.ts'
 import type { Lock } from '../util/lock.ts'
+import { commandOf } from './changes.ts'
 import { runChild } from './child.ts'
 import type { ChildEnd } from './child.ts'
 import type { Digest } from './canonical.ts'
@@ -18,6 +19,7 @@ import { link } from './link.ts'
 import { LOG, readManifest } from './manifest.ts'
 import type { Manifest } from './manifest.ts'
 import type { Stage } from './pipeline.ts'
+import { sourcesOf } from './prepare.ts'
 import type { Prepared, Settled } from './prepare.ts'
 import type { Grant } from './resources.ts'
 import { storeFailure } from './store.ts'
@@ -260,9 +262,10 @@ function manifestOf(
     cores: cpus().length,
     node: process.version,
   }
-  const sources = run.prepared.identities.get(task.stage.id)!.bundle?.sources ?? {}
   const ran = { device, engine: run.engine, machine, at: new Date().toISOString(), seconds }
-  return { version: 1, stage: task.stage.id, key, record: task.record, ...sealed, sources, ran }
+  const { stage, record } = task
+  const code = { sources: sourcesOf(run.prepared, stage), ...commandOf(stage.program) }
+  return { version: 1, stage: stage.id, key, record, ...sealed, ...code, ran }
 }
 
 function notice(run: Execution, task: Pick<StageTask, 'stage'>, code: string, message: string): void {

@@ -1,8 +1,5 @@
-import { execFile } from 'node:child_process'
 import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs'
-import { arch, availableParallelism, cpus, platform, release, totalmem } from 'node:os'
 import { basename, join } from 'node:path'
-import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { Failure } from '../util/failure.ts'
 import type { JsonObject } from '../util/json.ts'
@@ -17,8 +14,9 @@ import { metricLines } from './metric-lines.ts'
 import { outputPath } from './stage-inputs.ts'
 import type { Manifest } from './manifest.ts'
 import type { Stage } from './pipeline.ts'
-import { artifactsOf } from './prepare.ts'
+import { artifactsOf, sourcesOf } from './prepare.ts'
 import type { Prepared, Settled } from './prepare.ts'
+import { git, gitState, machine } from './surroundings.ts'
 
 export interface StageRecord {
   readonly key: Digest
@@ -59,6 +57,8 @@ export interface ExperimentRecord {
   readonly machine: JsonObject
   /** Digests of the inputs that no stage makes, by path as written. */
   readonly sources: Readonly<Record<string, Digest>>
+  /** Digests of the modules' source files, by path in the project; absent in records from before they were kept. */
+  readonly sourceFiles?: Readonly<Record<string, Digest>>
   /** Sources of the hub that name a branch or a tag, as written, to the same with its commit. */
   readonly revisions: Readonly<Record<string, string>>
 }
@@ -135,6 +135,7 @@ async function recordOf(finished: Finished): Promise<ExperimentRecord> {
     git: await gitState(root),
     machine: machine(),
     sources: Object.fromEntries(prepared.sources),
+    sourceFiles: Object.fromEntries(prepared.stages.flatMap((stage) => Object.entries(sourcesOf(prepared, stage)))),
     revisions: Object.fromEntries(prepared.revisions),
   }
 }
@@ -179,32 +180,6 @@ function writeBundles(finished: Finished, folder: string): void {
     }
   }
 }
-
-function machine(): JsonObject {
-  const cpu = cpus()[0]?.model ?? ''
-  return {
-    platform: platform(),
-    release: release(),
-    arch: arch(),
-    cpu,
-    cores: availableParallelism(),
-    memory: totalmem(),
-    node: process.version,
-  }
-}
-
-async function gitState(root: string): Promise<ExperimentRecord['git']> {
-  try {
-    const commit = (await git(root, ['rev-parse', 'HEAD'])).trim()
-    const dirty = (await git(root, ['status', '--porcelain', '--untracked-files=no'])).trim() !== ''
-    return { commit, dirty }
-  } catch {
-    return { commit: null, dirty: null } // no git, or no repository
-  }
-}
-
-const git = async (root: string, args: readonly string[]): Promise<string> =>
-  (await promisify(execFile)('git', ['-C', root, ...args])).stdout
 
 export interface ListedExperiment {
   readonly record: ExperimentRecord

@@ -32,6 +32,8 @@ export type Manifest = {
   }[]
   /** The module's source files, so that a later run can name the one that changed. Not in the key. */
   readonly sources: Readonly<Record<string, Digest>>
+  /** A program's arguments as written, for the same end; absent for a module, and in results from before it was kept. */
+  readonly command?: readonly string[]
   /** What it ran on and how long: never in the key. */
   readonly ran: {
     readonly device: string | null

@@ -2,14 +2,14 @@ import type { Failure } from '../util/failure.ts'
 import { ok } from '../util/result.ts'
 import type { Result } from '../util/result.ts'
 import type { Digest } from './canonical.ts'
-import { changesSince } from './changes.ts'
 import type { Change } from './changes.ts'
 import { experimentHash } from './definition.ts'
 import { keyOf } from './key.ts'
 import { linkPath, linkedFolder } from './link.ts'
 import type { Manifest } from './manifest.ts'
+import { nearestResult } from './nearest.ts'
 import type { Pipeline, Stage } from './pipeline.ts'
-import { isComplete, prepare, recordOf, upstream } from './prepare.ts'
+import { isComplete, prepare, recordOf, sourcesOf, upstream } from './prepare.ts'
 import type { PartialRecord, Prepared, Settled } from './prepare.ts'
 import type { ResolveRevisions } from './revisions.ts'
 import type { Found } from './store.ts'
@@ -55,6 +55,8 @@ export interface Planned {
   /** Results of the stages that are fresh or restored. */
   readonly settled: ReadonlyMap<string, Settled>
   readonly manifests: ReadonlyMap<string, Manifest>
+  /** Earlier results of all cells of a stage, newest first. */
+  readonly earlier: (name: string) => readonly Manifest[]
 }
 
 export async function planStages(prepared: Prepared, force: PlanOptions['force']): Promise<Planned> {
@@ -80,7 +82,7 @@ export async function planStages(prepared: Prepared, force: PlanOptions['force']
       manifests.set(stage.id, found.manifest)
     }
   }
-  return { stages, settled, manifests }
+  return { stages, settled, manifests, earlier }
 }
 
 export const settledBy = (manifest: Manifest): Settled => ({
@@ -117,7 +119,7 @@ function lookup(
     linked: key !== null && link === prepared.store.folder(stage.name, key),
     waitsFor: upstream(stage).filter((id) => states.get(id) === 'run' || states.get(id) === 'may-run'),
     earlier: () => earlier(stage.name),
-    sources: prepared.identities.get(stage.id)!.bundle?.sources ?? {},
+    sources: sourcesOf(prepared, stage),
   }
 }
 
@@ -145,32 +147,13 @@ function decide(stage: Stage, record: PartialRecord, facts: Facts): StagePlan {
     return facts.linked ? plan('fresh', 'nothing it depends on has changed') : plan('restore', 'it was made before')
   }
   if (facts.found?.state === 'damaged') return plan('run', `its result was damaged: ${facts.found.what}`)
-  const nearest = nearestChanges(stage, record, facts)
+  const nearest = nearestResult(stage, record, facts.sources, facts.earlier())
   if (nearest === undefined) return plan('run', 'it has not run yet')
   const { changes, all } = nearest
   const waits = facts.waitsFor.length > 0
   if (changes.length > 0 && (all || !waits)) return plan('run', changeReason(changes), changes)
   if (!waits) return plan('run', 'its result is gone')
   return plan('may-run', `it reads ${facts.waitsFor.map((id) => `"${id}"`).join(', ')}`)
-}
-
-/** A matrix of ten thousand cells leaves as many results; a reason is looked for among the likeliest. */
-const MOST_CANDIDATES = 40
-
-interface Nearest {
-  readonly changes: readonly Change[]
-  /** Whether every earlier result was looked at. */
-  readonly all: boolean
-}
-
-/** Against the earlier result with the fewest differences; undefined where there is no earlier result. */
-function nearestChanges(stage: Stage, record: PartialRecord, facts: Facts): Nearest | undefined {
-  const earlier = facts.earlier()
-  const own = earlier.filter((manifest) => manifest.stage === stage.id)
-  const candidates = [...own, ...earlier.filter((manifest) => manifest.stage !== stage.id)].slice(0, MOST_CANDIDATES)
-  const compared = candidates.map((manifest) => changesSince(stage, record, facts.sources, manifest))
-  compared.sort((a, b) => a.length - b.length) // stable: of equals, the stage's own and newest
-  return compared[0] === undefined ? undefined : { changes: compared[0], all: candidates.length === earlier.length }
 }
 
 function changeReason(changes: readonly Change[]): string {

@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path'
 import { Failure } from '../util/failure.ts'
+import { nearest } from '../util/nearest.ts'
 import { err, ok } from '../util/result.ts'
 import type { Result } from '../util/result.ts'
 import type { Digest } from './canonical.ts'
@@ -113,11 +114,12 @@ function select(stages: readonly Stage[], targets: readonly string[] | undefined
   return ok(stages.filter((stage) => wanted.has(stage.id)))
 }
 
-const unknownTarget = (target: string, stages: readonly Stage[]): Failure =>
-  new Failure(
-    'STAGE_UNKNOWN',
-    `There is no stage "${target}"; there are ${stages.map((stage) => `"${stage.id}"`).join(', ')}.`,
-  )
+function unknownTarget(target: string, stages: readonly Stage[]): Failure {
+  const near = nearest(target, new Set(stages.flatMap(({ id, name }) => [id, name])))
+  const meant = near === undefined ? '; there' : `; did you mean "${near}"? There`
+  const known = stages.map((stage) => `"${stage.id}"`).join(', ')
+  return new Failure('STAGE_UNKNOWN', `There is no stage "${target}"${meant} are ${known}.`)
+}
 
 /** Ids of the stages that a stage reads. */
 export const upstream = (stage: Stage): readonly string[] => [
@@ -183,6 +185,10 @@ export function recordOf(prepared: Prepared, stage: Stage, settled: ReadonlyMap<
     packages: identity.packages,
   }
 }
+
+/** The source files of a stage's module; none for a program. */
+export const sourcesOf = ({ identities }: Prepared, stage: Stage): Readonly<Record<string, Digest>> =>
+  identities.get(stage.id)!.bundle?.sources ?? {}
 
 /** A source elsewhere, by the commit that its revision is. */
 export const pinned = ({ revisions }: Prepared, source: string): string => revisions.get(source) ?? source

@@ -119,8 +119,10 @@ describe('the other commands', () => {
     const commands = [
       'run',
       'status',
+      'explain',
       'list',
       'show',
+      'diff',
       'graph',
       'report',
       'pin',

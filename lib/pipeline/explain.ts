@@ -1,0 +1,137 @@
+import type { Failure } from '../util/failure.ts'
+import { ok } from '../util/result.ts'
+import type { Result } from '../util/result.ts'
+import type { Digest } from './canonical.ts'
+import { waitingChanges } from './changes.ts'
+import type { Change } from './changes.ts'
+import type { InputIdentity } from './key.ts'
+import type { Manifest } from './manifest.ts'
+import { nearestResult } from './nearest.ts'
+import type { Nearest } from './nearest.ts'
+import type { Input, OutputRef, Pipeline, Stage } from './pipeline.ts'
+import { planStages } from './plan.ts'
+import type { Planned, State } from './plan.ts'
+import { prepare, recordOf, sourcesOf } from './prepare.ts'
+import type { Prepared } from './prepare.ts'
+import type { ResolveRevisions } from './revisions.ts'
+
+/** A stage on the way from what was changed to the stage asked about. */
+export interface Step {
+  readonly stage: string
+  readonly state: State
+  readonly reason: string
+  readonly changes: readonly Change[]
+  /**
+   * What it is compared with: of the stage asked about the nearest earlier result, of a stage before it the one that
+   * was read then. Null where the store has none.
+   */
+  readonly since: Since | null
+}
+
+export interface Since {
+  /** The stage or cell that made it. */
+  readonly stage: string
+  readonly key: Digest
+  readonly ran: Manifest['ran']
+}
+
+export interface Explanation {
+  readonly stage: string
+  readonly state: State
+  readonly reason: string
+  /** Null where it depends on a stage that has yet to run. */
+  readonly key: Digest | null
+  /** The chain of causes, each after those that it follows from; the last is the stage itself. */
+  readonly steps: readonly Step[]
+  /** The median of so many earlier results; null where there is none. */
+  readonly estimate: { readonly seconds: number; readonly results: number } | null
+}
+
+/**
+ * Why a stage, or each cell of one, would run or not. Error: STAGE_UNKNOWN, or what is wrong with the stages. Touches
+ * nothing but node_modules/.cache/pipeline.
+ */
+export async function explainStage(
+  pipeline: Pipeline,
+  target: string,
+  resolveRevisions: ResolveRevisions,
+): Promise<Result<readonly Explanation[], Failure[]>> {
+  const prepared = await prepare(pipeline, [target], resolveRevisions)
+  if (!prepared.ok) return prepared
+  const planned = await planStages(prepared.value, false)
+  prepared.value.stats.save()
+  const asked = prepared.value.stages.filter(({ id, name }) => id === target || name === target)
+  return ok(asked.map((stage) => explanation({ prepared: prepared.value, planned }, stage)))
+}
+
+interface Known {
+  readonly prepared: Prepared
+  readonly planned: Planned
+}
+
+function explanation(known: Known, stage: Stage): Explanation {
+  const { state, reason, key } = planOf(known, stage)
+  const earlier = known.planned.earlier(stage.name)
+  const steps = new Map<string, Step>()
+  follow(known, stage, earlier, steps)
+  return { stage: stage.id, state, reason, key, steps: [...steps.values()], estimate: estimateOf(stage, earlier) }
+}
+
+const planOf = ({ planned }: Known, stage: Stage) => planned.stages.find((plan) => plan.stage === stage.id)!
+
+/** Adds what a stage's differences from the nearest of `results` follow from, and then the stage. */
+function follow(known: Known, stage: Stage, results: readonly Manifest[], steps: Map<string, Step>): void {
+  const nearest = nearestResult(stage, record(known, stage), sourcesOf(known.prepared, stage), results)
+  const id = `${stage.id} ${nearest?.manifest.key ?? ''}`
+  if (steps.has(id)) return
+  for (const { ref, before } of nearest === undefined ? [] : changedReads(known, stage, nearest.manifest)) {
+    const source = known.prepared.byId.get(ref.stage)!
+    const read = known.planned.earlier(source.name).filter(({ outputs }) => outputs[ref.output]?.digest === before)
+    follow(known, source, read, steps)
+  }
+  steps.set(id, step(known, stage, nearest))
+}
+
+const record = ({ prepared, planned }: Known, stage: Stage) => recordOf(prepared, stage, planned.settled)
+
+function step(known: Known, stage: Stage, nearest: Nearest | undefined): Step {
+  const { state, reason } = planOf(known, stage)
+  if (nearest === undefined) return { stage: stage.id, state, reason, changes: [], since: null }
+  const { manifest, changes } = nearest
+  const waiting = waitingChanges(stage, manifest.record.in, record(known, stage).in)
+  const since = { stage: manifest.stage, key: manifest.key, ran: manifest.ran }
+  return { stage: stage.id, state, reason, changes: [...changes, ...waiting], since }
+}
+
+interface ChangedRead {
+  readonly ref: OutputRef
+  /** Of what was read then. */
+  readonly before: Digest
+}
+
+/** What a stage reads of others that is not what it read then, or may not be. */
+const changedReads = ({ planned }: Known, stage: Stage, { record: { in: then } }: Manifest): ChangedRead[] =>
+  Object.entries(stage.in)
+    .flatMap(([name, input]) => readsThen(input, then[name]))
+    .filter(({ ref, before }) => planned.settled.get(ref.stage)?.outputs[ref.output] !== before)
+
+/** Outputs that an input reads now and read then; one that is new is a difference of the stage that reads it. */
+function readsThen(input: Input, then: InputIdentity | undefined): ChangedRead[] {
+  if (then === undefined) return []
+  if (input.kind === 'stage' && 'content' in then) {
+    return [{ ref: { stage: input.stage, output: input.output }, before: then.content }]
+  }
+  if (input.kind !== 'gather' || !('cells' in then)) return []
+  return Object.entries(input.cells).flatMap(([cell, ref]) => {
+    const before = then.cells[cell]
+    return before === undefined ? [] : [{ ref, before }]
+  })
+}
+
+/** From its own earlier results; where it has none, from those of the other cells. */
+function estimateOf({ id }: Stage, earlier: readonly Manifest[]): Explanation['estimate'] {
+  const own = earlier.filter((manifest) => manifest.stage === id)
+  const seconds = (own.length > 0 ? own : earlier).map(({ ran }) => ran.seconds).sort((a, b) => a - b)
+  const middle = seconds[Math.floor(seconds.length / 2)]
+  return middle === undefined ? null : { seconds: middle, results: seconds.length }
+}

@@ -4,6 +4,7 @@ import { describeForm, layoutOf } from '../lib/data/targets/form.ts'
 import type { Form } from '../lib/data/targets/form.ts'
 import { recordSize } from '../lib/data/targets/records.ts'
 import { readTokens } from '../lib/data/tokens.ts'
+import { attends } from '../lib/data/windows.ts'
 import { openEngine, precisionProperty } from '../lib/engine/index.ts'
 import { measureForm } from '../lib/model/bias.ts'
 import { checkVocabulary } from '../lib/model/vocabulary.ts'
@@ -25,6 +26,11 @@ export default defineStage({
     required: ['context'],
     properties: {
       context: { type: 'integer', minimum: 1, description: 'tokens in a row, the same as in training' },
+      attend: {
+        enum: attends,
+        default: 'row',
+        description: 'what a token sees, the same as in training: all before it in its row, or in its document alone',
+      },
       precision: precisionProperty,
       form: {
         enum: ['hidden', 'sampled', 'topk'],
@@ -63,12 +69,12 @@ export default defineStage({
     const engine = await openEngine({ ...choice, precision: params.precision })
     ranOn(engine.device)
     try {
-      const { context } = params
+      const { context, attend } = params
       const onRows = (done: number, total: number): void => progress({ done, total, unit: 'rows' })
-      const options = { context, batch: rowsAtOnce(model.config, context), tokenizerDigest, form }
+      const options = { context, attend, batch: rowsAtOnce(model.config, context), tokenizerDigest, form }
       await writeTargets(out.targets, engine, model, splits.train, options, { signal, onRows })
       const bytes = { bytesPerToken: recordSize(layoutOf(form)), plainBytesPerToken: 2 * vocabSize }
-      const measured = await measureForm(engine, model, splits.validation, { form, context, signal })
+      const measured = await measureForm(engine, model, splits.validation, { form, context, attend, signal })
       const content = { form: describeForm(form), ...bytes, ...measured }
       writeFileSync(join(out.targets, 'measured.json'), `${JSON.stringify(content, null, 2)}\n`)
       log(`${splits.train.ids.length - 1} records of ${bytes.bytesPerToken} bytes: ${content.form}`)

@@ -9,6 +9,10 @@ export interface Packing {
   readonly stride: number
 }
 
+/** What a token of a row sees of what is before it: all of it, or that of its document alone. */
+export const attends = ['row', 'document'] as const
+export type Attend = (typeof attends)[number]
+
 /** Row of a packed stream: inputs `ids[start … start + length)`, targets `ids[start + 1 … start + length]`. */
 export interface Window {
   readonly start: number

@@ -2,7 +2,7 @@ import type { Split } from '../data/tokens.ts'
 import type { Targets } from '../data/targets.ts'
 import { layoutOf } from '../data/targets/form.ts'
 import { windows } from '../data/windows.ts'
-import type { Packing, Window } from '../data/windows.ts'
+import type { Attend, Packing, Window } from '../data/windows.ts'
 import type { TensorValue } from '../engine/engine.ts'
 
 /** The feeds of some rows of a stream, each padded to T tokens. */
@@ -22,12 +22,14 @@ export const rowsOf = ({ ids, documents, rows }: Stream, packing: Packing, lengt
 
 export class Rows {
   readonly #ids: Split['ids']
+  readonly #documents: Split['documents']
   readonly #context: number
   readonly windows: readonly Window[]
 
   /** The windows are those that the stream asks for unless they are given. */
   constructor(stream: Stream, context: number, windows = rowsOf(stream, { context, stride: context })) {
     this.#ids = stream.ids
+    this.#documents = stream.documents
     this.#context = context
     this.windows = windows
   }
@@ -51,6 +53,21 @@ export class Rows {
       labels: { shape: [indices.length * T], data: labels },
       valid,
     }
+  }
+
+  /** (B, T) int32: in which document of the stream each token of these rows is, −1 in the padding. */
+  documents(indices: readonly number[]): TensorValue {
+    const T = this.#context
+    const data = new Int32Array(indices.length * T).fill(-1)
+    indices.forEach((index, row) => {
+      const { start, length } = this.windows[index] ?? { start: 0, length: 0 }
+      let document = this.#documents.findLastIndex((begin) => begin <= start)
+      for (let t = 0; t < length; t++) {
+        while (this.#documents[document + 1]! <= start + t) document++
+        data[row * T + t] = document
+      }
+    })
+    return { shape: [indices.length, T], data }
   }
 
   /** The columns of these rows' targets by name, (B·T, width) each: 0 in the padding. */
@@ -83,6 +100,13 @@ export class Rows {
     return { shape: [indices.length * T, D], data }
   }
 }
+
+/** What is fed beside the tokens where these see their documents alone. */
+export const documentsOf = (
+  rows: Rows,
+  indices: readonly number[],
+  attend: Attend | undefined,
+): { readonly documents?: TensorValue } => (attend === 'document' ? { documents: rows.documents(indices) } : {})
 
 export type TokenTargets = Pick<Targets, 'header' | 'columns'>
 

@@ -2,9 +2,10 @@ import type { Split } from '../data/tokens.ts'
 import { layoutOf } from '../data/targets/form.ts'
 import type { Form } from '../data/targets/form.ts'
 import { decodeRecords, encodeRecords } from '../data/targets/records.ts'
+import type { Attend } from '../data/windows.ts'
 import type { Engine, Memory, Program, TensorValue } from '../engine/engine.ts'
 import { constant, grad, graph, input, mul, square, state, sub, sum } from '../graph/index.ts'
-import { Rows } from './batches.ts'
+import { Rows, documentsOf } from './batches.ts'
 import { firstRows, openCondenser } from './condense.ts'
 import { headWeight } from './gpt.ts'
 import { openLayerwise } from './layerwise.ts'
@@ -27,6 +28,13 @@ export interface Deviation {
   readonly angle: number
   /** The norm of that from the form over that from the whole. */
   readonly normRatio: number
+}
+
+interface How {
+  readonly context: number
+  /** What a token sees; the row where not given. */
+  readonly attend?: Attend
+  readonly signal: AbortSignal
 }
 
 interface Case {
@@ -54,14 +62,14 @@ export async function measureForm(
   engine: Engine,
   model: StoredModel,
   split: Split,
-  { form, context, signal }: { readonly form: Form; readonly context: number; readonly signal: AbortSignal },
+  { form, ...how }: How & { readonly form: Form },
 ): Promise<{ readonly tokens: number; readonly deviations: readonly Deviation[] }> {
-  const hidden = await heldStates(engine, model, split, context, signal)
+  const hidden = await heldStates(engine, model, split, how)
   const V = form.kind === 'hidden' ? model.config.vocabSize : form.vocabulary
   const memory = engine.memory()
   const deviations: Deviation[] = []
   for (const one of casesOf(form)) {
-    const columns = await stored(engine, model, one.form, context, hidden)
+    const columns = await stored(engine, model, one.form, how.context, hidden)
     memory.write(teacherHeadName, firstRows(model.weight(headWeight(model.config)), V))
     deviations.push(...(await deviationsOf(engine, memory, one, hidden, columns, V)))
     memory.delete(teacherHeadName)
@@ -95,14 +103,14 @@ async function heldStates(
   engine: Engine,
   model: StoredModel,
   split: Split,
-  context: number,
-  signal: AbortSignal,
+  { context, attend = 'row', signal }: How,
 ): Promise<TensorValue> {
   const rows = new Rows(split, context)
   const indices = Array.from({ length: Math.ceil(tokensMeasured / context) }, (_, index) => index)
-  const layerwise = await openLayerwise(engine, model, { rows: indices.length, length: context })
+  const layerwise = await openLayerwise(engine, model, { rows: indices.length, length: context, attend })
   try {
-    const [all] = await layerwise.run([rows.feeds(indices).tokens], { signal, onBatch: () => undefined })
+    const batch = { tokens: rows.feeds(indices).tokens, ...documentsOf(rows, indices, attend) }
+    const [all] = await layerwise.run([batch], { signal, onBatch: () => undefined })
     const D = model.config.width
     const values = statesOf(rows, indices, all!).flatMap(({ states }) => Array.from(states))
     const data = Float32Array.from(values.slice(0, tokensMeasured * D))

@@ -1,4 +1,5 @@
 import type { TensorValue } from '../engine/engine.ts'
+import { documentsOf } from './batches.ts'
 import type { Rows, TokenStates, TokenTargets } from './batches.ts'
 import type { GptConfig } from './config.ts'
 import { dropFeeds } from './dropout.ts'
@@ -21,6 +22,8 @@ export class StepFeeds {
   readonly #teacher: TrainInputs['teacher']
   readonly #stored: { readonly shape: StoredShape; readonly targets: TokenTargets } | undefined
   readonly #config: GptConfig
+  /** Undefined where no layer is run, which could see anything. */
+  readonly #attend: TrainOptions['attend']
   readonly #options: TrainOptions
 
   constructor({ config, train, teacher, mixed = [] }: TrainInputs, options: TrainOptions) {
@@ -31,6 +34,7 @@ export class StepFeeds {
       this.#stored = { shape: teacher.shape, targets: joinedTargets(teacher.targets, train.ids.length, mixed) }
     }
     this.#config = config
+    this.#attend = options.fixed === config.layers ? undefined : options.attend
     this.#options = options
   }
 
@@ -44,6 +48,7 @@ export class StepFeeds {
     const valid = feeds.reduce((sum, one) => sum + one.valid, 0)
     return feeds.map(({ tokens, labels }, part) => ({
       ...(fixed ? { fixed: this.#fixed(parts[part]!, fixed) } : { tokens }),
+      ...documentsOf(this.rows, parts[part]!, this.#attend),
       ...{ labels, weight: scalar(valid) },
       ...this.#taught(step, parts[part]!),
       ...this.#dropped(step, part),

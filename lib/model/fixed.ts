@@ -2,7 +2,9 @@ import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { startFile } from '../data/publish.ts'
 import { isFile, readExactly } from '../data/read.ts'
+import type { Attend } from '../data/windows.ts'
 import type { Memory, Program } from '../engine/engine.ts'
+import { documentsOf } from './batches.ts'
 import type { Rows, TokenStates } from './batches.ts'
 
 /** Runs the layers that are kept the output of, so many rows at once, each `width` numbers a token. */
@@ -11,6 +13,7 @@ export interface FixedModel {
   readonly memory: Memory
   readonly size: number
   readonly width: number
+  readonly attend?: Attend | undefined
 }
 
 /** Who opens them closes them. */
@@ -45,7 +48,7 @@ export async function openFixed(
 async function writeFixed(
   file: string,
   rows: Rows,
-  { program, memory, size, width }: FixedModel,
+  { program, memory, size, width, attend }: FixedModel,
   breathe: () => Promise<void>,
 ): Promise<void> {
   mkdirSync(dirname(file), { recursive: true })
@@ -57,8 +60,9 @@ async function writeFixed(
   }
   try {
     for (let start = 0; start < rows.windows.length; start += size) {
-      const { tokens } = rows.feeds(Array.from({ length: size }, (_, k) => start + k))
-      const { fixed } = await program.run({ tokens }, memory)
+      const indices = Array.from({ length: size }, (_, k) => start + k)
+      const { tokens } = rows.feeds(indices)
+      const { fixed } = await program.run({ tokens, ...documentsOf(rows, indices, attend) }, memory)
       const data = fixed!.data as Float32Array
       const each = data.length / size
       rows.windows.slice(start, start + size).forEach((window, row) => {

@@ -1,3 +1,4 @@
+import type { Attend } from '../data/windows.ts'
 import type { Engine, Program, TensorValue } from '../engine/engine.ts'
 import { graph, input, state } from '../graph/index.ts'
 import type { Tensor } from '../graph/index.ts'
@@ -12,6 +13,8 @@ import type { StoredModel } from './weights.ts'
 export interface LayerwiseShape {
   readonly rows: number
   readonly length: number
+  /** What a token sees; the row where not given. */
+  readonly attend?: Attend
 }
 
 export interface LayerwiseHooks {
@@ -20,15 +23,21 @@ export interface LayerwiseHooks {
   readonly onBatch: (done: number, total: number) => void
 }
 
-type Feeds = Readonly<Record<string, TensorValue>>
+export interface LayerwiseBatch {
+  readonly tokens: TensorValue
+  readonly documents?: TensorValue
+}
 
 /**
  * A model run layer by layer: all batches go through one layer before the next is read, so that the weights of one layer
  * alone are in memory, however large the model. Who opens it disposes of it.
  */
 export interface Layerwise {
-  /** Tokens (B, T) of each batch to its hidden states (B, T, C), after the last norm. Throws Failure of `weight`. */
-  run(batches: readonly TensorValue[], hooks: LayerwiseHooks): Promise<readonly TensorValue[]>
+  /**
+   * Tokens (B, T) of each batch, and their documents where nothing else is seen, to its hidden states (B, T, C), after
+   * the last norm. Throws Failure of `weight`.
+   */
+  run(batches: readonly LayerwiseBatch[], hooks: LayerwiseHooks): Promise<readonly TensorValue[]>
   dispose(): Promise<void>
 }
 
@@ -36,6 +45,7 @@ export interface Layerwise {
 interface Part {
   readonly program: Program
   readonly weights: ReadonlyMap<string, string>
+  readonly isLayer: boolean
 }
 
 export async function openLayerwise(engine: Engine, model: StoredModel, shape: LayerwiseShape): Promise<Layerwise> {
@@ -44,21 +54,22 @@ export async function openLayerwise(engine: Engine, model: StoredModel, shape: L
   const programs = [...new Set(parts.map(({ program }) => program))]
   return {
     run: async (batches, { signal, onBatch }) => {
-      const feeds: Feeds[] = batches.map((tokens) => ({ tokens }))
+      const states: TensorValue[] = []
       let done = 0
-      for (const { program, weights } of parts) {
+      for (const { program, weights, isLayer } of parts) {
         const memory = engine.memory()
         for (const [inner, outer] of weights) memory.write(inner, model.weight(outer))
-        for (const [i, feed] of feeds.entries()) {
+        for (const [i, { tokens, ...seen }] of batches.entries()) {
           signal.throwIfAborted()
-          const { x } = await program.run(feed, memory)
-          feeds[i] = { x: x! }
+          const before = states[i]
+          const { x } = await program.run(before ? { x: before, ...(isLayer ? seen : {}) } : { tokens }, memory)
+          states[i] = x!
           onBatch(++done, parts.length * batches.length)
           await new Promise(setImmediate)
         }
         memory.dispose()
       }
-      return feeds.map(({ x }) => x!)
+      return states
     },
     dispose: async () => {
       await Promise.all(programs.map((program) => program.dispose()))
@@ -70,17 +81,21 @@ export async function openLayerwise(engine: Engine, model: StoredModel, shape: L
 async function compileParts(
   engine: Engine,
   config: GptConfig,
-  { rows, length }: LayerwiseShape,
+  { rows, length, attend }: LayerwiseShape,
 ): Promise<readonly Part[]> {
   const shapes = weightShapes(config)
-  const batch: Batch = { tokens: input('tokens', [rows, length], 'int32') }
+  const tokens = input('tokens', [rows, length], 'int32')
+  const batch: Batch =
+    attend === 'document' ? { tokens, documents: input('documents', [rows, length], 'int32') } : { tokens }
   const x = input('x', [rows, length, config.width])
   const compile = (weights: Part['weights'], build: (weight: Weights) => Tensor): Promise<Program> => {
     const leaves = new Map([...weights].map(([inner, outer]) => [inner, state(inner, shapes.get(outer)!)]))
     return engine.compile(graph({ outputs: { x: build((name) => leaves.get(name)!) } }))
   }
   const [embedding, last] = [named(shapes, 'transformer.w'), named(shapes, 'transformer.ln_f.')]
-  const parts: Part[] = [{ program: await compile(embedding, (weight) => embed(weight, batch)), weights: embedding }]
+  const parts: Part[] = [
+    { program: await compile(embedding, (weight) => embed(weight, batch)), weights: embedding, isLayer: false },
+  ]
   const programs = new Map<Attention, Program>()
   for (const [layer, kind] of config.attention.entries()) {
     const prefix = `transformer.h.${layer}.`
@@ -89,9 +104,10 @@ async function compileParts(
       programs.get(kind) ??
       (await compile(weights, (weight) => block(config, weight, x, maskOf(config, kind, batch)).x))
     programs.set(kind, program)
-    parts.push({ program, weights })
+    parts.push({ program, weights, isLayer: true })
   }
-  return [...parts, { program: await compile(last, (weight) => finalNorm(config, weight, x)), weights: last }]
+  const norm = await compile(last, (weight) => finalNorm(config, weight, x))
+  return [...parts, { program: norm, weights: last, isLayer: false }]
 }
 
 const named = (shapes: ReadonlyMap<string, unknown>, prefix: string): Map<string, string> =>

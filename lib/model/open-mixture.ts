@@ -1,5 +1,6 @@
 import { readTokens } from '../data/tokens.ts'
 import type { Tokens } from '../data/tokens.ts'
+import type { Attend } from '../data/windows.ts'
 import { Failure } from '../util/failure.ts'
 import { nearest } from '../util/nearest.ts'
 import type { Mixed } from './mixture.ts'
@@ -15,6 +16,7 @@ export interface MixedFolders {
 
 export interface MixParams {
   readonly context: number
+  readonly attend: Attend
   readonly others: Others
   readonly mix: Readonly<Record<string, Schedule>>
 }

@@ -2,6 +2,7 @@ import { checkTargets } from '../data/targets/check.ts'
 import type { TargetsExpected } from '../data/targets/check.ts'
 import type { Form } from '../data/targets/form.ts'
 import type { Tokens } from '../data/tokens.ts'
+import type { Attend } from '../data/windows.ts'
 import { Failure } from '../util/failure.ts'
 import { checkContext } from './config.ts'
 import type { GptConfig } from './config.ts'
@@ -16,6 +17,7 @@ import { loadModel } from './weights.ts'
 export type Lesson = Parameters<typeof innerOf>[0] & {
   readonly alpha: Schedule
   readonly context: number
+  readonly attend: Attend
   readonly others: Others
   readonly student: GptConfig
 }
@@ -45,16 +47,16 @@ export async function openTeacher(
 /** Targets of the training split, as is expected of them beside that. Throws Failure TARGETS_…. */
 export function openStored(
   folder: string,
-  { context, others }: Pick<Lesson, 'context' | 'others'>,
+  { context, attend, others }: Pick<Lesson, 'context' | 'attend' | 'others'>,
   { splits: { train }, tokenizerDigest, vocabSize }: Tokens,
   expected: Pick<TargetsExpected, 'corpus'> & Partial<Pick<TargetsExpected, 'model' | 'form'>> = {},
 ): StoredTeacher {
   const teacher = readTargets(folder, others)
   const { header } = teacher.targets
   const rest = { tokenizer: tokenizerDigest, stream: train.digest, count: train.ids.length - 1 }
-  const packing = { context, stride: context }
+  const rows = { packing: { context, stride: context }, attend }
   const found = { model: header.model, form: formFor(teacher, vocabSize) }
-  const fits = checkTargets(header, { ...found, packing, ...rest, ...expected })
+  const fits = checkTargets(header, { ...found, ...rows, ...rest, ...expected })
   if (fits.ok) return teacher
   teacher.targets.close()
   throw fits.error

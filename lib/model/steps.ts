@@ -1,3 +1,4 @@
+import type { Attend } from '../data/windows.ts'
 import type { Engine, Program, TensorValue } from '../engine/engine.ts'
 import {
   add,
@@ -19,7 +20,7 @@ import { averaged, updateAverages } from './average.ts'
 import type { GptConfig } from './config.ts'
 import { dropping } from './dropout.ts'
 import { gptAbove, gptBelow, gptInside, headOf, headWeight } from './gpt.ts'
-import type { Inside, Weights } from './gpt.ts'
+import type { Batch, Inside, Weights } from './gpt.ts'
 import { innerTerms } from './inner.ts'
 import type { InnerTerm } from './inner.ts'
 import { distillLoss } from './losses.ts'
@@ -51,6 +52,8 @@ export interface StepShape {
   readonly ema?: number
   /** Share of what is dropped in the student while it learns; none where `fixed` layers are not run. */
   readonly dropout?: number
+  /** What a token sees; the documents are fed where it is these alone. */
+  readonly attend?: Attend
 }
 
 /** A weight's sum of gradients in memory. */
@@ -60,8 +63,9 @@ export const accumulatorName = (weight: string): string => `accumulated/${weight
 export const scalar = (value: number): TensorValue => ({ shape: [], data: Float32Array.of(value) })
 
 /**
- * Forward, backward, clip and AdamW in one program. Feeds: tokens or fixed, labels, [those of a stored
- * teacher, alpha, temperature], weight, [those of dropout], rate, correction1, correction2. Outputs: loss, ce, the terms by name, gradNorm.
+ * Forward, backward, clip and AdamW in one program. Feeds: tokens or fixed, [documents], labels, [those of a stored
+ * teacher, alpha, temperature], weight, [those of dropout], rate, correction1, correction2. Outputs: loss, ce, the terms
+ * by name, gradNorm.
  */
 export function compileStep(engine: Engine, shape: StepShape): Promise<Program> {
   const weight = stateOf(shapesOf(shape))
@@ -93,17 +97,17 @@ export function compileApply(engine: Engine, shape: StepShape): Promise<Program>
   return engine.compile(graph({ outputs: { gradNorm: norm }, updates }))
 }
 
-/** Cross-entropy alone, of the averages where there are any. Feeds: tokens, labels, weight. Output: ce. */
+/** Cross-entropy alone, of the averages where there are any. Feeds: tokens, [documents], labels, weight. Output: ce. */
 export function compileValidation(engine: Engine, shape: StepShape): Promise<Program> {
   const weight = averaged(weightState(shape.config), new Set(averagedNames(shape)))
   const { ce } = trainingLoss({ ...shape, teacher: undefined, fixed: 0, dropout: 0 }, weight)
   return engine.compile(graph({ outputs: { ce } }))
 }
 
-/** What comes out of the first layers, which do not learn. Feeds: tokens. Output: fixed, (B, T, C). */
-export function compileFixed(engine: Engine, { config, rows, context, fixed = 0 }: StepShape): Promise<Program> {
-  const tokens = input('tokens', [rows, context], 'int32')
-  return engine.compile(graph({ outputs: { fixed: gptBelow(config, weightState(config), { tokens }, fixed) } }))
+/** What comes out of the first layers, which do not learn. Feeds: tokens, [documents]. Output: fixed, (B, T, C). */
+export function compileFixed(engine: Engine, shape: StepShape): Promise<Program> {
+  const { config, fixed = 0 } = shape
+  return engine.compile(graph({ outputs: { fixed: gptBelow(config, weightState(config), batchOf(shape), fixed) } }))
 }
 
 /** Moments of the weights, and sums where a step accumulates: all zeros at the start. */
@@ -127,11 +131,11 @@ type Sum = Pick<Loss, 'loss' | 'ce'> & { readonly terms: Readonly<Record<string,
 
 function trainingLoss(shape: StepShape, weight: Weights, asked: LossOptions['asked'] = []): Sum {
   const { config, rows, context, chunk, teacher } = shape
-  const tokens = input('tokens', [rows, context], 'int32')
+  const batch = batchOf(shape)
   const labels = input('labels', [rows * context], 'int32')
   const divisor = input('weight', [])
   const options = { weight: divisor, asked }
-  const student = studentOf(shape, weight, tokens)
+  const student = studentOf(shape, weight, batch)
   const inputs = { hidden: flat(student.hidden), head: headOf(config, weight), labels }
   if (!teacher) return distillLoss(inputs, chunk, options)
   const { objective } = teacher
@@ -140,7 +144,7 @@ function trainingLoss(shape: StepShape, weight: Weights, asked: LossOptions['ask
     const stored = teacherInputs(teacher, rows * context)
     return distillLoss({ ...inputs, teacher: { ...common, ...stored } }, chunk, options)
   }
-  const online = onlineTeacher(teacher.config, tokens)
+  const online = onlineTeacher(teacher.config, batch)
   const outer = { ...common, hidden: flat(online.hidden), head: online.head }
   const share = div(cast(less(-1, labels), 'float32'), maximum(divisor, 1))
   const inner = innerTerms(teacher.inner, { student, teacher: online }, share, weight)
@@ -155,11 +159,16 @@ function withInner({ loss, ce, terms }: Loss, inner: readonly InnerTerm[], alpha
   return { loss: weighted.reduce((a, b) => add(a, b), loss), ce, terms: { ...terms, ...named } }
 }
 
-function studentOf(shape: StepShape, weight: Weights, tokens: Tensor): Inside {
+function studentOf(shape: StepShape, weight: Weights, batch: Batch): Inside {
   const { config, rows, context, fixed = 0, dropout = 0 } = shape
-  if (fixed === 0) return gptInside(config, weight, dropout === 0 ? { tokens } : { tokens, drop: dropping(dropout) })
+  if (fixed === 0) return gptInside(config, weight, dropout === 0 ? batch : { ...batch, drop: dropping(dropout) })
   if (dropout > 0) throw new Error('Internal error: dropout in layers that are not run')
-  return gptAbove(config, weight, { tokens }, fixed, input('fixed', [rows, context, config.width]))
+  return gptAbove(config, weight, batch, fixed, input('fixed', [rows, context, config.width]))
+}
+
+function batchOf({ rows, context, attend }: StepShape): Batch {
+  const tokens = input('tokens', [rows, context], 'int32')
+  return attend === 'document' ? { tokens, documents: input('documents', [rows, context], 'int32') } : { tokens }
 }
 
 function shapesOf({ config, teacher }: StepShape): Map<string, Shape> {

@@ -5,7 +5,7 @@ import { input, state } from '../graph/index.ts'
 import type { Tensor } from '../graph/index.ts'
 import type { GptConfig } from './config.ts'
 import { gptInside, headOf } from './gpt.ts'
-import type { Inside, Weights } from './gpt.ts'
+import type { Batch, Inside, Weights } from './gpt.ts'
 import type { InnerLosses } from './inner.ts'
 import type { WholeTeacher } from './losses.ts'
 import type { SparseTeacher } from './losses/sparse.ts'
@@ -70,11 +70,11 @@ export function loadTeacher(memory: Memory, teacher: Teacher): void {
   loadInto(memory, new Map([...teacher.model.weights].map(([name, value]) => [nameOf(name), value])))
 }
 
-/** What goes on in a teacher who reads tokens (B, T), and its head (W, D). */
-export function onlineTeacher(config: GptConfig, tokens: Tensor): Inside & { readonly head: Tensor } {
+/** What goes on in a teacher who reads a batch, and its head (W, D). */
+export function onlineTeacher(config: GptConfig, batch: Batch): Inside & { readonly head: Tensor } {
   const shapes = weightShapes(config)
   const weight: Weights = (name) => state(nameOf(name), shapes.get(name)!)
-  return { ...gptInside(config, weight, { tokens }), head: headOf(config, weight) }
+  return { ...gptInside(config, weight, batch), head: headOf(config, weight) }
 }
 
 /** What is known of the teacher at N tokens; the inputs are those that `teacherFeeds` gives. */

@@ -7,8 +7,9 @@ import type { TargetsWriter } from '../data/targets.ts'
 import type { Form } from '../data/targets/form.ts'
 import type { TargetsHeader } from '../data/targets/header.ts'
 import type { Split } from '../data/tokens.ts'
+import type { Attend } from '../data/windows.ts'
 import type { Engine, TensorValue } from '../engine/engine.ts'
-import { Rows } from './batches.ts'
+import { Rows, documentsOf } from './batches.ts'
 import { openCondenser } from './condense.ts'
 import type { Condenser } from './condense.ts'
 import { checkContext } from './config.ts'
@@ -22,6 +23,8 @@ import type { StoredModel } from './weights.ts'
 
 export interface TeacherOptions {
   readonly context: number
+  /** What a token sees; the row where not given. */
+  readonly attend?: Attend
   /** Rows at once: of no effect on the result. */
   readonly batch: number
   readonly tokenizerDigest: string
@@ -52,14 +55,19 @@ export async function writeTargets(
   options: TeacherOptions,
   hooks: Hooks,
 ): Promise<void> {
-  const { form, context, batch } = options
+  const { form, context, attend = 'row', batch } = options
   checkContext(model.config, context)
   mkdirSync(folder, { recursive: true })
-  const layerwise = await openLayerwise(engine, model, { rows: batch, length: context })
+  const layerwise = await openLayerwise(engine, model, { rows: batch, length: context, attend })
   const condenser = await openCondenser(engine, model, form, context)
   const writer = createTargets(join(folder, targetsFile), headerOf(model, split, options))
   try {
-    await writeRows({ layerwise, condenser, writer }, new Rows(split, context), blockOf(model.config, options), hooks)
+    await writeRows(
+      { layerwise, attend, condenser, writer },
+      new Rows(split, context),
+      blockOf(model.config, options),
+      hooks,
+    )
     writer.commit()
   } finally {
     writer.discard()
@@ -92,12 +100,14 @@ function readHead(folder: string): TensorValue {
   return { shape: head.shape, data: head.data() }
 }
 
-function headerOf(model: StoredModel, split: Split, { context, tokenizerDigest, form }: TeacherOptions): TargetsHeader {
+function headerOf(model: StoredModel, split: Split, options: TeacherOptions): TargetsHeader {
+  const { context, attend = 'row', tokenizerDigest, form } = options
   return {
     model: model.digest,
     tokenizer: tokenizerDigest,
     stream: split.digest,
     packing: { context, stride: context },
+    attend,
     count: split.ids.length - 1,
     form,
   }
@@ -122,6 +132,7 @@ const blockOf = ({ width }: GptConfig, { context, batch }: TeacherOptions): Bloc
 
 interface Pass {
   readonly layerwise: Layerwise
+  readonly attend: Attend
   readonly condenser: Condenser
   readonly writer: TargetsWriter
 }
@@ -142,13 +153,13 @@ const batchesOf = (start: number, end: number, batch: number): number[][] =>
   )
 
 async function appendRows(
-  { layerwise, condenser, writer }: Pass,
+  { layerwise, attend, condenser, writer }: Pass,
   rows: Rows,
   batches: readonly (readonly number[])[],
   hooks: LayerwiseHooks,
 ): Promise<void> {
   const hidden = await layerwise.run(
-    batches.map((indices) => rows.feeds(indices).tokens),
+    batches.map((indices) => ({ tokens: rows.feeds(indices).tokens, ...documentsOf(rows, indices, attend) })),
     hooks,
   )
   for (const [i, indices] of batches.entries()) {

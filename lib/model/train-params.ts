@@ -1,3 +1,5 @@
+import { attends } from '../data/windows.ts'
+import type { Attend } from '../data/windows.ts'
 import type { GptConfig } from './config.ts'
 import { fixedLayers, frozenWeights } from './freeze.ts'
 import { adamW } from './optimizer.ts'
@@ -25,6 +27,11 @@ export const scheduleProperty = <const L extends object>(limits: L) =>
 /** The parameters that all trainings share, as properties of a stage's JSON schema. */
 export const trainProperties = {
   context: { type: 'integer', minimum: 1, description: 'tokens in a row' },
+  attend: {
+    enum: attends,
+    default: 'row',
+    description: 'what a token sees: all before it in its row, or in its document alone',
+  },
   batch: { type: 'integer', minimum: 1, default: 8, description: 'rows in a step' },
   accumulate: { type: 'integer', minimum: 1, default: 1, description: 'micro-batches that a step is cut into' },
   epochs: { type: 'number', exclusiveMinimum: 0, default: 1, description: 'passes over the training text' },
@@ -70,6 +77,7 @@ export const trainProperties = {
 
 export interface TrainParams {
   readonly context: number
+  readonly attend: Attend
   readonly batch: number
   readonly accumulate: number
   readonly epochs: number
@@ -112,13 +120,13 @@ export function trainOptions(
   distillation: DistillParams,
 ): TrainOptions {
   const { context, batch, accumulate, clip, seed, validateEvery, validationRows, chunk } = params
-  const { dropout, ema, patience } = params
+  const { attend, dropout, ema, patience } = params
   const steps = params.steps || Math.ceil(rowsIn(params.epochs) / batch)
   const { temperature, alpha } = distillation
   const frozen = frozenWeights(config, params.freeze)
   return {
     ...{ context, batch, accumulate, clip, seed, validateEvery, validationRows, chunk, temperature, alpha },
-    ...{ dropout, ema, patience, epochs: params.epochs },
+    ...{ attend, dropout, ema, patience, epochs: params.epochs },
     rate: {
       peak: params.rate,
       warmup: Math.round(params.warmup * steps),

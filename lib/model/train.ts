@@ -1,4 +1,5 @@
 import type { Split } from '../data/tokens.ts'
+import type { Attend } from '../data/windows.ts'
 import type { Engine, TensorValue } from '../engine/engine.ts'
 import { checkTaught } from './check-taught.ts'
 import { checkContext } from './config.ts'
@@ -24,6 +25,8 @@ export interface TrainOptions {
   readonly frozen?: readonly string[]
   /** So many of the first layers, none of which learns, are run once for each row: what comes out of them is kept. */
   readonly fixed?: number
+  /** What a token sees; the row where not given. */
+  readonly attend?: Attend
   /** Decay of a running average of the weights, which is then what is validated and given; 0 for none. */
   readonly ema?: number
   /** Share of the student's activations that a step leaves out, others each time; none are where it is validated. */

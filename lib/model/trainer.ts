@@ -129,9 +129,10 @@ export class Trainer {
   async #openFixed(): Promise<FixedStates | undefined> {
     const { fixed: program } = this.#programs
     if (!program) return undefined
-    const { batch, accumulate, fixed = 0 } = this.#options
+    const { batch, accumulate, fixed = 0, attend } = this.#options
     this.#hooks.log(`what comes out of the first ${fixed} layers, which do not learn, is kept`)
-    const model = { program, memory: this.#memory, size: batch / accumulate, width: this.#inputs.config.width }
+    const { width } = this.#inputs.config
+    const model = { program, memory: this.#memory, size: batch / accumulate, width, attend }
     const file = join(this.#hooks.checkpoint, 'fixed', `${this.#identity}.bin`)
     return openFixed(file, this.#feeds.rows, model, () => this.#breathe())
   }

@@ -25,6 +25,7 @@ const header: TargetsHeader = {
   tokenizer: 't'.repeat(64),
   stream: 's'.repeat(64),
   packing: { context: 4, stride: 4 },
+  attend: 'row',
   count: 5,
   form: hidden,
 }
@@ -47,10 +48,20 @@ describe('a targets file', () => {
     assert.equal(bytes.toString('latin1', 0, 8), 'TARGETS2')
     const begin = 12 + bytes.readUInt32LE(8)
     assert.equal(begin % 64, 0)
-    const described = { ...header, columns: [{ name: 'hidden', dtype: 'F16', width: 3 }] }
+    const { attend, ...rest } = header // the row, which is not said
+    assert.equal(attend, 'row')
+    const described = { ...rest, columns: [{ name: 'hidden', dtype: 'F16', width: 3 }] }
     assert.deepEqual(JSON.parse(bytes.toString('utf8', 12, begin)), described)
     assert.equal(bytes.length, begin + 5 * 3 * 2)
     assert.equal(bytes.readUInt16LE(begin), 0xbc00) // −1
+  })
+
+  it('says where each token saw its document alone', () => {
+    const file = written('documents', { ...header, attend: 'document' })
+    assert.match(readFileSync(file, 'latin1'), /"attend":"document"/)
+    const targets = opened(file)
+    assert.equal(targets.header.attend, 'document')
+    targets.close()
   })
 
   const others: [string, Form, Columns, Columns][] = [
@@ -156,6 +167,7 @@ describe('a damaged targets file is refused', () => {
     ['another form', edited('"hidden"', '"hid2en"'), 'TARGETS_INVALID'],
     ['columns of another form', edited('"name":"hidden"', '"name":"bidden"'), 'TARGETS_INVALID'],
     ['no width', edited('"width":3', '"width":0'), 'TARGETS_INVALID'],
+    ['an unknown attention', edited('"count"', '"attend":"all","count"'), 'TARGETS_INVALID'],
     ['no JSON', edited('{', '['), 'TARGETS_INVALID'],
   ]
   for (const [what, content, code] of cases) {
@@ -181,8 +193,8 @@ describe('targets of another run are refused, with what was expected and found',
     for (const form of [hidden, scaled, sampled, topk]) {
       assert.ok(checkTargets({ ...header, form }, { ...header, form }).ok)
     }
-    const { model, tokenizer, stream, packing, count } = header
-    assert.ok(checkTargets(header, { model, tokenizer, stream, packing, count }).ok)
+    const { form, ...any } = header
+    assert.ok(checkTargets({ ...header, form }, any).ok)
   })
 
   const others: [string, Partial<TargetsExpected>, RegExp, Form?][] = [
@@ -191,6 +203,7 @@ describe('targets of another run are refused, with what was expected and found',
     ['another token stream', { stream: 'x' }, /token stream: expected x, found sss/],
     ['another context', { packing: { context: 8, stride: 4 } }, /context: expected 8, found 4/],
     ['another packing', { packing: { context: 4, stride: 2 } }, /stride: expected 2, found 4/],
+    ['another attention', { attend: 'document' }, /attend: expected document, found row/],
     ['another number of rows', { count: 6 }, /rows: expected 6, found 5/],
     ['another width', { form: { ...hidden, width: 4 } }, /width: expected 4, found 3/],
     ['another dtype', { form: scaled }, /dtype: expected I8, found F16/],
@@ -279,9 +292,9 @@ describe('a training that its targets cannot teach is refused, and told what can
   }
 })
 
-function written(name: string): string {
+function written(name: string, of = header): string {
   const file = join(temporary, name)
-  const writer = createTargets(file, header)
+  const writer = createTargets(file, of)
   try {
     writer.append({ hidden: values.subarray(0, 6) }, 2)
     writer.append({ hidden: values.subarray(6) }, 3)

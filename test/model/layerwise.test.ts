@@ -6,7 +6,7 @@ import type { GptConfig } from '../../lib/model/config.ts'
 import { gpt } from '../../lib/model/gpt.ts'
 import { openLayerwise } from '../../lib/model/layerwise.ts'
 import { initialise, weightState } from '../../lib/model/weights.ts'
-import { assertClose, engine, evaluate, tiny, tinyNeo } from './rig.ts'
+import { assertClose, engine, evaluate, ids, tiny, tinyNeo } from './rig.ts'
 
 const B = 2
 const T = 10
@@ -22,6 +22,12 @@ const batches = [3, 5, 7].map((by) => ({
   data: Int32Array.from({ length: B * T }, (_, i) => (i * by) % 30),
 }))
 
+/** Two documents a row. */
+const halves = ids(
+  [B, T],
+  Array.from({ length: B * T }, (_, at) => Math.floor((2 * at) / T)),
+)
+
 describe('a model run layer by layer', () => {
   // ONNX Runtime fuses a sum with the norm behind it, unless they are in two programs
   for (const [name, tolerance] of [
@@ -32,13 +38,21 @@ describe('a model run layer by layer', () => {
       it(`gives the hidden states of the whole: ${architecture} on ${name}`, async (t) => {
         const engine = await openEngine({ name, threads: 1 })
         const weights = initialise(config, 3, { deviation: 0.2 })
-        const layerwise = await openLayerwise(engine, stored(config, weights), { rows: B, length: T })
-        const found = await layerwise.run(batches, quiet)
-        await layerwise.dispose()
-        const hidden = gpt(config, weightState(config), { tokens: input('tokens', [B, T], 'int32') })
-        for (const [i, tokens] of batches.entries()) {
-          const whole = (await evaluate({ hidden }, { tokens }, weights, engine))['hidden']!
-          assertClose(t, `batch ${i}`, found[i]!.data, whole.data, tolerance)
+        const tokens = input('tokens', [B, T], 'int32')
+        const documents = input('documents', [B, T], 'int32')
+        for (const [attend, own, batch] of [
+          ['row', batches.map((one) => ({ tokens: one })), { tokens }],
+          ['document', batches.map((one) => ({ tokens: one, documents: halves })), { tokens, documents }],
+        ] as const) {
+          const shape = { rows: B, length: T, attend } as const
+          const layerwise = await openLayerwise(engine, stored(config, weights), shape)
+          const found = await layerwise.run(own, quiet)
+          await layerwise.dispose()
+          const hidden = gpt(config, weightState(config), batch)
+          for (const [i, feeds] of own.entries()) {
+            const whole = (await evaluate({ hidden }, { ...feeds }, weights, engine))['hidden']!
+            assertClose(t, `${attend}, batch ${i}`, found[i]!.data, whole.data, tolerance)
+          }
         }
         await engine.dispose()
       })
@@ -54,7 +68,10 @@ describe('a model run layer by layer', () => {
       stored(config, weights, (name) => seen.push(name.split('.').slice(0, 3).join('.'))),
       { rows: B, length: T },
     )
-    await layerwise.run(batches, { ...quiet, onBatch: (done, total) => seen.push(`${done} of ${total}`) })
+    await layerwise.run(
+      batches.map((tokens) => ({ tokens })),
+      { ...quiet, onBatch: (done, total) => seen.push(`${done} of ${total}`) },
+    )
     const parts = [
       'transformer.wte.weight',
       ...[0, 1, 2, 3].map((layer) => `transformer.h.${layer}`),

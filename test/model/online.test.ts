@@ -98,13 +98,15 @@ async function exactTargets(): Promise<StoredTeacher> {
   const layerwise = await openLayerwise(engine, stored, { rows: 1, length: 12 })
   const hidden = new Float32Array(94 * 12)
   for (const [row, { start, length }] of rows.windows.entries()) {
-    const [states] = (await layerwise.run([rows.feeds([row]).tokens], quiet)) as [TensorValue & { data: Float32Array }]
+    const [states] = (await layerwise.run([{ tokens: rows.feeds([row]).tokens }], quiet)) as [
+      TensorValue & { data: Float32Array },
+    ]
     hidden.set(states.data.subarray(0, length * 12), start * 12)
   }
   await layerwise.dispose()
   assert.notDeepEqual(fromHalf(toHalf(hidden)), hidden)
-  const packing = { context: 12, stride: 12 }
-  const header = { model: 'exact', tokenizer: 'tokenizer', stream: split.digest, packing, count: 94, form }
+  const cut = { packing: { context: 12, stride: 12 }, attend: 'row' } as const
+  const header = { model: 'exact', tokenizer: 'tokenizer', stream: split.digest, ...cut, count: 94, form }
   const columns = (at: number, length: number) => ({ hidden: hidden.slice(at * 12, (at + length) * 12) })
   const head = stored.weight('transformer.wte.weight')
   return { targets: { header, columns, close: () => undefined }, shape: { kind: 'hidden', head: [16, 12] }, head }

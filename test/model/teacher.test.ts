@@ -70,8 +70,8 @@ describe('cached targets', async () => {
   })
 
   it('say what they are of', () => {
-    const packing = { context: 12, stride: 12 }
-    const expected = { model: 'teacher', tokenizer: 'tokenizer', stream: split.digest, packing, count: 94, form }
+    const rows = { packing: { context: 12, stride: 12 }, attend: 'row' } as const
+    const expected = { model: 'teacher', tokenizer: 'tokenizer', stream: split.digest, ...rows, count: 94, form }
     assert.deepEqual(targets.header, expected)
     assert.equal(checkTargets(targets.header, expected).ok, true)
   })
@@ -122,7 +122,10 @@ async function written(name: string, batch: number): Promise<{ targets: Targets;
 /** The teacher's hidden states of these rows, run now: (B·T, D). */
 async function online(indices: readonly number[]): Promise<TensorValue> {
   const layerwise = await openLayerwise(engine, teacher, { rows: indices.length, length: 12 })
-  const [hidden] = await layerwise.run([rows.feeds(indices).tokens], { signal: quiet.signal, onBatch: () => undefined })
+  const [hidden] = await layerwise.run([{ tokens: rows.feeds(indices).tokens }], {
+    signal: quiet.signal,
+    onBatch: () => undefined,
+  })
   await layerwise.dispose()
   return { shape: [indices.length * 12, 12], data: hidden!.data }
 }

@@ -74,9 +74,9 @@ export function teacherOf(
   const count = ids.length - 1
   const hidden = Float32Array.from({ length: count * 15 }, () => random.normal())
   for (let at = 0; at < count; at++) hidden[at * 15 + ids[at + 1]!]! += 5
-  const packing = { context: 12, stride: 12 }
+  const rows = { packing: { context: 12, stride: 12 }, attend: 'row' } as const
   const form = { kind: 'hidden', dtype: 'F16', width: 15 } as const
-  const header = { model, tokenizer: 'tokenizer', stream: 'stream', packing, count, form }
+  const header = { model, tokenizer: 'tokenizer', stream: 'stream', ...rows, count, form }
   const columns = (at: number, length: number) => ({ hidden: hidden.slice(at * 15, (at + length) * 15) })
   const head = Float32Array.from({ length: 225 }, (_, i) => Number(i % 16 === 0))
   return {

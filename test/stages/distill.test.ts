@@ -201,6 +201,27 @@ describe('stages/distill.ts', () => {
     await refused({ mixed: { ...mixed, short: at('foreign') } }, {}, 'VOCABULARY_DIFFERS', /"short".*another tokenizer/)
   })
 
+  it('lets a token see its document alone, and takes targets whose teacher saw as much', async () => {
+    const across = { context: 12 } // documents are of 16 tokens
+    const apart = { ...across, attend: 'document' }
+    const [seen, own] = [await targetsOf(across, 'across'), await targetsOf(apart, 'apart')]
+    const online = { ...own, targets: undefined, teacher: at('teacher') }
+    const [live, cached] = [await curvesOf(apart, online), await curvesOf(apart, own)]
+    live.forEach(({ loss }, n) => assert.ok(Math.abs(loss - cached[n]!.loss) < 1e-3 * loss))
+    assert.notDeepEqual(cached, await curvesOf(across, seen))
+    const refused = (message: RegExp) => ({ code: 'TARGETS_MISMATCH', message })
+    await assert.rejects(curvesOf(apart, seen), refused(/attend: expected document, found row/))
+    await assert.rejects(curvesOf(across, own), refused(/attend: expected row, found document/))
+    const given = { ...own, mixed: { long: at('long') } }
+    const mix = { ...apart, mix: { long: 1 } }
+    const long = { long: await made(across, 'long', 'across') }
+    await assert.rejects(
+      curvesOf(mix, { ...given, mixedTargets: long }),
+      refused(/of the corpus "long" .*attend: expected document, found row/),
+    )
+    await curvesOf(mix, { ...given, mixedTargets: { long: await made(apart, 'long', 'apart') } })
+  })
+
   it('learns from targets of any form by forward KL, at the temperatures that they serve', async () => {
     const of = await targetsOf({ form: 'topk', k: 3, temperatures: [1, 4] }, 'topk')
     for (const others of ['bucket', 'renormalise']) {

@@ -31,6 +31,7 @@ export function checkTargets(header: TargetsHeader, expected: TargetsExpected): 
     ['token stream', expected.stream, header.stream],
     ['context', expected.packing.context, header.packing.context],
     ['stride', expected.packing.stride, header.packing.stride],
+    ['attend', expected.attend, header.attend],
     ['rows', expected.count, header.count],
     ...(expected.form ? formRows(expected.form, header.form) : []),
   ]

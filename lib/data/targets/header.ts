@@ -4,7 +4,8 @@ import { isRecord } from '../../util/json.ts'
 import type { Result } from '../../util/result.ts'
 import { err, ok } from '../../util/result.ts'
 import { readExactly } from '../read.ts'
-import type { Packing } from '../windows.ts'
+import { attends } from '../windows.ts'
+import type { Attend, Packing } from '../windows.ts'
 import { layoutOf, parseForm } from './form.ts'
 import type { Form } from './form.ts'
 import { recordSize } from './records.ts'
@@ -25,6 +26,8 @@ export interface TargetsHeader {
   /** Digest of the split that was read. */
   readonly stream: string
   readonly packing: Packing
+  /** What each token saw; left out of the file where it is the row. */
+  readonly attend: Attend
   /** Records: the stream's length − 1. */
   readonly count: number
   readonly form: Form
@@ -35,10 +38,8 @@ const magic = 'TARGETS2'
 const olderMagic = 'HIDDEN01'
 const finest = 64
 
-export function encodeHeader({ model, tokenizer, stream, packing, count, form }: TargetsHeader): Uint8Array {
-  const { context, stride } = packing
-  const ordered = { model, tokenizer, stream, packing: { context, stride }, count, form, columns: layoutOf(form) }
-  const json = new TextEncoder().encode(JSON.stringify(ordered))
+export function encodeHeader(header: TargetsHeader): Uint8Array {
+  const json = new TextEncoder().encode(JSON.stringify(ordered(header)))
   const length = Math.ceil((12 + json.length) / finest) * finest
   const bytes = new Uint8Array(length).fill(0x20)
   bytes.set(new TextEncoder().encode(magic))
@@ -46,6 +47,12 @@ export function encodeHeader({ model, tokenizer, stream, packing, count, form }:
   bytes.set(json, 12)
   return bytes
 }
+
+const ordered = ({ model, tokenizer, stream, packing, attend, count, form }: TargetsHeader): object => ({
+  ...{ model, tokenizer, stream, packing: { context: packing.context, stride: packing.stride } },
+  ...(attend === 'row' ? {} : { attend }),
+  ...{ count, form, columns: layoutOf(form) },
+})
 
 /** The header and where the records begin. Failures: TARGETS_OLD, TARGETS_INVALID, TARGETS_TRUNCATED. */
 export function readHeader(file: string, fd: number): Result<{ header: TargetsHeader; begin: number }, Failure> {
@@ -86,9 +93,11 @@ function parseHeader(text: string): TargetsHeader | undefined {
   if (!form || JSON.stringify(json['columns']) !== JSON.stringify(layoutOf(form))) return undefined
   const { model, tokenizer, stream, count } = json
   const { context, stride } = json['packing']
+  const attend = attends.find((one) => one === (json['attend'] ?? 'row'))
+  if (!attend) return undefined
   if (typeof model !== 'string' || typeof tokenizer !== 'string' || typeof stream !== 'string') return undefined
   const sizes = [count, context, stride]
   if (!sizes.every((one): one is number => Number.isSafeInteger(one) && (one as number) > 0)) return undefined
   const [c, x, s] = sizes as [number, number, number]
-  return { model, tokenizer, stream, packing: { context: x, stride: s }, count: c, form }
+  return { model, tokenizer, stream, packing: { context: x, stride: s }, attend, count: c, form }
 }

@@ -3,7 +3,7 @@ import { acquire, livingKeys, tryAcquire } from '../util/lock.ts'
 import type { Lock } from '../util/lock.ts'
 import { sha256 } from './canonical.ts'
 import { remove, syncFolder } from './files.ts'
-import { removeLeftovers, staleLeftovers } from './leftovers.ts'
+import { DAY_MS, removeLeftovers, staleLeftovers } from './leftovers.ts'
 import type { Leftover } from './leftovers.ts'
 import { claimLock } from './live.ts'
 import { storeFailure } from './store.ts'
@@ -26,8 +26,6 @@ export interface Collected {
   /** The store's size afterwards. */
   readonly bytes: number
 }
-
-const DAY_MS = 86_400_000
 
 /** One gc at a time. */
 const GC = sha256('gc')

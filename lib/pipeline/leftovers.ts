@@ -15,7 +15,7 @@ export interface Leftover {
 
 /** Days for which a stage that failed or was stopped may be gone on with, or looked into. */
 const KEPT_DAYS = 7
-const DAY_MS = 86_400_000
+export const DAY_MS = 86_400_000
 
 /**
  * Temporary folders of dead runs, and stale checkpoints and outputs of failed stages: their result is there by now, or

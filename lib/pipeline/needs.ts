@@ -7,7 +7,7 @@ import { linkedFolder } from './link.ts'
 
 /**
  * Why a result is kept: `artifacts/<stage>` points to it (`current`), a pinned experiment has it, a run that lives may
- * read it (`running`). An experiment that is recorded and not pinned (`recorded`) keeps nothing from gc.
+ * read it (`running`). An experiment that is recorded and not pinned (`recorded`) keeps it from a gc without a policy alone.
  */
 export type Need = 'current' | 'pinned' | 'running' | 'recorded'
 

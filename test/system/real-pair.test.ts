@@ -39,7 +39,7 @@ function makeModel(name: string, config: GptConfig, ...tokenizer: string[]): str
 const limits = ['context=32', 'distill.steps=2', 'distill.validationRows=1', 'distill.batch=2', 'distill.accumulate=2']
 const few = ['evaluate.context=32', 'evaluate.stride=16', 'evaluate.items=2', 'evaluate.prompts=[The river]']
 
-it('the recipe for the real pair runs with models of its shapes, but for the number of layers of the teacher', async (t) => {
+it('the recipes for the real pair run with models of its shapes, but for the number of layers of the teacher', async (t) => {
   const teacher = makeModel('teacher', gptNeo, 'vocab.json', 'merges.txt')
   const student = makeModel('student', gpt2, 'tokenizer.json')
   const { place } = await startRealPair(t, { teacher, student })
@@ -63,4 +63,14 @@ it('the recipe for the real pair runs with models of its shapes, but for the num
   }
   const again = await place.lines(...args)
   assert.deepEqual([again.code, outcomes(again.last).filter((outcome) => !outcome.endsWith(': fresh'))], [0, []])
+
+  const seed = await place.lines(...args.slice(0, 2), '-p', 'recipes/seed.yaml', ...args.slice(2))
+  assert.equal(seed.code, 0)
+  assert.match(readExperiment(place, seed.last).page, /with the settings of the first program/)
+  const rerun = outcomes(seed.last).filter((outcome) => outcome.endsWith(': ran'))
+  for (const stage of ['teacher-mixed[openbookqa]', 'teacher-mixed[hellaswag]', 'distill', 'control']) {
+    assert.ok(rerun.includes(`${stage}: ran`), stage)
+  }
+  assert.ok(!rerun.includes('teacher-logits: ran'))
+  assert.match(place.read('artifacts/distill/log.txt'), /first 6 layers, which do not learn, is kept/)
 })

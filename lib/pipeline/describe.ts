@@ -8,9 +8,17 @@ import { messageOf, readJson, token, writeAtomic } from './files.ts'
 import { hostBundle } from './host-bundle.ts'
 import type { Project } from './project.ts'
 
-/** What a stage's module says of itself: its parameters' JSON schema, its inputs (`name`, `name{}`, with `?`), its outputs. */
+/**
+ * What a stage's module says of itself: its parameters' JSON schema, its inputs (`name`, `name{}`, with `?`), its outputs,
+ * the parameters in which a run may differ from one that it goes on from.
+ */
 export type Description =
-  | { readonly params: JsonObject; readonly in: readonly string[]; readonly out: readonly string[] }
+  | {
+      readonly params: JsonObject
+      readonly in: readonly string[]
+      readonly out: readonly string[]
+      readonly extend?: readonly string[]
+    }
   | { readonly error: string }
 
 const TIME_MS = 120_000

@@ -1,5 +1,4 @@
 import { existsSync, writeFileSync } from 'node:fs'
-import { arch, cpus, platform, release } from 'node:os'
 import { join } from 'node:path'
 import { Failure } from '../util/failure.ts'
 import { acquire } from '../util/lock.ts'
@@ -9,6 +8,7 @@ import { runChild } from './child.ts'
 import type { ChildEnd } from './child.ts'
 import type { Digest } from './canonical.ts'
 import type { Event, Outcome } from './event.ts'
+import { keepExtension, offerExtension } from './extension.ts'
 import { hostBundle } from './host-bundle.ts'
 import type { Message } from './host-protocol.ts'
 import { changedInput } from './stage-inputs.ts'
@@ -24,6 +24,7 @@ import type { Prepared, Settled } from './prepare.ts'
 import type { Grant } from './resources.ts'
 import { storeFailure } from './store.ts'
 import type { Work } from './store.ts'
+import { machine } from './surroundings.ts'
 
 /** What the stages of one run share. */
 export interface Execution {
@@ -122,7 +123,10 @@ async function make(run: Execution, task: StageTask, key: Digest, lock: Lock): P
     if (during !== undefined) throw during
     const sealed = await store.seal(work, stage.out)
     const seconds = (performance.now() - started) / 1000
-    return publish(run, task, key, work, manifestOf(run, task, key, sealed, device, seconds))
+    const end = publish(run, task, key, work, manifestOf(run, task, key, sealed, device, seconds))
+    keepExtension(run.prepared, stage, task.record)
+    store.dropCheckpoint(stage.name, key)
+    return end
   } catch (error) {
     const failure = storeFailure(error, `stage "${stage.id}" ran`)
     const kept = keepFailed(run, work, stage, key, failure)
@@ -158,6 +162,8 @@ async function runStage(run: Execution, task: StageTask, key: Digest, lock: Lock
       `A checkpoint of another key was in the place of the one of "${stage.id}"; it was moved to "${checkpoint.refused}".`,
     )
   }
+  // one that is run again to be compared must not go on from what it left itself
+  if (!task.force) offerExtension(run.prepared, stage, task.record)
   const job = join(work.folder, 'job.json')
   const engine = { name: run.engine, threads: grant.threads }
   const place = { work, checkpoint: checkpoint.folder, lock: { folder: lock.folder, key: lock.key, token: lock.token } }
@@ -232,7 +238,6 @@ function publish(run: Execution, task: StageTask, key: Digest, work: Work, manif
     if (differing.length > 0) reportDifference(run, task, differing, store.setAside(work, stage.name, key))
     else store.discard(work)
   }
-  store.dropCheckpoint(stage.name, key)
   return { outcome: 'ran', key, manifest: first ?? manifest }
 }
 
@@ -254,15 +259,7 @@ function manifestOf(
   device: string | null,
   seconds: number,
 ): Manifest {
-  const machine = {
-    platform: platform(),
-    release: release(),
-    arch: arch(),
-    cpu: cpus()[0]?.model ?? '',
-    cores: cpus().length,
-    node: process.version,
-  }
-  const ran = { device, engine: run.engine, machine, at: new Date().toISOString(), seconds }
+  const ran = { device, engine: run.engine, machine: machine(), at: new Date().toISOString(), seconds }
   const { stage, record } = task
   const code = { sources: sourcesOf(run.prepared, stage), ...commandOf(stage.program) }
   return { version: 1, stage: stage.id, key, record, ...sealed, ...code, ran }

@@ -34,6 +34,7 @@ interface StageModule {
     readonly params?: JsonObject
     readonly in?: readonly string[]
     readonly out?: readonly string[]
+    readonly extend?: readonly string[]
     readonly run?: (context: unknown) => Promise<void>
   }
 }
@@ -145,7 +146,8 @@ async function describeOne(bundle: string): Promise<Json> {
   try {
     const { default: stage } = await load(bundle)
     if (typeof stage?.run !== 'function') return { error: 'it has no default export made by defineStage()' }
-    return { params: stage.params ?? {}, in: stage.in ?? [], out: stage.out ?? [] }
+    const { params = {}, in: from = [], out = [], extend = [] } = stage
+    return { params, in: from, out, extend }
   } catch (error) {
     return { error: messageOf(error) }
   }

@@ -72,7 +72,7 @@ export function recordedIdentities(
 }
 
 function identityOf(stage: Stage, { code, workers, packages, with: parameters }: StageRecord, project: Project) {
-  const known = { with: parameters, env: envIdentity(stage.env, process.env), packages }
+  const known = { with: parameters, env: envIdentity(stage.env, process.env), packages, extend: [] }
   if (stage.program.kind === 'command') return { ...known, code: commandDigest(stage.program.argv), bundle: undefined }
   const bundle = { digest: code, file: bundleFile(project, code), workers, packages, sources: {} }
   return { ...known, code, bundle }

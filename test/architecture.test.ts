@@ -24,7 +24,7 @@ const allowed: Record<string, { folders: string[]; packages: string[] }> = {
     ],
   },
   'lib/model': { folders: ['lib/graph', 'lib/engine', 'lib/data', 'lib/util'], packages: [] },
-  'lib/report': { folders: ['lib/util'], packages: ['echarts'] },
+  'lib/report': { folders: ['lib/util'], packages: ['@dagrejs/dagre', 'echarts'] },
   'lib/pipeline': {
     folders: ['lib/util'],
     packages: ['yaml', 'ajv', 'p-graph', 'execa', 'esbuild', 'json-schema-to-ts'],

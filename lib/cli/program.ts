@@ -6,6 +6,7 @@ import type { LogArguments } from './commands/log.ts'
 import type { LogitsArguments } from './commands/logits.ts'
 import type { RunArguments } from './commands/run.ts'
 import type { ScoreArguments } from './commands/score.ts'
+import type { TagArguments } from './commands/tag.ts'
 import { exportFormats } from '../util/export.ts'
 import { Failure } from '../util/failure.ts'
 import { exit, ignoreClosedOutput, writeFailures } from './output.ts'
@@ -172,6 +173,17 @@ function addExperiments(program: Command, end: (code: number) => void): void {
       end(await (await import('./commands/pin.ts')).pin(hash, options)),
   )
   withJson(
+    program
+      .command('tag [hash] [name]')
+      .description(
+        'give an experiment a name that stands wherever a hash may, and keeps its results from gc; or move it',
+      ),
+  )
+    .option('--delete <name>', 'take this name off again')
+    .action(async (hash: string | undefined, name: string | undefined, options: TagArguments) =>
+      end((await import('./commands/tag.ts')).tag(hash, name, options)),
+    )
+  withJson(
     program.command('log [hash]').description('log an experiment to another program; the newest, if none is named'),
   )
     .addOption(
@@ -197,13 +209,13 @@ function addStore(program: Command, end: (code: number) => void): void {
     .addOption(
       new Option(
         '--bytes <number>',
-        'also those of experiments without a pin, longest unused first, until the store has so many',
+        'also those of experiments without a pin or a tag, longest unused first, until the store has so many',
       ).argParser(whole),
     )
     .addOption(
       new Option(
         '--age <days>',
-        'also those of experiments without a pin, but only what was not used for so long',
+        'also those of experiments without a pin or a tag, but only what was not used for so long',
       ).argParser(fromZero),
     )
     .option('--dry-run', 'say what would be removed, and touch nothing')

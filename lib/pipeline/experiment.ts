@@ -3,6 +3,7 @@ import { basename, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { Failure } from '../util/failure.ts'
 import type { JsonObject } from '../util/json.ts'
+import { nearest } from '../util/nearest.ts'
 import { err, ok } from '../util/result.ts'
 import type { Result } from '../util/result.ts'
 import { bundleFile } from './bundle.ts'
@@ -82,6 +83,7 @@ const RECORD = 'record.json'
 const PAGE = 'report.html'
 const METRICS = 'metrics.jsonl'
 const PINNED = 'pinned'
+export const TAGS = 'tags'
 
 /**
  * Records a run that came to its end, and gives the record. One in which nothing ran leaves an earlier whole record as
@@ -184,6 +186,8 @@ function writeBundles(finished: Finished, folder: string): void {
 export interface ListedExperiment {
   readonly record: ExperimentRecord
   readonly pinned: boolean
+  /** Its names, sorted. */
+  readonly tags: readonly string[]
   /** Absolute path of the joined page; null where the experiment has none. */
   readonly page: string | null
   /** Absolute path of its `metrics.jsonl`; null where it was recorded without. */
@@ -208,24 +212,31 @@ function readOne(root: string, hash: string): ListedExperiment | undefined {
   return {
     record,
     pinned: existsSync(join(own, PINNED)) || existsSync(pinned),
+    tags: tagsIn(own, pinned),
     page: first(join(own, PAGE)),
     metricsFile: first(join(own, METRICS), join(pinned, METRICS)),
   }
 }
 
-/** The experiment whose hash begins with `prefix`. */
+/** The tags in an experiment's folders: see tag.ts. */
+export function tagsIn(...folders: readonly string[]): string[] {
+  const found = folders
+    .map((folder) => join(folder, TAGS))
+    .flatMap((tags) => (existsSync(tags) ? readdirSync(tags) : []))
+  return [...new Set(found)].sort()
+}
+
+/** The experiment that is tagged `prefix`, or whose hash begins with it: a tag is never the beginning of a hash. */
 export function readExperiment(root: string, prefix: string): Result<ListedExperiment, Failure> {
   const all = listExperiments(root)
-  const found = all.filter(({ record }) => prefix !== '' && record.hash.startsWith(prefix))
+  const tagged = all.filter(({ tags }) => tags.includes(prefix))
+  const found = tagged.length > 0 ? tagged : all.filter(({ record }) => prefix !== '' && record.hash.startsWith(prefix))
   if (found.length === 1) return ok(found[0]!)
   if (found.length > 1) {
-    const hashes = found.map(({ record }) => record.hash.slice(0, 16)).join(', ')
-    return err(
-      new Failure(
-        'EXPERIMENT_AMBIGUOUS',
-        `"${prefix}" begins the hashes of ${found.length} experiments: ${hashes}. Give more digits.`,
-      ),
-    )
+    const hashes = `${found.length} experiments: ${found.map(({ record }) => record.hash.slice(0, 16)).join(', ')}`
+    const [is, advice] =
+      tagged.length > 0 ? ['is a tag of', 'Tag one of them again'] : ['begins the hashes of', 'Give more digits']
+    return err(new Failure('EXPERIMENT_AMBIGUOUS', `"${prefix}" ${is} ${hashes}. ${advice}.`))
   }
   const known =
     all.length === 0
@@ -234,12 +245,13 @@ export function readExperiment(root: string, prefix: string): Result<ListedExper
           .slice(0, 10)
           .map(({ record }) => record.hash.slice(0, 12))
           .join(', ')}`
-  return err(
-    new Failure(
-      'EXPERIMENT_UNKNOWN',
-      `No experiment's hash begins with "${prefix}"; ${known}. \`pipeline list\` shows all.`,
-    ),
+  const near = nearest(
+    prefix,
+    all.flatMap(({ tags }) => tags),
   )
+  const meant = near === undefined ? '' : ` Did you mean "${near}"?`
+  const message = `No experiment's hash begins with "${prefix}", and none is tagged so; ${known}. \`pipeline list\` shows all.${meant}`
+  return err(new Failure('EXPERIMENT_UNKNOWN', message))
 }
 
 /** Keeps an experiment from gc, and adds its record, metrics and code to git under `experiments/<hash>/`. Gives that folder. */
@@ -258,7 +270,9 @@ export async function pinExperiment(
     const names = existsSync(join(own, BUNDLES)) ? readdirSync(join(own, BUNDLES)) : []
     const bundles = names.map((name) => join(BUNDLES, basename(name)))
     const metrics = existsSync(join(own, METRICS)) ? [METRICS] : []
-    for (const file of [...bundles, ...metrics, RECORD]) copyFileSync(join(own, file), join(folder, file))
+    mkdirSync(join(folder, TAGS), { recursive: true })
+    const tags = tagsIn(own).map((tag) => join(TAGS, tag))
+    for (const file of [...bundles, ...metrics, ...tags, RECORD]) copyFileSync(join(own, file), join(folder, file))
   }
   try {
     await git(root, ['add', '--', join('experiments', hash)])

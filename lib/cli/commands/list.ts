@@ -10,9 +10,9 @@ const MOST_METRICS = 4
 export function list(options: { json?: boolean }): number {
   const found = listExperiments(process.cwd())
   if (options.json === true) {
-    const experiments = found.map(({ record, pinned, page }) => {
+    const experiments = found.map(({ record, pinned, tags, page }) => {
       const { hash, at, params, metrics } = record
-      return { hash, at, pinned, page, params, metrics }
+      return { hash, at, tags, pinned, page, params, metrics }
     })
     writeJson({ experiments })
     return 0

@@ -2,6 +2,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import type { ExportArguments } from './commands/export.ts'
 import type { GcArguments } from './commands/gc.ts'
 import type { GenerateArguments } from './commands/generate.ts'
+import type { ListArguments } from './commands/list.ts'
 import type { LogArguments } from './commands/log.ts'
 import type { LogitsArguments } from './commands/logits.ts'
 import type { RunArguments } from './commands/run.ts'
@@ -145,9 +146,15 @@ function addPlanning(program: Command, end: (code: number) => void): void {
 }
 
 function addExperiments(program: Command, end: (code: number) => void): void {
-  withJson(program.command('list').description('list the experiments, newest first')).action(
-    async (options: { json?: boolean }) => end((await import('./commands/list.ts')).list(options)),
-  )
+  withJson(program.command('list').description('list the experiments, newest first'))
+    .option('--sort <names>', 'by parameters or metrics, apart by commas; -NAME: the greatest first')
+    .addOption(
+      new Option('--where <condition>', "only those of which 'NAME=VALUE' holds, or != < <= > >=; may be repeated")
+        .argParser(gather)
+        .default([], 'none'),
+    )
+    .addOption(new Option('--csv', 'print every parameter and metric, comma-separated').conflicts('json'))
+    .action(async (options: ListArguments) => end(await (await import('./commands/list.ts')).list(options)))
   withJson(program.command('show <hash>').description("show an experiment's parameters, stages and metrics")).action(
     async (hash: string, options: { json?: boolean }) => end((await import('./commands/show.ts')).show(hash, options)),
   )

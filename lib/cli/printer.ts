@@ -132,9 +132,9 @@ function printEnd({ stages, metrics, experiment }: Extract<Event, { type: 'finis
 
 /** `identical  first, repeat[2]`: a line for each result that there is. */
 function printReproduced({ stages }: Extract<Event, { type: 'reproduced' }>): void {
-  for (const result of ['identical', 'different', 'failed', 'skipped'] as const) {
+  for (const result of ['identical', 'within', 'different', 'failed', 'skipped'] as const) {
     const names = stages.filter((stage) => stage.result === result).map(({ name }) => name)
-    const word = style(result === 'identical' ? 'green' : 'red', result.padEnd(10))
+    const word = style(result === 'identical' ? 'green' : result === 'within' ? 'yellow' : 'red', result.padEnd(10))
     if (names.length > 0) write(`${word} ${listed(names)}`)
   }
 }

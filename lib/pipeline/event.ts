@@ -15,8 +15,11 @@ export interface StageResult {
 /** How a stage of an experiment came out when it was run again from its record. */
 export interface ReproducedStage {
   readonly name: string
-  /** `different`: other bytes than recorded; `failed` and `skipped`: there is nothing to compare. */
-  readonly result: 'identical' | 'different' | 'failed' | 'skipped'
+  /**
+   * `within`: other bytes, but every number within the declared tolerance of the one recorded; `different`: other bytes;
+   * `failed` and `skipped`: there is nothing to compare.
+   */
+  readonly result: 'identical' | 'within' | 'different' | 'failed' | 'skipped'
   readonly seconds: number
 }
 

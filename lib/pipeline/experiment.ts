@@ -1,5 +1,6 @@
-import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { Failure } from '../util/failure.ts'
 import type { JsonObject } from '../util/json.ts'
@@ -12,6 +13,7 @@ import { definitions } from './definition.ts'
 import type { Event, Outcome, StageResult } from './event.ts'
 import { messageOf, readJson, writeAtomic } from './files.ts'
 import { metricLines } from './metric-lines.ts'
+import { keepOutputs, keptOutputs } from './kept-outputs.ts'
 import { outputPath } from './stage-inputs.ts'
 import type { Manifest } from './manifest.ts'
 import type { Stage } from './pipeline.ts'
@@ -93,10 +95,12 @@ export async function writeExperiment(finished: Finished): Promise<ExperimentRec
   const folder = experimentFolder(finished.prepared.artifacts, finished.hash)
   const { page } = finished.prepared.pipeline
   const hasPage = page !== undefined && finished.settled.has(page.stage) && finished.joinReport !== undefined
-  const known = [RECORD, METRICS, ...(hasPage ? [PAGE] : [])].every((file) => existsSync(join(folder, file)))
+  const files = [RECORD, METRICS, ...(hasPage ? [PAGE] : [])].every((file) => existsSync(join(folder, file)))
+  const known = files && hasTolerances(join(folder, RECORD), finished.prepared.stages)
   if (known && finished.results.every(({ outcome }) => outcome === 'fresh')) return undefined
   const record = await recordOf(finished)
   writeBundles(finished, join(folder, BUNDLES))
+  keepOutputs(finished.prepared, finished.settled, folder)
   if (hasPage) {
     const html = readFileSync(outputPath(finished.prepared, page, finished.settled), 'utf8')
     writeAtomic(join(folder, PAGE), await finished.joinReport(html, record))
@@ -105,6 +109,14 @@ export async function writeExperiment(finished: Finished): Promise<ExperimentRec
   writeAtomic(join(folder, METRICS), metricLines(prepared, settled, metrics, emit))
   writeAtomic(join(folder, RECORD), `${JSON.stringify(record, null, 2)}\n`)
   return record
+}
+
+/** Whether a record has these tolerances: they are in no key, so that a change of them leaves all fresh. */
+function hasTolerances(file: string, stages: readonly Stage[]): boolean {
+  const record = readJson(file) as unknown as ExperimentRecord | undefined
+  return stages.every(({ id, tolerance = {} }) =>
+    isDeepStrictEqual({ ...record?.stages[id]?.stage?.tolerance }, { ...tolerance }),
+  )
 }
 
 const experimentFolder = (artifacts: string, hash: string): string => join(artifacts, 'experiments', hash)
@@ -162,17 +174,10 @@ function stageRecord(finished: Finished, result: StageResult, definition: Digest
   }
 }
 
-const recordedStage = ({ name, cell, program, in: inputs, out, resources, env, timeoutSeconds, place }: Stage) => ({
-  name,
-  cell,
-  program,
-  in: inputs,
-  out,
-  resources,
-  env,
-  timeoutSeconds,
-  place,
-})
+function recordedStage(stage: Stage): RecordedStage {
+  const { name, cell, program, in: inputs, out, resources, env, timeoutSeconds, tolerance = {}, place } = stage
+  return { name, cell, program, in: inputs, out, resources, env, timeoutSeconds, tolerance, place }
+}
 
 function writeBundles(finished: Finished, folder: string): void {
   for (const { bundle } of finished.prepared.identities.values()) {
@@ -270,9 +275,10 @@ export async function pinExperiment(
     const names = existsSync(join(own, BUNDLES)) ? readdirSync(join(own, BUNDLES)) : []
     const bundles = names.map((name) => join(BUNDLES, basename(name)))
     const metrics = existsSync(join(own, METRICS)) ? [METRICS] : []
-    mkdirSync(join(folder, TAGS), { recursive: true })
     const tags = tagsIn(own).map((tag) => join(TAGS, tag))
-    for (const file of [...bundles, ...metrics, ...tags, RECORD]) copyFileSync(join(own, file), join(folder, file))
+    const outputs = keptOutputs(own)
+    for (const file of [...bundles, ...metrics, ...tags, ...outputs, RECORD])
+      cpSync(join(own, file), join(folder, file))
   }
   try {
     await git(root, ['add', '--', join('experiments', hash)])

@@ -8,6 +8,7 @@ import type { LogitsArguments } from './commands/logits.ts'
 import type { RunArguments } from './commands/run.ts'
 import type { ScoreArguments } from './commands/score.ts'
 import type { TagArguments } from './commands/tag.ts'
+import type { VerifyArguments } from './commands/verify.ts'
 import { exportFormats } from '../util/export.ts'
 import { Failure } from '../util/failure.ts'
 import { exit, ignoreClosedOutput, writeFailures } from './output.ts'
@@ -227,9 +228,13 @@ function addStore(program: Command, end: (code: number) => void): void {
     )
     .option('--dry-run', 'say what would be removed, and touch nothing')
     .action(async (options: GcArguments) => end(await (await import('./commands/gc.ts')).gc(options)))
-  withJson(
-    program.command('verify').description('read every result again, and move the damaged ones out of the way'),
-  ).action(async (options: { json?: boolean }) => end((await import('./commands/verify.ts')).verify(options)))
+  withConfig(
+    program
+      .command('verify')
+      .description('read every result again, and move the damaged ones out of the way; or run one stage a second time'),
+  )
+    .option('--twice <stage>', 'run it again from the same inputs, and say which files come out otherwise, and where')
+    .action(async (options: VerifyArguments) => end(await (await import('./commands/verify.ts')).verify(options)))
 }
 
 const numberWhere = (holds: (value: number) => boolean, expected: string) => (text: string) => {

@@ -1,14 +1,11 @@
 import { join } from 'node:path'
-import { compareFiles, firstDifference } from '../util/compare-files.ts'
-import { differs } from '../util/tolerance.ts'
+import { compareExactly, compareFiles } from '../util/compare-files.ts'
 import type { Compared, Differing, Tolerance } from '../util/tolerance.ts'
 import type { Digest } from './canonical.ts'
+import { compareTrees } from './compare-trees.ts'
 import type { ReproducedStage, StageResult } from './event.ts'
 import type { StageRecord } from './experiment.ts'
-import { isExecutable } from './digest.ts'
 import type { Manifest } from './manifest.ts'
-import { walk } from './walk.ts'
-import type { Entry } from './walk.ts'
 
 /** An output that came out in other bytes than recorded. */
 export interface OutputJudged {
@@ -59,42 +56,22 @@ function judgeOutput(
   tolerance: Tolerance | undefined,
 ): Pick<OutputJudged, 'within' | 'first'> {
   if (expected === undefined || found === undefined) return { within: null, first: null }
-  const compared = compareTrees(expected, found, tolerance)
+  const compared = compareOutput(expected, found, tolerance)
   return compared.within ? { within: compared.largest, first: null } : { within: null, first: compared.first }
 }
 
 /** Without a tolerance the two are known to differ. */
-function compareTrees(expected: string, found: string, tolerance: Tolerance | undefined): Compared {
-  const [a, b] = [entriesOf(expected), entriesOf(found)]
-  for (const path of new Set([...a.keys(), ...b.keys()])) {
-    const [kindA, kindB] = [kindOf(a.get(path)), kindOf(b.get(path))]
-    if (kindA !== kindB) return differs(path === '' ? 'itself' : `"${path}"`, kindA, kindB)
-  }
+function compareOutput(expected: string, found: string, tolerance: Tolerance | undefined): Compared {
+  const compare = (a: string, b: string): Compared =>
+    tolerance === undefined ? compareExactly(a, b) : compareFiles(a, b, tolerance)
   let largest = 0
-  for (const [path, entry] of a) {
-    if (entry.kind !== 'file') continue
-    const compared = compareEntry(entry.absolute, join(found, path), tolerance)
-    if (compared === undefined) continue
-    if (!compared.within)
-      return path === ''
-        ? compared
-        : differs(`"${path}", ${compared.first.place}`, compared.first.expected, compared.first.found)
-    largest = Math.max(largest, compared.largest)
+  for (const { path, compared } of compareTrees(expected, found, compare)) {
+    if (compared.within) largest = Math.max(largest, compared.largest)
+    else {
+      const { place, ...values } = compared.first
+      const parts = [...(path === '' ? [] : [`"${path}"`]), ...(place === '' ? [] : [place])]
+      return { within: false, first: { place: parts.join(', ') || 'itself', ...values } }
+    }
   }
   return { within: true, largest }
-}
-
-const entriesOf = (path: string): ReadonlyMap<string, Entry> =>
-  new Map(walk(path, 'refuse').map((entry) => [entry.path, entry] as const))
-
-function compareEntry(expected: string, found: string, tolerance: Tolerance | undefined): Compared | undefined {
-  if (tolerance !== undefined) return compareFiles(expected, found, tolerance)
-  const first = firstDifference(expected, found)
-  return first && { within: false, first }
-}
-
-function kindOf(entry: Entry | undefined): string {
-  if (entry === undefined) return 'none'
-  if (entry.kind === 'file') return isExecutable(entry.stat) ? 'a program' : 'a file'
-  return entry.kind === 'folder' ? 'a folder' : `a link to "${entry.target}"`
 }

@@ -23,12 +23,12 @@ export function compareFiles(expected: string, found: string, tolerance: Toleran
   })
 }
 
-/** The first place at which two files differ byte for byte: of JSON and tensors by name; undefined where they are the same. */
-export function firstDifference(expected: string, found: string): Differing | undefined {
+/** Byte for byte; the first place that differs is said by its name where that is a value of JSON or of a tensor. */
+export function compareExactly(expected: string, found: string): Compared {
   const first = withFiles(expected, found, firstByte)
-  if (first === undefined) return undefined
+  if (first === undefined) return { within: true, largest: 0 }
   const compared = compareFiles(expected, found, EXACT)
-  return compared.within ? first : compared.first
+  return compared.within ? { within: false, first } : compared
 }
 
 function withFiles<T>(expected: string, found: string, use: (a: number, b: number) => T): T {

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, it } from 'node:test'
-import { compareFiles, firstDifference } from '../../lib/util/compare-files.ts'
+import { compareExactly, compareFiles } from '../../lib/util/compare-files.ts'
 import { toHalf } from '../../lib/util/half.ts'
 import { EXACT } from '../../lib/util/tolerance.ts'
 import type { Tolerance } from '../../lib/util/tolerance.ts'
@@ -131,8 +131,8 @@ it('what is not a number is near itself alone; a large tensor is compared to its
 
 it('the first place at which bytes differ has a name in JSON and tensors, a line in texts, a number in the rest', () => {
   const first = (expected: Content, found: Content): string | undefined => {
-    const differing = firstDifference(...files(expected, found))
-    return differing && `${differing.place}: ${differing.expected}, ${differing.found}`
+    const result = compareExactly(...files(expected, found))
+    return result.within ? undefined : `${result.first.place}: ${result.first.expected}, ${result.first.found}`
   }
   assert.equal(first('a\nb', 'a\nb'), undefined)
   assert.equal(first('{"a": 1}', '{"a": 2}'), 'a: 1, 2')

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { cpSync } from 'node:fs'
+import { cpSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { it } from 'node:test'
 import type { TestContext } from 'node:test'
@@ -155,6 +155,12 @@ it('without the store small files are compared with those that the experiment ke
       stages: Record<string, { outputs: Record<string, string> }>
     }
   ).stages['train']!
-  cpSync(join(clone.root, 'train.mjs'), join(clone.root, kept, outputs['curves']!), { force: true })
-  assert.equal((await reproduce(clone, hash)).code, 1)
+  const file = join(kept, outputs['curves']!)
+  const nearly = clone.read(file).replace('"loss":3}', '"loss":3.0000001}')
+  assert.notEqual(nearly, clone.read(file))
+  rmSync(join(clone.root, file))
+  clone.write(file, nearly)
+  const damaged = await reproduce(clone, hash)
+  assert.equal(damaged.code, 1)
+  assert.match(damaged.failures[0]!, /for "curves" \(the recorded one is not here/)
 })

@@ -125,6 +125,7 @@ it('of an older result the link stays where it is', async (t) => {
   await place.lines('--set', 'word=b')
   const before = contents(join(place.root, 'artifacts'))
   assert.equal((await twice(place, 'make')).code, 0)
+  assert.deepEqual(contents(join(place.root, 'artifacts')), before)
   assert.equal((await twice(place, 'make', '--set', 'word=b')).code, 0)
   assert.deepEqual(contents(join(place.root, 'artifacts')), before)
 })

@@ -2,10 +2,13 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import type { ExportArguments } from './commands/export.ts'
 import type { GcArguments } from './commands/gc.ts'
 import type { GenerateArguments } from './commands/generate.ts'
+import type { ListArguments } from './commands/list.ts'
 import type { LogArguments } from './commands/log.ts'
 import type { LogitsArguments } from './commands/logits.ts'
 import type { RunArguments } from './commands/run.ts'
 import type { ScoreArguments } from './commands/score.ts'
+import type { TagArguments } from './commands/tag.ts'
+import type { VerifyArguments } from './commands/verify.ts'
 import { exportFormats } from '../util/export.ts'
 import { Failure } from '../util/failure.ts'
 import { exit, ignoreClosedOutput, writeFailures } from './output.ts'
@@ -144,9 +147,15 @@ function addPlanning(program: Command, end: (code: number) => void): void {
 }
 
 function addExperiments(program: Command, end: (code: number) => void): void {
-  withJson(program.command('list').description('list the experiments, newest first')).action(
-    async (options: { json?: boolean }) => end((await import('./commands/list.ts')).list(options)),
-  )
+  withJson(program.command('list').description('list the experiments, newest first'))
+    .option('--sort <names>', 'by parameters or metrics, apart by commas; -NAME: the greatest first')
+    .addOption(
+      new Option('--where <condition>', "only those of which 'NAME=VALUE' holds, or != < <= > >=; may be repeated")
+        .argParser(gather)
+        .default([], 'none'),
+    )
+    .addOption(new Option('--csv', 'print every parameter and metric, comma-separated').conflicts('json'))
+    .action(async (options: ListArguments) => end(await (await import('./commands/list.ts')).list(options)))
   withJson(program.command('show <hash>').description("show an experiment's parameters, stages and metrics")).action(
     async (hash: string, options: { json?: boolean }) => end((await import('./commands/show.ts')).show(hash, options)),
   )
@@ -171,6 +180,17 @@ function addExperiments(program: Command, end: (code: number) => void): void {
     async (hash: string, options: { json?: boolean }) =>
       end(await (await import('./commands/pin.ts')).pin(hash, options)),
   )
+  withJson(
+    program
+      .command('tag [hash] [name]')
+      .description(
+        'give an experiment a name that stands wherever a hash may, and keeps its results from gc; or move it',
+      ),
+  )
+    .option('--delete <name>', 'take this name off again')
+    .action(async (hash: string | undefined, name: string | undefined, options: TagArguments) =>
+      end((await import('./commands/tag.ts')).tag(hash, name, options)),
+    )
   withJson(
     program.command('log [hash]').description('log an experiment to another program; the newest, if none is named'),
   )
@@ -197,20 +217,24 @@ function addStore(program: Command, end: (code: number) => void): void {
     .addOption(
       new Option(
         '--bytes <number>',
-        'also those of experiments without a pin, longest unused first, until the store has so many',
+        'also those of experiments without a pin or a tag, longest unused first, until the store has so many',
       ).argParser(whole),
     )
     .addOption(
       new Option(
         '--age <days>',
-        'also those of experiments without a pin, but only what was not used for so long',
+        'also those of experiments without a pin or a tag, but only what was not used for so long',
       ).argParser(fromZero),
     )
     .option('--dry-run', 'say what would be removed, and touch nothing')
     .action(async (options: GcArguments) => end(await (await import('./commands/gc.ts')).gc(options)))
-  withJson(
-    program.command('verify').description('read every result again, and move the damaged ones out of the way'),
-  ).action(async (options: { json?: boolean }) => end((await import('./commands/verify.ts')).verify(options)))
+  withConfig(
+    program
+      .command('verify')
+      .description('read every result again, and move the damaged ones out of the way; or run one stage a second time'),
+  )
+    .option('--twice <stage>', 'run it again from the same inputs, and say which files come out otherwise, and where')
+    .action(async (options: VerifyArguments) => end(await (await import('./commands/verify.ts')).verify(options)))
 }
 
 const numberWhere = (holds: (value: number) => boolean, expected: string) => (text: string) => {

@@ -15,9 +15,30 @@ export interface StageResult {
 /** How a stage of an experiment came out when it was run again from its record. */
 export interface ReproducedStage {
   readonly name: string
-  /** `different`: other bytes than recorded; `failed` and `skipped`: there is nothing to compare. */
+  /**
+   * `within`: other bytes, but every number within the declared tolerance of the one recorded; `different`: other bytes;
+   * `failed` and `skipped`: there is nothing to compare.
+   */
+  readonly result: 'identical' | 'within' | 'different' | 'failed' | 'skipped'
+  readonly seconds: number
+}
+
+/** How a stage came out when it was run a second time from the same inputs. */
+export interface RepeatedStage {
+  readonly name: string
   readonly result: 'identical' | 'different' | 'failed' | 'skipped'
   readonly seconds: number
+  /** The files that are not the same, and the first place in each; '' where the file itself is not there twice. */
+  readonly files: readonly {
+    readonly path: string
+    readonly place: string
+    readonly first: string
+    readonly second: string
+  }[]
+  /** Where the second result is, if it is not the same. */
+  readonly kept: string | null
+  /** What it ran on first, and now. */
+  readonly devices: readonly [first: string | null, second: string | null]
 }
 
 /** All that happens in a run; the core only emits, one printer words it. */
@@ -50,3 +71,5 @@ export type Event =
       readonly experiment: string | null
       readonly stages: readonly ReproducedStage[]
     }
+  /** The last event of a stage's second run. */
+  | { readonly type: 'repeated'; readonly stages: readonly RepeatedStage[] }

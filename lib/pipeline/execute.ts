@@ -5,13 +5,13 @@ import { acquire } from '../util/lock.ts'
 import type { Lock } from '../util/lock.ts'
 import { commandOf } from './changes.ts'
 import { runChild } from './child.ts'
-import type { ChildEnd } from './child.ts'
 import type { Digest } from './canonical.ts'
 import type { Event, Outcome } from './event.ts'
 import { keepExtension, offerExtension } from './extension.ts'
 import { hostBundle } from './host-bundle.ts'
 import type { Message } from './host-protocol.ts'
 import { changedInput } from './stage-inputs.ts'
+import { cancelled, died, timedOut } from './stage-failures.ts'
 import { childEnvironment, jobOf } from './job.ts'
 import { keyOf } from './key.ts'
 import type { KeyRecord } from './key.ts'
@@ -47,18 +47,40 @@ export interface StageTask {
 }
 
 export type StageEnd =
-  | { readonly outcome: Exclude<Outcome, 'failed' | 'skipped'>; readonly key: Digest; readonly manifest: Manifest }
+  | {
+      readonly outcome: Exclude<Outcome, 'failed' | 'skipped'>
+      readonly key: Digest
+      readonly manifest: Manifest
+      readonly second?: Second
+    }
   | { readonly outcome: 'failed'; readonly key: Digest; readonly failure: Failure; readonly log: string | null }
+
+/** What a stage came out with whose result was there. */
+export interface Second {
+  readonly device: string | null
+  /** Where it is if it is not the same as the first. */
+  readonly folder: string | null
+}
 
 /** Gives a stage its result: one that is there by now, or one that it makes. Never throws what the world can cause. */
 export async function executeStage(run: Execution, task: StageTask): Promise<StageEnd> {
-  const key = keyOf(task.record)
-  try {
+  return guarded(run, task, async (key) => {
     const end = await locked(run, task, key)
     if (end.outcome === 'failed') return end
     // the very last, so that a run killed before it finds "restore" and tidies up
     const moved = publishLink(run, task, key)
     return end.outcome === 'ran' || !moved ? end : { ...end, outcome: 'restored' }
+  })
+}
+
+/** Runs a stage although its result is there, which stays, as does the link; `second` says what came out. Never throws. */
+export const repeatStage = (run: Execution, task: StageTask): Promise<StageEnd> =>
+  guarded(run, task, (key) => locked(run, { ...task, force: true }, key))
+
+async function guarded(run: Execution, task: StageTask, work: (key: Digest) => Promise<StageEnd>): Promise<StageEnd> {
+  const key = keyOf(task.record)
+  try {
+    return await work(key)
   } catch (error) {
     const failure = run.signal.aborted
       ? cancelled(task.stage)
@@ -230,15 +252,19 @@ function publish(run: Execution, task: StageTask, key: Digest, work: Work, manif
   const { stage } = task
   const { store } = run.prepared
   const first = readManifest(store.folder(stage.name, key), key)
+  let folder: string | null = null
   if (first === undefined) store.publish(work, stage.name, manifest)
   else {
     const differing = Object.keys(manifest.outputs).filter(
       (name) => first.outputs[name]?.digest !== manifest.outputs[name]?.digest,
     )
-    if (differing.length > 0) reportDifference(run, task, differing, store.setAside(work, stage.name, key))
-    else store.discard(work)
+    if (differing.length > 0) {
+      folder = store.setAside(work, stage.name, key)
+      reportDifference(run, task, differing, folder)
+    } else store.discard(work)
   }
-  return { outcome: 'ran', key, manifest: first ?? manifest }
+  if (first === undefined) return { outcome: 'ran', key, manifest }
+  return { outcome: 'ran', key, manifest: first, second: { device: manifest.ran.device, folder } }
 }
 
 function reportDifference(run: Execution, task: StageTask, outputs: readonly string[], kept: string): void {
@@ -267,27 +293,4 @@ function manifestOf(
 
 function notice(run: Execution, task: Pick<StageTask, 'stage'>, code: string, message: string): void {
   run.emit({ type: 'notice', stage: task.stage.id, code, message })
-}
-
-const cancelled = (stage: Stage): Failure =>
-  new Failure('STAGE_CANCELLED', `Stage "${stage.id}" was stopped. Run again to go on from its checkpoint.`, {
-    exitCode: 1,
-  })
-
-const timedOut = (stage: Stage): Failure =>
-  new Failure(
-    'STAGE_TIMEOUT',
-    `Stage "${stage.id}" ran longer than its ${stage.timeoutSeconds ?? 0} s. Raise its \`timeout\`.`,
-    {
-      exitCode: 1,
-      place: stage.place,
-    },
-  )
-
-function died(stage: Stage, end: ChildEnd): Failure {
-  const how = end.signal === null ? `exit code ${end.exitCode ?? '?'}` : `signal ${end.signal}`
-  return new Failure('STAGE_DIED', `Stage "${stage.id}" ended with ${how} before its work was done.`, {
-    exitCode: 1,
-    place: stage.place,
-  })
 }

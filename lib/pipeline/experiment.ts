@@ -1,8 +1,10 @@
-import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { Failure } from '../util/failure.ts'
 import type { JsonObject } from '../util/json.ts'
+import { nearest } from '../util/nearest.ts'
 import { err, ok } from '../util/result.ts'
 import type { Result } from '../util/result.ts'
 import { bundleFile } from './bundle.ts'
@@ -11,6 +13,7 @@ import { definitions } from './definition.ts'
 import type { Event, Outcome, StageResult } from './event.ts'
 import { messageOf, readJson, writeAtomic } from './files.ts'
 import { metricLines } from './metric-lines.ts'
+import { keepOutputs, keptOutputs } from './kept-outputs.ts'
 import { outputPath } from './stage-inputs.ts'
 import type { Manifest } from './manifest.ts'
 import type { Stage } from './pipeline.ts'
@@ -82,6 +85,7 @@ const RECORD = 'record.json'
 const PAGE = 'report.html'
 const METRICS = 'metrics.jsonl'
 const PINNED = 'pinned'
+export const TAGS = 'tags'
 
 /**
  * Records a run that came to its end, and gives the record. One in which nothing ran leaves an earlier whole record as
@@ -91,10 +95,12 @@ export async function writeExperiment(finished: Finished): Promise<ExperimentRec
   const folder = experimentFolder(finished.prepared.artifacts, finished.hash)
   const { page } = finished.prepared.pipeline
   const hasPage = page !== undefined && finished.settled.has(page.stage) && finished.joinReport !== undefined
-  const known = [RECORD, METRICS, ...(hasPage ? [PAGE] : [])].every((file) => existsSync(join(folder, file)))
+  const files = [RECORD, METRICS, ...(hasPage ? [PAGE] : [])].every((file) => existsSync(join(folder, file)))
+  const known = files && hasTolerances(join(folder, RECORD), finished.prepared.stages)
   if (known && finished.results.every(({ outcome }) => outcome === 'fresh')) return undefined
   const record = await recordOf(finished)
   writeBundles(finished, join(folder, BUNDLES))
+  keepOutputs(finished.prepared, finished.settled, folder)
   if (hasPage) {
     const html = readFileSync(outputPath(finished.prepared, page, finished.settled), 'utf8')
     writeAtomic(join(folder, PAGE), await finished.joinReport(html, record))
@@ -103,6 +109,14 @@ export async function writeExperiment(finished: Finished): Promise<ExperimentRec
   writeAtomic(join(folder, METRICS), metricLines(prepared, settled, metrics, emit))
   writeAtomic(join(folder, RECORD), `${JSON.stringify(record, null, 2)}\n`)
   return record
+}
+
+/** Whether a record has these tolerances: they are in no key, so that a change of them leaves all fresh. */
+function hasTolerances(file: string, stages: readonly Stage[]): boolean {
+  const record = readJson(file) as unknown as ExperimentRecord | undefined
+  return stages.every(({ id, tolerance = {} }) =>
+    isDeepStrictEqual({ ...record?.stages[id]?.stage?.tolerance }, { ...tolerance }),
+  )
 }
 
 const experimentFolder = (artifacts: string, hash: string): string => join(artifacts, 'experiments', hash)
@@ -160,17 +174,10 @@ function stageRecord(finished: Finished, result: StageResult, definition: Digest
   }
 }
 
-const recordedStage = ({ name, cell, program, in: inputs, out, resources, env, timeoutSeconds, place }: Stage) => ({
-  name,
-  cell,
-  program,
-  in: inputs,
-  out,
-  resources,
-  env,
-  timeoutSeconds,
-  place,
-})
+function recordedStage(stage: Stage): RecordedStage {
+  const { name, cell, program, in: inputs, out, resources, env, timeoutSeconds, tolerance = {}, place } = stage
+  return { name, cell, program, in: inputs, out, resources, env, timeoutSeconds, tolerance, place }
+}
 
 function writeBundles(finished: Finished, folder: string): void {
   for (const { bundle } of finished.prepared.identities.values()) {
@@ -184,6 +191,8 @@ function writeBundles(finished: Finished, folder: string): void {
 export interface ListedExperiment {
   readonly record: ExperimentRecord
   readonly pinned: boolean
+  /** Its names, sorted. */
+  readonly tags: readonly string[]
   /** Absolute path of the joined page; null where the experiment has none. */
   readonly page: string | null
   /** Absolute path of its `metrics.jsonl`; null where it was recorded without. */
@@ -208,24 +217,31 @@ function readOne(root: string, hash: string): ListedExperiment | undefined {
   return {
     record,
     pinned: existsSync(join(own, PINNED)) || existsSync(pinned),
+    tags: tagsIn(own, pinned),
     page: first(join(own, PAGE)),
     metricsFile: first(join(own, METRICS), join(pinned, METRICS)),
   }
 }
 
-/** The experiment whose hash begins with `prefix`. */
+/** The tags in an experiment's folders: see tag.ts. */
+export function tagsIn(...folders: readonly string[]): string[] {
+  const found = folders
+    .map((folder) => join(folder, TAGS))
+    .flatMap((tags) => (existsSync(tags) ? readdirSync(tags) : []))
+  return [...new Set(found)].sort()
+}
+
+/** The experiment that is tagged `prefix`, or whose hash begins with it: a tag is never the beginning of a hash. */
 export function readExperiment(root: string, prefix: string): Result<ListedExperiment, Failure> {
   const all = listExperiments(root)
-  const found = all.filter(({ record }) => prefix !== '' && record.hash.startsWith(prefix))
+  const tagged = all.filter(({ tags }) => tags.includes(prefix))
+  const found = tagged.length > 0 ? tagged : all.filter(({ record }) => prefix !== '' && record.hash.startsWith(prefix))
   if (found.length === 1) return ok(found[0]!)
   if (found.length > 1) {
-    const hashes = found.map(({ record }) => record.hash.slice(0, 16)).join(', ')
-    return err(
-      new Failure(
-        'EXPERIMENT_AMBIGUOUS',
-        `"${prefix}" begins the hashes of ${found.length} experiments: ${hashes}. Give more digits.`,
-      ),
-    )
+    const hashes = `${found.length} experiments: ${found.map(({ record }) => record.hash.slice(0, 16)).join(', ')}`
+    const [is, advice] =
+      tagged.length > 0 ? ['is a tag of', 'Tag one of them again'] : ['begins the hashes of', 'Give more digits']
+    return err(new Failure('EXPERIMENT_AMBIGUOUS', `"${prefix}" ${is} ${hashes}. ${advice}.`))
   }
   const known =
     all.length === 0
@@ -234,12 +250,13 @@ export function readExperiment(root: string, prefix: string): Result<ListedExper
           .slice(0, 10)
           .map(({ record }) => record.hash.slice(0, 12))
           .join(', ')}`
-  return err(
-    new Failure(
-      'EXPERIMENT_UNKNOWN',
-      `No experiment's hash begins with "${prefix}"; ${known}. \`pipeline list\` shows all.`,
-    ),
+  const near = nearest(
+    prefix,
+    all.flatMap(({ tags }) => tags),
   )
+  const meant = near === undefined ? '' : ` Did you mean "${near}"?`
+  const message = `No experiment's hash begins with "${prefix}", and none is tagged so; ${known}. \`pipeline list\` shows all.${meant}`
+  return err(new Failure('EXPERIMENT_UNKNOWN', message))
 }
 
 /** Keeps an experiment from gc, and adds its record, metrics and code to git under `experiments/<hash>/`. Gives that folder. */
@@ -258,7 +275,10 @@ export async function pinExperiment(
     const names = existsSync(join(own, BUNDLES)) ? readdirSync(join(own, BUNDLES)) : []
     const bundles = names.map((name) => join(BUNDLES, basename(name)))
     const metrics = existsSync(join(own, METRICS)) ? [METRICS] : []
-    for (const file of [...bundles, ...metrics, RECORD]) copyFileSync(join(own, file), join(folder, file))
+    const tags = tagsIn(own).map((tag) => join(TAGS, tag))
+    const outputs = keptOutputs(own)
+    for (const file of [...bundles, ...metrics, ...tags, ...outputs, RECORD])
+      cpSync(join(own, file), join(folder, file))
   }
   try {
     await git(root, ['add', '--', join('experiments', hash)])

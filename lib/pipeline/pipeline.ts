@@ -1,5 +1,6 @@
 import type { Json, JsonObject } from '../util/json.ts'
 import type { Place } from '../util/failure.ts'
+import type { Tolerance } from '../util/tolerance.ts'
 
 /** What config makes of pipeline.yaml, recipes and --set: parameters resolved, matrices expanded, checked, acyclic. */
 export interface Pipeline {
@@ -40,6 +41,8 @@ export interface Stage {
   /** Names of declared environment variables. */
   readonly env: readonly string[]
   readonly timeoutSeconds: number | undefined
+  /** Output to how far its numbers may be off when the stage is reproduced; not in the key. Absent in older records. */
+  readonly tolerance?: Readonly<Record<string, Tolerance>>
   readonly place: Place
   /** Where a parameter's value was written: keys are dotted paths below `with` and `in` (`with.temperature`). */
   readonly places: Readonly<Record<string, Place>>

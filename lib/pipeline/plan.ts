@@ -4,6 +4,8 @@ import type { Result } from '../util/result.ts'
 import type { Digest } from './canonical.ts'
 import type { Change } from './changes.ts'
 import { experimentHash } from './definition.ts'
+import { estimateOf } from './estimate.ts'
+import type { Estimate } from './estimate.ts'
 import { keyOf } from './key.ts'
 import { linkPath, linkedFolder } from './link.ts'
 import type { Manifest } from './manifest.ts'
@@ -31,8 +33,11 @@ export interface StagePlan {
 
 export interface Plan {
   readonly experiment: Digest
-  readonly stages: readonly StagePlan[]
+  readonly stages: readonly EstimatedPlan[]
 }
+
+/** Null for a stage that does not run, and for one of which there is no earlier result. */
+export type EstimatedPlan = StagePlan & { readonly estimate: Estimate | null }
 
 export interface PlanOptions {
   readonly targets?: readonly string[] | undefined
@@ -45,9 +50,14 @@ export interface PlanOptions {
 export async function planRun(pipeline: Pipeline, options: PlanOptions): Promise<Result<Plan, Failure[]>> {
   const prepared = await prepare(pipeline, options.targets, options.resolveRevisions)
   if (!prepared.ok) return prepared
-  const { stages } = await planStages(prepared.value, options.force)
+  const { stages, earlier } = await planStages(prepared.value, options.force)
   prepared.value.stats.save()
-  return ok({ experiment: experimentHash(prepared.value), stages })
+  const estimated = stages.map((plan) => {
+    const stage = prepared.value.byId.get(plan.stage)!
+    const runs = plan.state === 'run' || plan.state === 'may-run'
+    return { ...plan, estimate: runs ? estimateOf(stage, earlier(stage.name)) : null }
+  })
+  return ok({ experiment: experimentHash(prepared.value), stages: estimated })
 }
 
 export interface Planned {

@@ -69,7 +69,11 @@ export async function runPrepared(prepared: Prepared, options: RunOptions): Prom
 }
 
 /** Plans anew where gc took a result between its being found and its being claimed. */
-async function planAndClaim(prepared: Prepared, options: RunOptions, live: boolean): Promise<Planned> {
+export async function planAndClaim(
+  prepared: Prepared,
+  options: Pick<RunOptions, 'force' | 'signal'>,
+  live: boolean,
+): Promise<Planned> {
   for (;;) {
     const planned = await planStages(prepared, options.force)
     const results = prepared.stages.flatMap((stage) => {

@@ -61,6 +61,25 @@ export const stageSchema = {
       exclusiveMinimum: 0,
       description: 'seconds, or text such as `90s`, `15m`, `2h`',
     },
+    tolerance: {
+      type: 'object',
+      additionalProperties: {
+        type: ['number', 'object'],
+        minimum: 0,
+        minProperties: 1,
+        additionalProperties: false,
+        properties: {
+          absolute: { type: 'number', minimum: 0, description: 'how far at least' },
+          relative: {
+            type: 'number',
+            minimum: 0,
+            description: 'and how much farther, as a share of the recorded number',
+          },
+        },
+      },
+      description:
+        'output to how far its numbers may be from the recorded ones when an experiment is reproduced: a number is both absolute and relative; not in the key',
+    },
   },
 } as const
 

@@ -93,14 +93,15 @@ function readDefinition(
   const isKnown = (key: string): boolean => !isRefused(child(tree, key))
   const inputs = new Set(entriesOf(child(tree, 'in')).keys())
   for (const [input, { keyAt }] of entriesOf(child(tree, 'in'))) isName(input, 'input', keyAt, problems)
+  const outputs = isKnown('out') ? readOutputs(child(tree, 'out'), problems) : undefined
   return {
     name,
     at,
     tree,
     inputs,
-    outputs: isKnown('out') ? readOutputs(child(tree, 'out'), problems) : undefined,
+    outputs,
     cells: isKnown('matrix') ? expandMatrix(child(tree, 'matrix'), problems) : undefined,
-    settings: readSettings(valid?.stages[name], tree, problems),
+    settings: readSettings(valid?.stages[name], tree, outputs, problems),
   }
 }
 

@@ -166,6 +166,33 @@ stages:
     assert.deepEqual(await mistakes(stage('resources: { memory: 4Gb }')), ['VALUE_INVALID 5:26'])
   })
 
+  it('reads tolerances of outputs, a number for both kinds, and refuses those of none', async () => {
+    const { stages } = await loaded(
+      stage('out: [a, b, c]', 'tolerance: { a: 1e-6, b: { relative: 0.01 }, c: { absolute: 1, relative: 0 } }'),
+    )
+    assert.deepEqual(
+      { ...stages[0]?.tolerance },
+      {
+        a: { absolute: 1e-6, relative: 1e-6 },
+        b: { absolute: 0, relative: 0.01 },
+        c: { absolute: 1, relative: 0 },
+      },
+    )
+    const given = 'version: 1\nparams: { t: 0.5 }\nstages:\n  s: { cmd: [node], out: [a], tolerance: { a: "${t}" } }\n'
+    assert.deepEqual((await loaded(given)).stages[0]?.tolerance?.['a'], { absolute: 0.5, relative: 0.5 })
+    const [unknown] = await failures(stage('out: [curves]', 'tolerance: { curve: 1 }'))
+    assert.deepEqual([unknown?.code, unknown?.place?.line], ['OUTPUT_UNKNOWN', 6])
+    assert.match(unknown!.message, /"tolerance" names "curve", .* its outputs are curves\. Did you mean "curves"\?/)
+    for (const wrong of ['-1', 'close', '{}', '{ absolute: -1 }', '[1]']) {
+      assert.deepEqual(
+        (await failures(stage('out: [a]', `tolerance: { a: ${wrong} }`))).map(({ code, place }) => [code, place?.line]),
+        [['VALUE_INVALID', 6]],
+        wrong,
+      )
+    }
+    assert.deepEqual(await mistakes(stage('out: [a]', 'tolerance: { a: { absolut: 1 } }')), ['KEY_UNKNOWN 6:23'])
+  })
+
   it('wants one program for each stage, and its file to be there', async () => {
     assert.deepEqual(await mistakes('version: 1\nstages:\n  s: {}\n'), ['PROGRAM_INVALID 3:3'])
     assert.deepEqual(await mistakes('version: 1\nstages:\n  s: { run: input.txt, cmd: [a] }\n'), [

@@ -1,13 +1,34 @@
 import { join, relative } from 'node:path'
+import { verifyTwice } from '../../pipeline/twice.ts'
 import { verifyStore } from '../../pipeline/verify.ts'
 import type { DamagedResult } from '../../pipeline/verify.ts'
+import { Failure } from '../../util/failure.ts'
 import { size } from '../format.ts'
-import { write, writeJson } from '../output.ts'
+import { load } from '../load.ts'
+import { exitCodeOf, write, writeError, writeFailures, writeJson } from '../output.ts'
+import { jsonPrinter, linePrinter } from '../printer.ts'
+import type { ConfigOptions } from '../program.ts'
+import { revisionsOf } from '../revisions.ts'
+import { listenForStop } from '../signals.ts'
 import { storeHere } from '../store.ts'
 import { style } from '../style.ts'
 
-/** `pipeline verify`: reads all results again. Exit code 1 where one was damaged. */
-export function verify(options: { json?: boolean }): number {
+export interface VerifyArguments extends ConfigOptions {
+  readonly twice?: string
+}
+
+/**
+ * `pipeline verify`: reads all results again. Exit code 1 where one was damaged.
+ * `pipeline verify --twice STAGE`: runs a stage again. Exit code 1 where it came out otherwise, or failed.
+ */
+export async function verify(options: VerifyArguments): Promise<number> {
+  if (options.twice !== undefined) return runTwice(options.twice, options)
+  if (options.recipe.length + options.set.length > 0) {
+    throw new Failure(
+      'OPTION_UNUSED',
+      '--recipe and --set are for `--twice`: without it all results are read. Leave them out.',
+    )
+  }
   const { root, store } = storeHere()
   const { results, bytes, damaged } = verifyStore(store)
   if (options.json === true) writeJson({ results, bytes, damaged })
@@ -18,6 +39,20 @@ export function verify(options: { json?: boolean }): number {
     )
   }
   return damaged.length > 0 ? 1 : 0
+}
+
+async function runTwice(stage: string, options: VerifyArguments): Promise<number> {
+  const json = options.json === true
+  const stop = listenForStop((step) => writeError(`${step}: the stored result stays; once more ends the stage at once`))
+  const loaded = await load(options)
+  const { signal, kill } = stop
+  const onEvent = json ? jsonPrinter : linePrinter()
+  const done = loaded.ok
+    ? await verifyTwice(loaded.value, stage, { signal, kill, onEvent, resolveRevisions: revisionsOf('no', signal) })
+    : loaded
+  if (done.ok) return stop.exitCode() ?? (done.value.every(({ result }) => result === 'identical') ? 0 : 1)
+  writeFailures(done.error, json)
+  return stop.exitCode() ?? exitCodeOf(done.error)
 }
 
 function words({ damage, aside }: DamagedResult, folder: string, root: string): string {

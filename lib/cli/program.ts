@@ -120,6 +120,11 @@ function addRun(program: Command, end: (code: number) => void): void {
       .description('run the stages whose results are not there; all, or those named and what they read'),
   )
     .option('--dry-run', 'say what would run and why, and touch nothing')
+    .addOption(
+      new Option('--watch', 'run again whenever a file changes that the plan depends on; Ctrl-C ends').conflicts(
+        'dryRun',
+      ),
+    )
     .addOption(new Option('--jobs <number>', 'stages at once').argParser(positive))
     .option('--keep-going', 'after a failure, go on with what does not depend on it')
     .addOption(engineOption())

@@ -6,6 +6,7 @@ import type { LogArguments } from './commands/log.ts'
 import type { LogitsArguments } from './commands/logits.ts'
 import type { RunArguments } from './commands/run.ts'
 import type { ScoreArguments } from './commands/score.ts'
+import type { SetArguments } from './commands/set.ts'
 import { exportFormats } from '../util/export.ts'
 import { Failure } from '../util/failure.ts'
 import { exit, ignoreClosedOutput, writeFailures } from './output.ts'
@@ -65,6 +66,7 @@ function makeProgram(version: string, end: (code: number) => void): Command {
   program.version(version).exitOverride().helpCommand('help [command]', 'list the commands, or explain one')
   addRun(program, end)
   addPlanning(program, end)
+  addSet(program, end)
   addExperiments(program, end)
   addStore(program, end)
   addModels(program, end)
@@ -146,6 +148,18 @@ function addPlanning(program: Command, end: (code: number) => void): void {
   withConfig(program.command('graph').description('draw the stages as a Mermaid flowchart')).action(
     async (options: ConfigOptions) => end(await (await import('./commands/graph.ts')).graph(options)),
   )
+}
+
+function addSet(program: Command, end: (code: number) => void): void {
+  withJson(
+    program
+      .command('set <settings...>')
+      .description('write parameters (distill.temperature=4) into pipeline.yaml, and say which stages would run'),
+  )
+    .option('-p, --recipe <file>', 'write into this recipe')
+    .action(async (settings: string[], options: SetArguments) =>
+      end(await (await import('./commands/set.ts')).set(settings, options)),
+    )
 }
 
 function addExperiments(program: Command, end: (code: number) => void): void {

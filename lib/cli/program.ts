@@ -64,6 +64,10 @@ function makeProgram(version: string, end: (code: number) => void): Command {
   const program = new Command('pipeline')
   program.description('Runs what pipeline.yaml declares: every stage hashed by content, cached, explained.')
   program.version(version).exitOverride().helpCommand('help [command]', 'list the commands, or explain one')
+  withJson(program.command('init [folder]').description('write a small new project that uses this package')).action(
+    async (folder: string | undefined, options: { json?: boolean }) =>
+      end((await import('./commands/init.ts')).init(folder, options)),
+  )
   addRun(program, end)
   addPlanning(program, end)
   addSet(program, end)

@@ -20,7 +20,7 @@ stages:
     out: [metrics: metrics.json]
 `,
   'stages/hello.ts': `import { writeFileSync } from 'node:fs'
-import { defineStage } from '${packageName}'
+import { defineStage } from ${JSON.stringify(packageName).replaceAll('"', "'")}
 
 export default defineStage({
   params: {

@@ -1,4 +1,5 @@
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import type { Shell } from './commands/completion.ts'
 import type { ExportArguments } from './commands/export.ts'
 import type { GcArguments } from './commands/gc.ts'
 import type { GenerateArguments } from './commands/generate.ts'
@@ -77,7 +78,19 @@ function makeProgram(version: string, end: (code: number) => void): Command {
   withJson(
     program.command('doctor').description('say which engines work on this machine, and which one is chosen'),
   ).action(async (options: { json?: boolean }) => end(await (await import('./commands/doctor.ts')).doctor(options)))
+  addCompletion(program, end)
   return program
+}
+
+function addCompletion(program: Command, end: (code: number) => void): void {
+  program
+    .command('completion')
+    .description('print what a shell reads to complete this command: source <(pipeline completion bash)')
+    .addArgument(new Argument('<shell>').choices(['bash', 'zsh', 'fish']))
+    .action(async (shell: Shell) => end((await import('./commands/completion.ts')).completion(shell)))
+  program
+    .command('complete [words...]', { hidden: true })
+    .action(async (words: string[]) => end(await (await import('./commands/completion.ts')).complete(program, words)))
 }
 
 /** What every command on one model takes. */

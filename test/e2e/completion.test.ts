@@ -22,7 +22,7 @@ it('completes in bash: commands, options, choices, stages, cells, parameters, ex
   const place = new Place(t)
   place.write('pipeline.yaml', PIPELINE)
   place.write('more.yaml', 'params: { deep: { times: [4] } }\n')
-  place.write('eache', 'a file that the cells of "each" match as a pattern')
+  place.write('each2', 'a file that "each[2]" names as a pattern')
   symlinkSync(BIN, join(place.root, 'pipeline'))
   place.write('completion.sh', (await place.run('completion', 'bash')).out)
   const { last } = await place.lines()

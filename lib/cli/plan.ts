@@ -32,6 +32,15 @@ export function planLines({ experiment, stages }: Plan): string {
   ].join('\n')
 }
 
+/** The stages that are not fresh, a line for each state. */
+export function stateLines({ stages }: Plan): string {
+  const states = (['restore', 'run', 'may-run'] as const).flatMap((state) => {
+    const names = stages.filter((stage) => stage.state === state).map(({ stage }) => stage)
+    return names.length === 0 ? [] : [`${stateWord(state)} ${names.join(', ')}`]
+  })
+  return states.length === 0 ? 'all stages are fresh' : states.join('\n')
+}
+
 /** As wide as the widest of them. */
 export const stateWord = (state: State): string => style(STYLES[state], WORDS[state].padEnd(8))
 

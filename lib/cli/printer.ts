@@ -77,6 +77,15 @@ function print(event: Event, state: State): void {
       flush(state)
       printEnd(event, state)
       break
+    case 'watching':
+      write(style('dim', `watching ${event.paths} files and folders; Ctrl-C ends`))
+      break
+    case 'changed': {
+      flush(state)
+      const stopped = event.stopped.length === 0 ? '' : `: stopping ${listed(event.stopped)}`
+      write(`\n${style('yellow', 'changed')}  ${listed(event.paths)}${stopped}`)
+      break
+    }
     case 'reproduced':
       printReproduced(event)
       break

@@ -1,4 +1,5 @@
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import type { Shell } from './commands/completion.ts'
 import type { ExportArguments } from './commands/export.ts'
 import type { GcArguments } from './commands/gc.ts'
 import type { GenerateArguments } from './commands/generate.ts'
@@ -9,6 +10,7 @@ import type { RunArguments } from './commands/run.ts'
 import type { ScoreArguments } from './commands/score.ts'
 import type { TagArguments } from './commands/tag.ts'
 import type { VerifyArguments } from './commands/verify.ts'
+import type { SetArguments } from './commands/set.ts'
 import { exportFormats } from '../util/export.ts'
 import { Failure } from '../util/failure.ts'
 import { exit, ignoreClosedOutput, writeFailures } from './output.ts'
@@ -66,15 +68,32 @@ function makeProgram(version: string, end: (code: number) => void): Command {
   const program = new Command('pipeline')
   program.description('Runs what pipeline.yaml declares: every stage hashed by content, cached, explained.')
   program.version(version).exitOverride().helpCommand('help [command]', 'list the commands, or explain one')
+  withJson(program.command('init [folder]').description('write a small new project that uses this package')).action(
+    async (folder: string | undefined, options: { json?: boolean }) =>
+      end((await import('./commands/init.ts')).init(folder, options)),
+  )
   addRun(program, end)
   addPlanning(program, end)
+  addSet(program, end)
   addExperiments(program, end)
   addStore(program, end)
   addModels(program, end)
   withJson(
     program.command('doctor').description('say which engines work on this machine, and which one is chosen'),
   ).action(async (options: { json?: boolean }) => end(await (await import('./commands/doctor.ts')).doctor(options)))
+  addCompletion(program, end)
   return program
+}
+
+function addCompletion(program: Command, end: (code: number) => void): void {
+  program
+    .command('completion')
+    .description('print what a shell reads to complete this command: source <(pipeline completion bash)')
+    .addArgument(new Argument('<shell>').choices(['bash', 'zsh', 'fish']))
+    .action(async (shell: Shell) => end((await import('./commands/completion.ts')).completion(shell)))
+  program
+    .command('complete [words...]', { hidden: true })
+    .action(async (words: string[]) => end(await (await import('./commands/completion.ts')).complete(program, words)))
 }
 
 /** What every command on one model takes. */
@@ -123,6 +142,11 @@ function addRun(program: Command, end: (code: number) => void): void {
       .description('run the stages whose results are not there; all, or those named and what they read'),
   )
     .option('--dry-run', 'say what would run and why, and touch nothing')
+    .addOption(
+      new Option('--watch', 'run again whenever a file changes that the plan depends on; Ctrl-C ends').conflicts(
+        'dryRun',
+      ),
+    )
     .addOption(new Option('--jobs <number>', 'stages at once').argParser(positive))
     .option('--keep-going', 'after a failure, go on with what does not depend on it')
     .addOption(engineOption())
@@ -144,6 +168,18 @@ function addPlanning(program: Command, end: (code: number) => void): void {
   withConfig(program.command('graph').description('draw the stages as a Mermaid flowchart')).action(
     async (options: ConfigOptions) => end(await (await import('./commands/graph.ts')).graph(options)),
   )
+}
+
+function addSet(program: Command, end: (code: number) => void): void {
+  withJson(
+    program
+      .command('set <settings...>')
+      .description('write parameters (distill.temperature=4) into pipeline.yaml, and say which stages would run'),
+  )
+    .option('-p, --recipe <file>', 'write into this recipe')
+    .action(async (settings: string[], options: SetArguments) =>
+      end(await (await import('./commands/set.ts')).set(settings, options)),
+    )
 }
 
 function addExperiments(program: Command, end: (code: number) => void): void {

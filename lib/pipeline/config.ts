@@ -23,6 +23,8 @@ export interface ConfigFiles {
   readonly overlays: readonly string[]
   /** `a.b=value`, laid over all. */
   readonly sets: readonly string[]
+  /** Text to take in place of a file's own, by absolute path: what the file would be. */
+  readonly texts?: ReadonlyMap<string, string>
 }
 
 export interface LoadedPipeline extends Pipeline {
@@ -47,11 +49,12 @@ export function loadPipeline(files: ConfigFiles): Promise<Result<LoadedPipeline,
 const nameFrom = (root: string, file: string): string => relative(root, resolve(file)).split(sep).join('/')
 
 /** All files and settings as one tree; undefined where one of them could not be read. */
-function readDocument({ file, overlays, sets }: ConfigFiles, root: string, problems: Problems): MapTree | undefined {
-  const base = readFile(file, root, problems)
+function readDocument(files: ConfigFiles, root: string, problems: Problems): MapTree | undefined {
+  const { file, overlays, sets, texts } = files
+  const base = readFile(file, root, problems, texts)
   let document: Tree | undefined = base
   for (const recipe of overlays) {
-    const tree = readFile(recipe, root, problems)
+    const tree = readFile(recipe, root, problems, texts)
     const recipeTree = tree && readRecipe(tree, problems)
     if (recipeTree) document = overlay(document, recipeTree)
   }
@@ -63,11 +66,11 @@ function readDocument({ file, overlays, sets }: ConfigFiles, root: string, probl
   return undefined
 }
 
-function readFile(file: string, root: string, problems: Problems): Tree | undefined {
+function readFile(file: string, root: string, problems: Problems, texts: ConfigFiles['texts']): Tree | undefined {
   const name = nameFrom(root, file)
   problems.announce(name)
   try {
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file))
+    const text = texts?.get(resolve(file)) ?? new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file))
     return parseYaml(makeSource(name, text), problems)
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : ''

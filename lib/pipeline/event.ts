@@ -65,6 +65,10 @@ export type Event =
       readonly stages: readonly StageResult[]
       readonly metrics: JsonObject
     }
+  /** `run --watch` waits for one of so many files and folders to change. */
+  | { readonly type: 'watching'; readonly paths: number }
+  /** What changed, relative to the project where it lies in it; a run follows, or replaces the one in progress. */
+  | { readonly type: 'changed'; readonly paths: readonly string[]; readonly stopped: readonly string[] }
   /** The last event of a reproduction; without an experiment where it was refused before anything ran. */
   | {
       readonly type: 'reproduced'

@@ -1,4 +1,14 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
+import {
+  chmodSync,
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import { randomBytes } from 'node:crypto'
 import type { Json } from '../util/json.ts'
@@ -6,11 +16,12 @@ import type { Json } from '../util/json.ts'
 export const token = (): string => randomBytes(6).toString('hex')
 
 /** Writes a whole file or none: beside it, flushed to disk, then renamed over it. */
-export function writeAtomic(file: string, data: string | Uint8Array, durable = true): void {
+export function writeAtomic(file: string, data: string | Uint8Array, durable = true, mode?: number): void {
   mkdirSync(dirname(file), { recursive: true })
   const temporary = `${file}.${token()}.tmp`
   try {
     writeDurable(temporary, data, durable)
+    if (mode !== undefined) chmodSync(temporary, mode)
     renameSync(temporary, file)
   } catch (error) {
     rmSync(temporary, { force: true })

@@ -33,6 +33,8 @@ export interface RunOptions extends PlanOptions {
   readonly kill: AbortSignal
   /** Seconds from the first to the end of a stage that does not stop; 10 if not said. */
   readonly graceSeconds?: number | undefined
+  /** Ends one stage as `signal` ends all of them: `--watch` stops those whose definition has changed. */
+  readonly signalOf?: ((stage: string) => AbortSignal) | undefined
   readonly onEvent: (event: Event) => void
   /** Joins the experiment's page with what belongs to this run. */
   readonly joinReport?: JoinReport | undefined
@@ -172,6 +174,7 @@ class Run {
   /** The gate: after Ctrl-C or a failure nothing new starts. */
   #mayStart(stage: Stage): boolean {
     if (this.#options.signal.aborted || this.#options.kill.aborted) return false
+    if (this.#options.signalOf?.(stage.id).aborted === true) return false
     if (this.#failures.length > 0 && this.#options.keepGoing !== true) return false
     return upstream(stage).every((before) => this.#settled.has(before))
   }
@@ -180,13 +183,17 @@ class Run {
     const record = recordOf(this.#prepared, stage, this.#settled)
     if (!isComplete(record)) throw new Error(`Internal error: "${stage.id}" was started before what it reads`)
     const plan = this.#planned.stages.find((one) => one.stage === stage.id)!
-    return executeStage(this.#execution(), {
-      stage,
-      record,
-      reason: plan.reason,
-      force: plan.reason === 'forced',
-      grant,
-    })
+    const signal = this.#options.signalOf?.(stage.id) ?? this.#options.signal
+    return executeStage(
+      { ...this.#execution(), signal },
+      {
+        stage,
+        record,
+        reason: plan.reason,
+        force: plan.reason === 'forced',
+        grant,
+      },
+    )
   }
 
   #execution(): Execution {

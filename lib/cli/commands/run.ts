@@ -7,6 +7,7 @@ import type { PlanOptions } from '../../pipeline/plan.ts'
 import type { Pipeline } from '../../pipeline/pipeline.ts'
 import { runPipeline } from '../../pipeline/run.ts'
 import type { RunSummary } from '../../pipeline/run.ts'
+import { watchPipeline } from '../../pipeline/watch.ts'
 import type { Failure } from '../../util/failure.ts'
 import { load } from '../load.ts'
 import { logRecorded } from '../log-recorded.ts'
@@ -21,6 +22,7 @@ import { planJson, planLines } from '../plan.ts'
 
 export interface RunArguments extends ConfigOptions {
   readonly dryRun?: boolean
+  readonly watch?: boolean
   readonly jobs?: number
   readonly keepGoing?: boolean
   readonly engine: string
@@ -30,18 +32,18 @@ export interface RunArguments extends ConfigOptions {
 /** `pipeline run`: makes what is not there. Exit code 0; 1 a stage failed; 2 a mistake of the user; 128 + signal. */
 export async function run(targets: readonly string[], options: RunArguments): Promise<number> {
   const json = options.json === true
+  const force = options.force === true ? (targets.length > 0 ? targets : true) : undefined
   const stop = listenForStop((step) => writeError(step === 'stopping' ? STOPPING : 'ending all stages at once'))
+  if (options.watch === true) return watch(targets, force, options, stop)
   const loaded = await load(options)
   if (!loaded.ok) return refuse(loaded.error, options)
-  const force = options.force === true ? (targets.length > 0 ? targets : true) : undefined
   if (options.dryRun === true) {
     const plan = { targets, force, resolveRevisions: revisionsOf('no', stop.signal) }
     const code = await dryRun(loaded.value, plan, json)
     return stop.exitCode() ?? code
   }
   const print = json ? jsonPrinter : linePrinter()
-  const onRecorded = (record: ExperimentRecord) => logRecorded(loaded.value.root, record, stop.signal, print)
-  const ran = await runPipeline(loaded.value, { ...runOptions(options, stop, print), targets, force, onRecorded })
+  const ran = await runPipeline(loaded.value, { ...runOptions(options, stop, print), targets, force })
   if (!ran.ok) {
     const code = refuse(ran.error, options)
     return stop.exitCode() ?? code
@@ -63,7 +65,38 @@ function runOptions({ jobs, keepGoing, engine }: RunArguments, { signal, kill }:
     onEvent,
     joinReport: async (page: string, record: ExperimentRecord) =>
       (await import('../../report/join.ts')).joinReport(page, record),
+    onRecorded: (record: ExperimentRecord) => logRecorded(process.cwd(), record, signal, onEvent),
   }
+}
+
+/** Exit code 0 for a Ctrl-C while nothing ran: that is how watching ends. */
+async function watch(
+  targets: readonly string[],
+  force: PlanOptions['force'],
+  options: RunArguments,
+  stop: Stop,
+): Promise<number> {
+  const json = options.json === true
+  // each run has its own printer: it says how long that one took
+  let print = json ? jsonPrinter : linePrinter()
+  const onEvent = (event: Event): void => {
+    if (event.type === 'started' && !json) print = linePrinter()
+    print(event)
+  }
+  const interrupted = await watchPipeline({
+    ...runOptions(options, stop, onEvent),
+    targets,
+    force,
+    root: process.cwd(),
+    files: ['pipeline.yaml', ...options.recipe],
+    load: () => load(options),
+    onRefused: (failures) => refuse(failures, options),
+    onRan: (pipeline, summary) => {
+      if (!json) sayWhere(pipeline, summary)
+    },
+  })
+  const code = stop.exitCode() ?? 0
+  return interrupted || code !== 130 ? code : 0
 }
 
 /** Nothing ran. A reader of `--json` still gets the last line that it always gets. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { ChildProcess } from 'node:child_process'
-import { mkdirSync, renameSync, rmSync, utimesSync } from 'node:fs'
+import { existsSync, mkdirSync, renameSync, rmSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { it } from 'node:test'
@@ -209,4 +209,20 @@ it('Ctrl-C during a run ends it with 130', async (t) => {
   watch.child.kill('SIGINT')
   assert.equal(await watch.ended, 130)
   assert.equal(watch.lines.at(-1)?.type, 'finished')
+})
+
+it('a change to a stage that waits lets what it waits for end, and runs it once, as it is now', async (t) => {
+  const place = new Place(t)
+  const stages = (word: string): string =>
+    HELD('first').replace('cat "$1" > "$2"', `touch ${word}.after; cat "$1" > "$2"`)
+  place.write('pipeline.yaml', stages('old'))
+  const watch = new Watch(place, t, '--jobs', '2')
+  await place.until('kept.began')
+  await place.until('first.began')
+  place.write('pipeline.yaml', stages('new'))
+  assert.deepEqual((await watch.hears('changed')).stopped, [])
+  place.write('go', '')
+  assert.deepEqual(outcomes(await watch.hears('finished')), ['kept: ran', 'edited: ran', 'after: skipped'])
+  assert.deepEqual(await watch.ran(), ['kept: fresh', 'edited: fresh', 'after: ran'])
+  assert.equal(existsSync(join(place.root, 'old.after')), false)
 })

@@ -6,6 +6,7 @@ import type { GenerateArguments } from './commands/generate.ts'
 import type { ListArguments } from './commands/list.ts'
 import type { LogArguments } from './commands/log.ts'
 import type { LogitsArguments } from './commands/logits.ts'
+import type { ProvenanceArguments } from './commands/provenance.ts'
 import type { RunArguments } from './commands/run.ts'
 import type { ScoreArguments } from './commands/score.ts'
 import type { TagArguments } from './commands/tag.ts'
@@ -212,6 +213,15 @@ function addExperiments(program: Command, end: (code: number) => void): void {
   ).action(async (hash: string, options: { json?: boolean }) =>
     end(await (await import('./commands/reproduce.ts')).reproduceExperiment(hash, options)),
   )
+  withJson(
+    program
+      .command('provenance <hash>')
+      .description('write an experiment as an RO-Crate, with an in-toto statement of how each result was made'),
+  )
+    .requiredOption('--to <folder>', 'a folder that is not there yet')
+    .action(async (hash: string, options: ProvenanceArguments) =>
+      end((await import('./commands/provenance.ts')).provenance(hash, options)),
+    )
   withJson(program.command('pin <hash>').description('keep an experiment, and add its record and code to git')).action(
     async (hash: string, options: { json?: boolean }) =>
       end(await (await import('./commands/pin.ts')).pin(hash, options)),

@@ -78,6 +78,7 @@ export function wireit(): Tool {
       npm_package_json: join(folder, 'package.json'),
       npm_config_user_agent: 'npm/11.0.0',
       WIREIT_CACHE: 'local',
+      WIREIT_LOGGER: 'quiet',
     }),
   }
 }

@@ -5,6 +5,7 @@ import type { Bench } from './figures.ts'
 const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   default: async () => (await import('./default.ts')).embeddedDefault,
   generate: async () => (await import('./generate.ts')).generation,
+  noop: async () => (await import('./noop.ts')).noop,
   score: async () => (await import('./score.ts')).score,
   startup: async () => (await import('./startup.ts')).startup,
   teacher: async () => (await import('./teacher.ts')).teacher,

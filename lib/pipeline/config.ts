@@ -93,7 +93,8 @@ function missing(file: string, problems: Problems): void {
 
 function makePipeline(document: MapTree, root: string, problems: Problems): Omit<LoadedPipeline, 'files'> | undefined {
   const resolved = resolveDocument(document, problems)
-  const valid = checkSchema(resolved.document, problems)
+  const json = toJsonObject(resolved.document)
+  const valid = checkSchema(resolved.document, json, problems)
   const definitions = readDefinitions(resolved.document, valid, root, problems)
   const inputs = new Inputs(definitions, new Paths(root, problems), problems)
   const stages = makeStages(definitions, inputs, problems)
@@ -103,7 +104,6 @@ function makePipeline(document: MapTree, root: string, problems: Problems): Omit
     return tree && source !== undefined ? inputs.output(source, tree.at) : undefined
   }
   const [metrics, page] = [output('metrics'), output('page')]
-  const json = toJsonObject(resolved.document)
   return {
     root,
     params: toJsonObject(child(resolved.document, 'params')),

@@ -109,7 +109,7 @@ interface Facts {
   readonly found: Found | undefined
   readonly forced: boolean
   /** The stage's link points at the result. */
-  readonly linked: boolean
+  readonly linked: () => boolean
   /** Stages it reads that run, or may. */
   readonly waitsFor: readonly string[]
   /** Earlier results, newest first; asked for only where a reason needs them. */
@@ -124,9 +124,9 @@ function lookup(
   states: ReadonlyMap<string, State>,
   earlier: (name: string) => readonly Manifest[],
 ) {
-  const link = linkedFolder(linkPath(prepared.artifacts, stage))
   return {
-    linked: key !== null && link === prepared.store.folder(stage.name, key),
+    linked: () =>
+      key !== null && linkedFolder(linkPath(prepared.artifacts, stage)) === prepared.store.folder(stage.name, key),
     waitsFor: upstream(stage).filter((id) => states.get(id) === 'run' || states.get(id) === 'may-run'),
     earlier: () => earlier(stage.name),
     sources: sourcesOf(prepared, stage),
@@ -154,7 +154,7 @@ function decide(stage: Stage, record: PartialRecord, facts: Facts): StagePlan {
   if (Object.keys(stage.out).length === 0) return plan('run', 'it has no outputs, so it always runs')
   if (facts.forced) return plan('run', 'forced')
   if (facts.found?.state === 'whole') {
-    return facts.linked ? plan('fresh', 'nothing it depends on has changed') : plan('restore', 'it was made before')
+    return facts.linked() ? plan('fresh', 'nothing it depends on has changed') : plan('restore', 'it was made before')
   }
   if (facts.found?.state === 'damaged') return plan('run', `its result was damaged: ${facts.found.what}`)
   const nearest = nearestResult(stage, record, facts.sources, facts.earlier())

@@ -97,8 +97,11 @@ export function distillLoss(inputs: LossInputs, chunk: number, { weight, asked =
   const parts: Chunk[] = []
   for (let start = 0; start < N; start += chunk) {
     const before = parts.at(-1)
-    const inTurn: InTurn = (x) => (before ? asked.reduce((y, which) => after(y, before.gradient[which]), x) : x)
-    parts.push(lossOfChunk(inputs, divisor, { start, K: Math.min(chunk, N - start), inTurn }))
+    const awaited = before ? asked.flatMap((which) => before.gradient[which]) : []
+    const inTurn: InTurn = (x) => awaited.reduce((y, gradient) => after(y, gradient), x)
+    const pieces = N > chunk ? headPieces : 1
+    const part = lossOfChunk(inputs, divisor, { start, K: Math.min(chunk, N - start), inTurn, pieces })
+    parts.push(before ? addedOnto(before, part) : part)
   }
   const loss = total(parts.map((part) => part.loss))
   const result = withGradient(loss, [
@@ -109,7 +112,7 @@ export function distillLoss(inputs: LossInputs, chunk: number, { weight, asked =
         0,
       ),
     ],
-    [inputs.head, total(parts.map((part) => part.gradient.head))],
+    [inputs.head, joined(parts.at(-1)!.gradient.head)],
   ])
   const terms = parts[0]!.terms.map(({ name }, i) => [name, total(parts.map((part) => part.terms[i]!.value))])
   return {
@@ -128,10 +131,19 @@ interface Chunk {
   readonly loss: Tensor
   readonly ce: Tensor
   readonly terms: readonly Term[]
-  readonly gradient: Readonly<Record<Differentiable, Tensor>> // (K, C) and (V, C)
+  readonly gradient: Gradient
 }
 
-type Differentiable = 'hidden' | 'head'
+interface Gradient {
+  readonly hidden: Tensor // (K, C)
+  /** (V, C) in pieces of some rows: the sum over this chunk and those before. */
+  readonly head: readonly Tensor[]
+}
+
+type Differentiable = keyof Gradient
+
+/** The head's gradient is added up in so many pieces: of no more than one of them are there both the old and the new. */
+const headPieces = 8
 
 /** x, not before the chunk that came before is done with. */
 type InTurn = (x: Tensor) => Tensor
@@ -141,6 +153,7 @@ interface Part {
   readonly start: number
   readonly K: number
   readonly inTurn: InTurn
+  readonly pieces: number
 }
 
 /** A part of the loss: factor · value, whose gradient with respect to the logits is slope · gradient. */
@@ -154,7 +167,7 @@ interface Term {
 
 function lossOfChunk(inputs: LossInputs, divisor: Tensor, part: Part): Chunk {
   const { head, teacher } = inputs
-  const { start, K, inTurn } = part
+  const { start, K, inTurn, pieces } = part
   const hidden = inTurn(rows(inputs.hidden, start, K)) // (K, C)
   const labels = slice(inputs.labels, [start], [K])
   const share = div(cast(less(-1, labels), 'float32'), divisor) // (K): of each token in the mean
@@ -162,7 +175,7 @@ function lossOfChunk(inputs: LossInputs, divisor: Tensor, part: Part): Chunk {
   const hard = crossEntropy(logits, maximum(labels, 0), share)
   if (!teacher) {
     const gradient = mul(hard.gradient, after(constant(1), hard.ce))
-    return { loss: hard.ce, ce: hard.ce, terms: [], gradient: back(gradient, hidden, head) }
+    return { loss: hard.ce, ce: hard.ce, terms: [], gradient: back(gradient, hidden, head, pieces) }
   }
   const terms = termsOf(logits, teacher, part, share)
   const rest = sub(1, teacher.alpha)
@@ -170,7 +183,7 @@ function lossOfChunk(inputs: LossInputs, divisor: Tensor, part: Part): Chunk {
   // after the loss: what that alone still needs of the chunk would be kept while the others run
   const soft = terms.map(({ gradient, slope }) => mul(gradient, after(slope, loss)))
   const gradient = add(total(soft), mul(hard.gradient, after(rest, loss)))
-  return { loss, ce: hard.ce, terms, gradient: back(gradient, hidden, head) }
+  return { loss, ce: hard.ce, terms, gradient: back(gradient, hidden, head, pieces) }
 }
 
 /** d CE / d logits = softmax − onehot */
@@ -240,10 +253,25 @@ function withUnknown(logits: Tensor, [K, V]: Shape): Tensor {
   return U < V! ? concat([logits, constant(-1e9, [K!, V! - U])], 1) : logits
 }
 
-function back(gradient: Tensor, hidden: Tensor, head: Tensor): Chunk['gradient'] {
-  return { hidden: matmul(gradient, head), head: matmul(gradient, hidden, { transposeA: true }) }
+function back(gradient: Tensor, hidden: Tensor, head: Tensor, pieces: number): Gradient {
+  const [K, V] = gradient.shape as readonly [number, number]
+  const size = Math.ceil(V / pieces)
+  const columns = Array.from({ length: Math.ceil(V / size) }, (_, i) =>
+    slice(gradient, [0, i * size], [K, Math.min(size, V - i * size)]),
+  )
+  return {
+    hidden: matmul(gradient, head),
+    head: columns.map((some) => matmul(some, hidden, { transposeA: true })),
+  }
 }
 
+/** The part, with the head's gradient of what came before it added: nothing else of that is left to be kept. */
+function addedOnto(before: Chunk, part: Chunk): Chunk {
+  const head = part.gradient.head.map((gradient, i) => add(before.gradient.head[i]!, gradient))
+  return { ...part, gradient: { ...part.gradient, head } }
+}
+
+const joined = (pieces: readonly Tensor[]): Tensor => (pieces.length === 1 ? pieces[0]! : concat(pieces, 0))
 const namesOf = (weights: Objective['weights']): LossName[] => Object.keys(weights) as LossName[]
 const rows = (x: Tensor, start: number, K: number): Tensor => slice(x, [start, 0], [K, -1])
 const total = (terms: readonly Tensor[]): Tensor => terms.reduce((a, b) => add(a, b))

@@ -97,10 +97,8 @@ export function distillLoss(inputs: LossInputs, chunk: number, { weight, asked =
   const parts: Chunk[] = []
   for (let start = 0; start < N; start += chunk) {
     const before = parts.at(-1)
-    const awaited = before ? asked.flatMap((which) => before.gradient[which]) : []
-    const inTurn: InTurn = (x) => awaited.reduce((y, gradient) => after(y, gradient), x)
-    const pieces = N > chunk ? headPieces : 1
-    const part = lossOfChunk(inputs, divisor, { start, K: Math.min(chunk, N - start), inTurn, pieces })
+    const inTurn: InTurn = (x) => (before ? asked.reduce((y, which) => after(y, before.gradient[which]), x) : x)
+    const part = lossOfChunk(inputs, divisor, { start, K: Math.min(chunk, N - start), inTurn })
     parts.push(before ? addedOnto(before, part) : part)
   }
   const loss = total(parts.map((part) => part.loss))
@@ -112,7 +110,7 @@ export function distillLoss(inputs: LossInputs, chunk: number, { weight, asked =
         0,
       ),
     ],
-    [inputs.head, joined(parts.at(-1)!.gradient.head)],
+    [inputs.head, parts.at(-1)!.gradient.head],
   ])
   const terms = parts[0]!.terms.map(({ name }, i) => [name, total(parts.map((part) => part.terms[i]!.value))])
   return {
@@ -131,19 +129,11 @@ interface Chunk {
   readonly loss: Tensor
   readonly ce: Tensor
   readonly terms: readonly Term[]
-  readonly gradient: Gradient
+  /** (K, C) and (V, C): the latter is the sum over this chunk and those before. */
+  readonly gradient: Readonly<Record<Differentiable, Tensor>>
 }
 
-interface Gradient {
-  readonly hidden: Tensor // (K, C)
-  /** (V, C) in pieces of some rows: the sum over this chunk and those before. */
-  readonly head: readonly Tensor[]
-}
-
-type Differentiable = keyof Gradient
-
-/** The head's gradient is added up in so many pieces: of no more than one of them are there both the old and the new. */
-const headPieces = 8
+type Differentiable = 'hidden' | 'head'
 
 /** x, not before the chunk that came before is done with. */
 type InTurn = (x: Tensor) => Tensor
@@ -153,7 +143,6 @@ interface Part {
   readonly start: number
   readonly K: number
   readonly inTurn: InTurn
-  readonly pieces: number
 }
 
 /** A part of the loss: factor · value, whose gradient with respect to the logits is slope · gradient. */
@@ -167,7 +156,7 @@ interface Term {
 
 function lossOfChunk(inputs: LossInputs, divisor: Tensor, part: Part): Chunk {
   const { head, teacher } = inputs
-  const { start, K, inTurn, pieces } = part
+  const { start, K, inTurn } = part
   const hidden = inTurn(rows(inputs.hidden, start, K)) // (K, C)
   const labels = slice(inputs.labels, [start], [K])
   const share = div(cast(less(-1, labels), 'float32'), divisor) // (K): of each token in the mean
@@ -175,7 +164,7 @@ function lossOfChunk(inputs: LossInputs, divisor: Tensor, part: Part): Chunk {
   const hard = crossEntropy(logits, maximum(labels, 0), share)
   if (!teacher) {
     const gradient = mul(hard.gradient, after(constant(1), hard.ce))
-    return { loss: hard.ce, ce: hard.ce, terms: [], gradient: back(gradient, hidden, head, pieces) }
+    return { loss: hard.ce, ce: hard.ce, terms: [], gradient: back(gradient, hidden, head) }
   }
   const terms = termsOf(logits, teacher, part, share)
   const rest = sub(1, teacher.alpha)
@@ -183,7 +172,7 @@ function lossOfChunk(inputs: LossInputs, divisor: Tensor, part: Part): Chunk {
   // after the loss: what that alone still needs of the chunk would be kept while the others run
   const soft = terms.map(({ gradient, slope }) => mul(gradient, after(slope, loss)))
   const gradient = add(total(soft), mul(hard.gradient, after(rest, loss)))
-  return { loss, ce: hard.ce, terms, gradient: back(gradient, hidden, head, pieces) }
+  return { loss, ce: hard.ce, terms, gradient: back(gradient, hidden, head) }
 }
 
 /** d CE / d logits = softmax − onehot */
@@ -253,25 +242,15 @@ function withUnknown(logits: Tensor, [K, V]: Shape): Tensor {
   return U < V! ? concat([logits, constant(-1e9, [K!, V! - U])], 1) : logits
 }
 
-function back(gradient: Tensor, hidden: Tensor, head: Tensor, pieces: number): Gradient {
-  const [K, V] = gradient.shape as readonly [number, number]
-  const size = Math.ceil(V / pieces)
-  const columns = Array.from({ length: Math.ceil(V / size) }, (_, i) =>
-    slice(gradient, [0, i * size], [K, Math.min(size, V - i * size)]),
-  )
-  return {
-    hidden: matmul(gradient, head),
-    head: columns.map((some) => matmul(some, hidden, { transposeA: true })),
-  }
+function back(gradient: Tensor, hidden: Tensor, head: Tensor): Chunk['gradient'] {
+  return { hidden: matmul(gradient, head), head: matmul(gradient, hidden, { transposeA: true }) }
 }
 
-/** The part, with the head's gradient of what came before it added: nothing else of that is left to be kept. */
+/** The head's gradient is summed on the way: a sum of all at the end would keep each chunk's until then. */
 function addedOnto(before: Chunk, part: Chunk): Chunk {
-  const head = part.gradient.head.map((gradient, i) => add(before.gradient.head[i]!, gradient))
-  return { ...part, gradient: { ...part.gradient, head } }
+  return { ...part, gradient: { ...part.gradient, head: add(before.gradient.head, part.gradient.head) } }
 }
 
-const joined = (pieces: readonly Tensor[]): Tensor => (pieces.length === 1 ? pieces[0]! : concat(pieces, 0))
 const namesOf = (weights: Objective['weights']): LossName[] => Object.keys(weights) as LossName[]
 const rows = (x: Tensor, start: number, K: number): Tensor => slice(x, [start, 0], [K, -1])
 const total = (terms: readonly Tensor[]): Tensor => terms.reduce((a, b) => add(a, b))

@@ -21,7 +21,7 @@ export function findFusions({ nodes, outputs, updates }: Graph): Map<RunNode, Fu
     if (!a || !b || (node.op !== 'add' && node.op !== 'sub')) continue
     const sum =
       node.op === 'add'
-        ? (addBias(node, a, b) ?? ontoSum(node, a, b) ?? ontoRows(node, a, b) ?? ontoRows(node, b, a))
+        ? (addBias(node, a, b) ?? ontoSum(a, b) ?? ontoRows(node, a, b) ?? ontoRows(node, b, a))
         : undefined
     const fusion = sum ?? ontoEntries(node, a, b)
     if (!fusion || uses.get(fusion.absorbed) !== 1 || taken.has(fusion.absorbed)) continue
@@ -37,8 +37,8 @@ function addBias(node: RunNode, product: RunNode, bias: RunNode): Fusion | undef
   return sameShape(bias.shape, node.shape.slice(-1)) ? productOnto(product, bias) : undefined
 }
 
-/** A sum of products (the gradient of a matrix that is used in chunks) + A·B: it never stands beside both. */
-function ontoSum(node: RunNode, sum: RunNode, product: RunNode): Fusion | undefined {
+/** A sum of products (the gradient of a matrix that is used in chunks) + A·B: the old and the new sum alone, no product beside them. */
+function ontoSum(sum: RunNode, product: RunNode): Fusion | undefined {
   const isSum = sum.op === 'matmul' || (sum.op === 'add' && sum.inputs[1]!.op === 'matmul')
   if (!isSum || product.op !== 'matmul' || product.shape.length !== 2) return undefined
   return sameShape(sum.shape, product.shape) ? productOnto(product, sum) : undefined

@@ -11,7 +11,9 @@ import type { Steps } from './stepper.ts'
 
 /** A row of GPT-2's full context, the student's and the teacher's head 768 wide. */
 const [tokens, width, words] = [1024, 768, 50_257]
-const [temperature, alpha, chunk] = [2, 0.9, 64]
+const [temperature, alpha] = [2, 0.9]
+/** Fewer than a training takes unless told: less memory, for a little time. */
+const chunk = 64
 const turns = 8
 
 /** What a side found: the loss, the first values of its gradients, and its bytes beyond those before the first step. */
@@ -79,7 +81,7 @@ function figuresOf(mine: readonly Taken[], theirs: readonly Taken[]): readonly F
   const time = (taken: readonly Taken[]): number => median(taken.slice(1).flatMap(({ wall }) => wall)) / 1000
   const peak = (taken: readonly Taken[]): number => taken.at(-1)!.peak / 2 ** 20
   const [a, b] = [mine.at(-1)!, theirs.at(-1)!]
-  const size = `${tokens} × ${width} → ${words}`
+  const size = `${tokens} × ${width} → ${words}, ours ${chunk} tokens at a time`
   return [
     figure({
       ...{ what: `time of the loss and its gradients, ${size}`, unit: 's', reach: { max: 1 } },
@@ -90,8 +92,11 @@ function figuresOf(mine: readonly Taken[], theirs: readonly Taken[]): readonly F
       ...{ unit: 'MiB', reach: { max: 0.25 }, ours: peak(mine), peer: peak(theirs), peerName },
     }),
     figure({ what: `difference of the losses (${a.loss})`, ...difference([a.loss], [b.loss], 1e-5) }),
-    figure({ what: 'of the gradient of the hidden states, 64 values', ...difference(a.hidden, b.hidden, 1e-4) }),
-    figure({ what: 'of the gradient of the head, 64 values', ...difference(a.head, b.head, 1e-4) }),
+    figure({
+      what: 'difference of the gradients of the hidden states, 64 values',
+      ...difference(a.hidden, b.hidden, 1e-4),
+    }),
+    figure({ what: 'difference of the gradients of the head, 64 values', ...difference(a.head, b.head, 1e-4) }),
   ]
 }
 

@@ -6,6 +6,7 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   default: async () => (await import('./default.ts')).embeddedDefault,
   generate: async () => (await import('./generate.ts')).generation,
   noop: async () => (await import('./noop.ts')).noop,
+  loss: async () => (await import('./loss.ts')).loss,
   score: async () => (await import('./score.ts')).score,
   startup: async () => (await import('./startup.ts')).startup,
   teacher: async () => (await import('./teacher.ts')).teacher,

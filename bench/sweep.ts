@@ -1,0 +1,143 @@
+import { copyFileSync, readFileSync, rmSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import type { CurvePoint } from '../lib/model/train.ts'
+import { packageRoot } from '../lib/util/package-root.ts'
+import { startPipeline } from './command.ts'
+import { copyProject } from './copy.ts'
+import { figure } from './figures.ts'
+import type { Bench, Figure } from './figures.ts'
+import { warnOfLoad } from './load.ts'
+import { python } from './python.ts'
+import { startStepper } from './stepper.ts'
+import type { Stepper, Steps } from './stepper.ts'
+import { training, writeGiven } from './sweep/given.ts'
+import { operations, realPair } from './sweep/shapes.ts'
+
+const rows = 128
+/** The temperatures of `pipeline.yaml`. All sides run in turns, two trainings each: what else the machine does falls on all. */
+const turns = [
+  [1, 1.5],
+  [2, 3],
+  [4, 8],
+] as const
+const trainings = turns.flat().length
+const online = ['-p', 'online.yaml']
+
+export const sweep: Bench = {
+  about: "six temperatures from one pass of the teacher's, beside the teacher in every step",
+  run: async () => {
+    warnOfLoad()
+    const torch = await python()
+    const [ours, peer] = [makeProject(), makeProject()]
+    const script = startScript(torch, join(ours, 'given'))
+    try {
+      return figuresOf(await takeTurns(ours, peer, script))
+    } finally {
+      await script.close()
+      for (const project of [ours, peer]) rmSync(project, { recursive: true, force: true })
+    }
+  },
+}
+
+/** Each side has one of its own, so that it builds and keeps all that it runs. */
+function makeProject(): string {
+  const project = copyProject(packageRoot())
+  for (const file of ['pipeline.yaml', 'online.yaml']) {
+    copyFileSync(join(import.meta.dirname, 'sweep', file), join(project, file))
+  }
+  writeGiven(join(project, 'given'), rows)
+  return project
+}
+
+/** Takes a temperature where others take a number of steps. */
+function startScript(torch: string, given: string): Stepper {
+  const threads = String(Math.min(2, availableParallelism()))
+  return startStepper(torch, [join(import.meta.dirname, 'peers', 'sweep.py'), given, threads])
+}
+
+/** One training's time, and the loss of its last step. */
+type Trained = Steps & { readonly loss: number }
+
+interface Taken {
+  /** Of all trainings, from the start of each command to its end. */
+  readonly seconds: { readonly ours: number; readonly online: number; readonly script: number }
+  /** The largest difference of ours to that of the same training. */
+  readonly apart: { readonly online: number; readonly script: number }
+  readonly version: string
+}
+
+async function takeTurns(ours: string, peer: string, script: Stepper): Promise<Taken> {
+  const seconds = { ours: 0, online: 0, script: 0 }
+  const apart = { online: 0, script: 0 }
+  let version = ''
+  for (const [turn, temperatures] of turns.entries()) {
+    seconds.ours += await train(ours, temperatures, [], turn === 0 ? ['teacher-logits'] : [])
+    seconds.online += await train(peer, temperatures, online, [])
+    // one is enough: the script's time is the same at every temperature
+    const scripted = (await script.run(temperatures[0])) as Trained
+    seconds.script += (temperatures.length * scripted.wall[0]!) / 1000
+    version = scripted.version
+    for (const temperature of temperatures) {
+      apart.online = Math.max(apart.online, Math.abs(lossOf(ours, temperature) - lossOf(peer, temperature)))
+    }
+    apart.script = Math.max(apart.script, Math.abs(lossOf(ours, temperatures[0]) - scripted.loss))
+    console.error(`${turn + 1} of ${turns.length} turns; s so far: ${JSON.stringify(seconds)}`)
+  }
+  return { seconds, apart, version }
+}
+
+/** Runs the real command; what it ran beside these trainings has to be `beside`. */
+async function train(
+  project: string,
+  temperatures: readonly number[],
+  args: readonly string[],
+  beside: readonly string[],
+): Promise<number> {
+  const cells = temperatures.map((temperature) => `distill[${temperature}]`)
+  const { seconds, stages } = await startPipeline(project, [...args, ...cells]).ended
+  const ran = stages.flatMap(({ name, outcome }) => (outcome === 'ran' ? [name] : []))
+  const expected = [...beside, ...cells]
+  if (ran.toSorted().join() !== expected.toSorted().join()) {
+    throw new Error(`the sweep ran ${ran.join(', ')}, expected ${expected.join(', ')}`)
+  }
+  return seconds
+}
+
+function lossOf(project: string, temperature: number): number {
+  const lines = readFileSync(join(project, 'artifacts', 'distill', String(temperature), 'curves'), 'utf8')
+  return (JSON.parse(lines.trimEnd().split('\n').at(-1)!) as CurvePoint).loss
+}
+
+function figuresOf({ seconds, apart, version }: Taken): readonly Figure[] {
+  const { epochs } = training
+  const what = `${trainings} temperatures, ${epochs} epochs each, the teacher's pass among them`
+  const real = operations(realPair, trainings * epochs)
+  const [inEach, script] = ['the teacher in every step', `PyTorch ${version}, the teacher in every step`]
+  return [
+    figure({ what, unit: 's', ours: seconds.ours, peer: seconds.online, peerName: inEach, reach: { max: 0.25 } }),
+    figure({
+      ...{ what: `the same, half of the peer's trainings taken twice`, unit: 's', reach: { max: 0.25 } },
+      ...{ ours: seconds.ours, peer: seconds.script, peerName: script },
+    }),
+    figure({
+      ...{ what: 'the same of GPT-Neo-2.7B and GPT-2 124M, computed', unit: 'million operations a token' },
+      ...{ ours: real.targets / 1e6, peer: real.online / 1e6, peerName: inEach, reach: { max: 0.25 } },
+    }),
+    figure({
+      what: `final losses: the largest difference to ${inEach}`,
+      unit: 'nats',
+      ours: apart.online,
+      reach: near,
+    }),
+    figure({
+      what: `final losses: the largest difference to ${script}`,
+      unit: 'nats',
+      ours: apart.script,
+      reach: near,
+    }),
+  ]
+}
+
+/** Hidden states are kept as halves, and steps in other orders of adding up part a little more with each. */
+const near = { max: 0.01 }

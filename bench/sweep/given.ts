@@ -1,5 +1,6 @@
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { parse } from 'yaml'
 import { makeSplit, writeTokens } from '../../lib/data/tokens.ts'
 import type { Split } from '../../lib/data/tokens.ts'
 import { Order } from '../../lib/model/order.ts'
@@ -9,8 +10,8 @@ import { smallPair } from './shapes.ts'
 
 const { teacher, student } = smallPair
 
-/** As `pipeline.yaml` has it. */
-export const training = { context: 128, batch: 8, epochs: 3, rate: 0.001, alpha: 0.9, seed: 1 }
+/** What `pipeline.yaml` says. */
+export const { temperatures, training } = read()
 
 /** Writes teacher, student, tokens, and the order in which a training takes the rows: a list of rows a step. */
 export function writeGiven(folder: string, rows: number): void {
@@ -38,4 +39,20 @@ function text(rows: number, name: string): Split {
     ids[i] = random.below(2) === 0 ? random.below(vocabSize) : (ids[i - 1]! * 31 + 7) % vocabSize
   }
   return makeSplit(ids, Uint32Array.of(0), 'anywhere')
+}
+
+interface Recipe {
+  readonly params: { readonly context: number; readonly temperatures: readonly number[] }
+  readonly stages: {
+    readonly distill: { readonly with: Readonly<Record<'alpha' | 'epochs' | 'batch' | 'rate' | 'seed', number>> }
+  }
+}
+
+function read(): {
+  temperatures: readonly number[]
+  training: Recipe['stages']['distill']['with'] & { context: number }
+} {
+  const { params, stages } = parse(readFileSync(join(import.meta.dirname, 'pipeline.yaml'), 'utf8')) as Recipe
+  const { alpha, epochs, batch, rate, seed } = stages.distill.with
+  return { temperatures: params.temperatures, training: { context: params.context, alpha, epochs, batch, rate, seed } }
 }

@@ -23,7 +23,7 @@ export function writeGiven(folder: string, rows: number): void {
   drawn.set('transformer.wte.weight', initialise(teacher, 1, { deviation }).get('transformer.wte.weight')!)
   saveModel(join(folder, 'teacher'), { config: teacher, weights: drawn }, { eos })
   saveModel(join(folder, 'student'), { config: student, weights: initialise(student, 2) }, { eos })
-  const splits = { train: text(rows, 'train'), validation: text(batch, 'validation'), test: text(1, 'test') }
+  const splits = { train: text(rows, 'train'), validation: text(2, 'validation'), test: text(1, 'test') }
   writeTokens(join(folder, 'tokens'), { vocabSize: student.vocabSize, eos, tokenizerDigest: 'none', splits })
   const order = new Order(rows, { batch, seed })
   const steps = Array.from({ length: (epochs * rows) / batch }, (_, step) => order.rowsOf(step))

@@ -9,6 +9,7 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   loss: async () => (await import('./loss.ts')).loss,
   score: async () => (await import('./score.ts')).score,
   startup: async () => (await import('./startup.ts')).startup,
+  sweep: async () => (await import('./sweep.ts')).sweep,
   teacher: async () => (await import('./teacher.ts')).teacher,
   'train-step-gpt2': async () => (await import('./train-step-gpt2.ts')).trainStepGpt2,
   'train-step': async () => (await import('./train-step.ts')).trainStep,

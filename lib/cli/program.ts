@@ -209,8 +209,24 @@ function addStore(program: Command, end: (code: number) => void): void {
     .option('--dry-run', 'say what would be removed, and touch nothing')
     .action(async (options: GcArguments) => end(await (await import('./commands/gc.ts')).gc(options)))
   withJson(
-    program.command('verify').description('read every result again, and move the damaged ones out of the way'),
-  ).action(async (options: { json?: boolean }) => end((await import('./commands/verify.ts')).verify(options)))
+    program
+      .command('verify')
+      .description('read every result again; heal the damaged ones from the remote, or move them out of the way'),
+  ).action(async (options: { json?: boolean }) => end(await (await import('./commands/verify.ts')).verify(options)))
+  addRemote(program, end)
+}
+
+function addRemote(program: Command, end: (code: number) => void): void {
+  withConfig(
+    program.command('push [hash]').description('push results to the remote: all that are here, or an experiment'),
+  ).action(async (hash: string | undefined, options: ConfigOptions) =>
+    end(await (await import('./commands/sync.ts')).pushResults(hash, options)),
+  )
+  withConfig(
+    program.command('pull [hash]').description('fetch results from the remote: all that are lacking, or an experiment'),
+  ).action(async (hash: string | undefined, options: ConfigOptions) =>
+    end(await (await import('./commands/sync.ts')).pullResults(hash, options)),
+  )
 }
 
 const numberWhere = (holds: (value: number) => boolean, expected: string) => (text: string) => {

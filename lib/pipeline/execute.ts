@@ -5,12 +5,12 @@ import { acquire } from '../util/lock.ts'
 import type { Lock } from '../util/lock.ts'
 import { commandOf } from './changes.ts'
 import { runChild } from './child.ts'
-import type { ChildEnd } from './child.ts'
 import type { Digest } from './canonical.ts'
 import type { Event, Outcome } from './event.ts'
 import { keepExtension, offerExtension } from './extension.ts'
 import { hostBundle } from './host-bundle.ts'
 import type { Message } from './host-protocol.ts'
+import { cancelled, died, timedOut } from './stage-failures.ts'
 import { changedInput } from './stage-inputs.ts'
 import { childEnvironment, jobOf } from './job.ts'
 import { keyOf } from './key.ts'
@@ -21,6 +21,7 @@ import type { Manifest } from './manifest.ts'
 import type { Stage } from './pipeline.ts'
 import { sourcesOf } from './prepare.ts'
 import type { Prepared, Settled } from './prepare.ts'
+import type { RemoteSession } from './remote/session.ts'
 import type { Grant } from './resources.ts'
 import { storeFailure } from './store.ts'
 import type { Work } from './store.ts'
@@ -35,6 +36,7 @@ export interface Execution {
   readonly kill: AbortSignal
   readonly emit: (event: Event) => void
   readonly settled: ReadonlyMap<string, Settled>
+  readonly remote: RemoteSession | undefined
 }
 
 export interface StageTask {
@@ -47,8 +49,13 @@ export interface StageTask {
 }
 
 export type StageEnd =
-  | { readonly outcome: Exclude<Outcome, 'failed' | 'skipped'>; readonly key: Digest; readonly manifest: Manifest }
-  | { readonly outcome: 'failed'; readonly key: Digest; readonly failure: Failure; readonly log: string | null }
+  Made | { readonly outcome: 'failed'; readonly key: Digest; readonly failure: Failure; readonly log: string | null }
+
+interface Made {
+  readonly outcome: Exclude<Outcome, 'failed' | 'skipped'>
+  readonly key: Digest
+  readonly manifest: Manifest
+}
 
 /** Gives a stage its result: one that is there by now, or one that it makes. Never throws what the world can cause. */
 export async function executeStage(run: Execution, task: StageTask): Promise<StageEnd> {
@@ -69,9 +76,7 @@ export async function executeStage(run: Execution, task: StageTask): Promise<Sta
 
 async function locked(run: Execution, task: StageTask, key: Digest): Promise<StageEnd> {
   const folder = run.prepared.store.stageFolder(task.stage.name)
-  const wait = (holder: string): void =>
-    notice(run, task, 'LOCK_WAIT', `"${task.stage.id}" waits for ${holder}, which makes the same result.`)
-  const lock = await acquire(folder, key, run.signal, wait)
+  const lock = await acquire(folder, key, run.signal, waitNotice(run, task))
   try {
     return (await share(run, task, key)) ?? (await make(run, task, key, lock))
   } finally {
@@ -79,8 +84,13 @@ async function locked(run: Execution, task: StageTask, key: Digest): Promise<Sta
   }
 }
 
-/** Takes the result that is there, if it is whole; moves a damaged one out of the way. */
-async function share(run: Execution, task: StageTask, key: Digest): Promise<StageEnd | undefined> {
+export const waitNotice =
+  (run: Execution, task: Pick<StageTask, 'stage'>) =>
+  (holder: string): void =>
+    notice(run, task, 'LOCK_WAIT', `"${task.stage.id}" waits for ${holder}, which makes the same result.`)
+
+/** Takes the result that is there, if it is whole; moves a damaged one out of the way. Who calls holds the key's lock. */
+export async function share(run: Execution, task: Omit<StageTask, 'grant'>, key: Digest): Promise<Made | undefined> {
   const { stage } = task
   const { store } = run.prepared
   store.use(stage.name, key)
@@ -267,27 +277,4 @@ function manifestOf(
 
 function notice(run: Execution, task: Pick<StageTask, 'stage'>, code: string, message: string): void {
   run.emit({ type: 'notice', stage: task.stage.id, code, message })
-}
-
-const cancelled = (stage: Stage): Failure =>
-  new Failure('STAGE_CANCELLED', `Stage "${stage.id}" was stopped. Run again to go on from its checkpoint.`, {
-    exitCode: 1,
-  })
-
-const timedOut = (stage: Stage): Failure =>
-  new Failure(
-    'STAGE_TIMEOUT',
-    `Stage "${stage.id}" ran longer than its ${stage.timeoutSeconds ?? 0} s. Raise its \`timeout\`.`,
-    {
-      exitCode: 1,
-      place: stage.place,
-    },
-  )
-
-function died(stage: Stage, end: ChildEnd): Failure {
-  const how = end.signal === null ? `exit code ${end.exitCode ?? '?'}` : `signal ${end.signal}`
-  return new Failure('STAGE_DIED', `Stage "${stage.id}" ended with ${how} before its work was done.`, {
-    exitCode: 1,
-    place: stage.place,
-  })
 }

@@ -18,6 +18,7 @@ import { revisionsOf } from '../revisions.ts'
 import { listenForStop } from '../signals.ts'
 import type { Stop } from '../signals.ts'
 import { planJson, planLines } from '../plan.ts'
+import { wordFailure } from '../words.ts'
 
 export interface RunArguments extends ConfigOptions {
   readonly dryRun?: boolean
@@ -35,7 +36,7 @@ export async function run(targets: readonly string[], options: RunArguments): Pr
   if (!loaded.ok) return refuse(loaded.error, options)
   const force = options.force === true ? (targets.length > 0 ? targets : true) : undefined
   if (options.dryRun === true) {
-    const plan = { targets, force, resolveRevisions: revisionsOf('no', stop.signal) }
+    const plan = { targets, force, resolveRevisions: revisionsOf('no', stop.signal), signal: stop.signal }
     const code = await dryRun(loaded.value, plan, json)
     return stop.exitCode() ?? code
   }
@@ -83,6 +84,7 @@ async function dryRun(pipeline: Pipeline, options: PlanOptions, json: boolean): 
     writeFailures(plan.error, json)
     return exitCodeOf(plan.error)
   }
+  for (const notice of plan.value.notices) writeError(wordFailure(notice, 'warning'))
   if (json) writeJson(planJson(plan.value))
   else write(planLines(plan.value))
   return 0

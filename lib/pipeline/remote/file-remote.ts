@@ -1,4 +1,4 @@
-import { createReadStream, createWriteStream, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs'
+import { createReadStream, createWriteStream, existsSync, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
@@ -43,7 +43,7 @@ export class FileRemote implements Remote {
       renameSync(temporary, path)
       syncFolder(dirname(path))
     } catch (error) {
-      remove(temporary)
+      if (existsSync(temporary)) remove(temporary)
       throw this.#failure('written', error)
     }
   }

@@ -32,27 +32,30 @@ export class S3Remote implements Remote {
     this.#bucket = bucket
     this.#prefix = prefix
     const { AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL } = process.env
-    this.#client = new S3Client({
-      maxAttempts: 4,
-      requestHandler: { connectionTimeout: CONNECT_MS, socketTimeout: IDLE_MS },
-      // servers of others have no names for buckets
-      forcePathStyle: (AWS_ENDPOINT_URL_S3 ?? AWS_ENDPOINT_URL ?? '') !== '',
-      // every object is held against its digest; the newer checksums are not known to all servers
-      requestChecksumCalculation: 'WHEN_REQUIRED',
-      responseChecksumValidation: 'WHEN_REQUIRED',
-    })
+    this.#client = withoutVersionWarning(
+      () =>
+        new S3Client({
+          maxAttempts: 4,
+          requestHandler: { connectionTimeout: CONNECT_MS, socketTimeout: IDLE_MS },
+          // servers of others have no names for buckets
+          forcePathStyle: (AWS_ENDPOINT_URL_S3 ?? AWS_ENDPOINT_URL ?? '') !== '',
+          // every object is held against its digest; the newer checksums are not known to all servers
+          requestChecksumCalculation: 'WHEN_REQUIRED',
+          responseChecksumValidation: 'WHEN_REQUIRED',
+        }),
+    )
   }
 
   async read(name: string, signal: AbortSignal): Promise<Readable | undefined> {
     const found = await this.#absentOr('read', name, signal, () =>
-      this.#client.send(new GetObjectCommand(this.#place(name)), { abortSignal: signal }),
+      this.#client.send(new GetObjectCommand(this.#place(name)), { abortSignal: own(signal) }),
     )
     return found?.Body as Readable | undefined
   }
 
   async size(name: string, signal: AbortSignal): Promise<number | undefined> {
     const found = await this.#absentOr('read', name, signal, () =>
-      this.#client.send(new HeadObjectCommand(this.#place(name)), { abortSignal: signal }),
+      this.#client.send(new HeadObjectCommand(this.#place(name)), { abortSignal: own(signal) }),
     )
     return found?.ContentLength
   }
@@ -68,13 +71,14 @@ export class S3Remote implements Remote {
       queueSize: 2,
     })
     const stop = (): void => void upload.abort()
-    signal.addEventListener('abort', stop)
+    const stopping = own(signal)
+    stopping.addEventListener('abort', stop)
     try {
       await upload.done()
     } catch (error) {
       throw this.#failure('written', name, signal, error)
     } finally {
-      signal.removeEventListener('abort', stop)
+      stopping.removeEventListener('abort', stop)
       body.destroy()
     }
   }
@@ -88,7 +92,7 @@ export class S3Remote implements Remote {
         ...(token === undefined ? {} : { ContinuationToken: token }),
       })
       const page = await this.#absentOr('listed', prefix, signal, () =>
-        this.#client.send(command, { abortSignal: signal }),
+        this.#client.send(command, { abortSignal: own(signal) }),
       )
       names.push(...(page?.Contents ?? []).map(({ Key }) => Key!.slice(this.#prefix.length)))
       token = page?.NextContinuationToken
@@ -118,5 +122,20 @@ export class S3Remote implements Remote {
     const status =
       error instanceof S3ServiceException ? ` (${error.name}, ${error.$metadata.httpStatusCode ?? '?'})` : ''
     return remoteFailure(this.address, `cannot be ${doing} at "${name}": ${messageOf(error)}${status}`, error)
+  }
+}
+
+/** The SDK leaves its listeners behind: on a signal of the request's own they go with it. */
+const own = (signal: AbortSignal): AbortSignal => AbortSignal.any([signal])
+
+/** That later versions of the SDK will want a newer Node is nothing that a user can act on: its version stands fixed. */
+function withoutVersionWarning<T>(make: () => T): T {
+  const { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: before } = process.env
+  process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true'
+  try {
+    return make()
+  } finally {
+    // stages inherit the environment
+    if (before === undefined) delete process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED']
   }
 }

@@ -1,6 +1,6 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Failure } from '../util/failure.ts'
+import type { Failure } from '../util/failure.ts'
 import { acquire } from '../util/lock.ts'
 import type { Lock } from '../util/lock.ts'
 import { commandOf } from './changes.ts'

@@ -1,17 +1,19 @@
 import { existsSync, writeFileSync } from 'node:fs'
-import { arch, cpus, platform, release } from 'node:os'
+import { arch, cpus, hostname, platform, release } from 'node:os'
 import { join } from 'node:path'
 import { Failure } from '../util/failure.ts'
+import { annotate, holderOf } from '../util/lock-note.ts'
 import { acquire } from '../util/lock.ts'
 import type { Lock } from '../util/lock.ts'
 import { commandOf } from './changes.ts'
 import { runChild } from './child.ts'
-import type { ChildEnd } from './child.ts'
 import type { Digest } from './canonical.ts'
 import type { Event, Outcome } from './event.ts'
+import { withGpus } from './gpus.ts'
 import { hostBundle } from './host-bundle.ts'
 import type { Message } from './host-protocol.ts'
 import { changedInput } from './stage-inputs.ts'
+import { cancelled, died, timedOut } from './stage-failures.ts'
 import { childEnvironment, jobOf } from './job.ts'
 import { keyOf } from './key.ts'
 import type { KeyRecord } from './key.ts'
@@ -22,6 +24,7 @@ import type { Stage } from './pipeline.ts'
 import { sourcesOf } from './prepare.ts'
 import type { Prepared, Settled } from './prepare.ts'
 import type { Grant } from './resources.ts'
+import { withRetries } from './retry.ts'
 import { storeFailure } from './store.ts'
 import type { Work } from './store.ts'
 
@@ -34,6 +37,8 @@ export interface Execution {
   readonly kill: AbortSignal
   readonly emit: (event: Event) => void
   readonly settled: ReadonlyMap<string, Settled>
+  /** Whether a stage that failed may start again; always, if not said. */
+  readonly mayRetry?: () => boolean
 }
 
 export interface StageTask {
@@ -68,11 +73,17 @@ export async function executeStage(run: Execution, task: StageTask): Promise<Sta
 
 async function locked(run: Execution, task: StageTask, key: Digest): Promise<StageEnd> {
   const folder = run.prepared.store.stageFolder(task.stage.name)
-  const wait = (holder: string): void =>
+  const wait = (): void => {
+    const holder = holderOf(folder, key) ?? 'another run'
     notice(run, task, 'LOCK_WAIT', `"${task.stage.id}" waits for ${holder}, which makes the same result.`)
+  }
   const lock = await acquire(folder, key, run.signal, wait)
+  annotate(lock, `on ${hostname()}`)
   try {
-    return (await share(run, task, key)) ?? (await make(run, task, key, lock))
+    const shared = await share(run, task, key)
+    if (shared !== undefined) return shared
+    // GPUs after the key's lock: who waits for a result holds none
+    return await withRetries(run, task, () => withGpus(run, task, (held) => make(run, held, key, lock)))
   } finally {
     lock.release()
   }
@@ -160,7 +171,8 @@ async function runStage(run: Execution, task: StageTask, key: Digest, lock: Lock
   }
   const job = join(work.folder, 'job.json')
   const engine = { name: run.engine, threads: grant.threads }
-  const place = { work, checkpoint: checkpoint.folder, lock: { folder: lock.folder, key: lock.key, token: lock.token } }
+  const locks = [lock, ...(grant.locks ?? [])].map(({ folder, key, token }) => ({ folder, key, token }))
+  const place = { work, checkpoint: checkpoint.folder, locks }
   writeFileSync(job, JSON.stringify(jobOf(run.prepared, stage, run.settled, engine, place)))
   const log = join(work.result, LOG)
   run.emit({ type: 'stage-started', stage: stage.id, key, reason: task.reason, log })
@@ -270,27 +282,4 @@ function manifestOf(
 
 function notice(run: Execution, task: Pick<StageTask, 'stage'>, code: string, message: string): void {
   run.emit({ type: 'notice', stage: task.stage.id, code, message })
-}
-
-const cancelled = (stage: Stage): Failure =>
-  new Failure('STAGE_CANCELLED', `Stage "${stage.id}" was stopped. Run again to go on from its checkpoint.`, {
-    exitCode: 1,
-  })
-
-const timedOut = (stage: Stage): Failure =>
-  new Failure(
-    'STAGE_TIMEOUT',
-    `Stage "${stage.id}" ran longer than its ${stage.timeoutSeconds ?? 0} s. Raise its \`timeout\`.`,
-    {
-      exitCode: 1,
-      place: stage.place,
-    },
-  )
-
-function died(stage: Stage, end: ChildEnd): Failure {
-  const how = end.signal === null ? `exit code ${end.exitCode ?? '?'}` : `signal ${end.signal}`
-  return new Failure('STAGE_DIED', `Stage "${stage.id}" ended with ${how} before its work was done.`, {
-    exitCode: 1,
-    place: stage.place,
-  })
 }

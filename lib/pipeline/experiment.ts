@@ -160,7 +160,7 @@ function stageRecord(finished: Finished, result: StageResult, definition: Digest
   }
 }
 
-const recordedStage = ({ name, cell, program, in: inputs, out, resources, env, timeoutSeconds, place }: Stage) => ({
+const recordedStage = ({
   name,
   cell,
   program,
@@ -169,6 +169,18 @@ const recordedStage = ({ name, cell, program, in: inputs, out, resources, env, t
   resources,
   env,
   timeoutSeconds,
+  retries,
+  place,
+}: Stage) => ({
+  name,
+  cell,
+  program,
+  in: inputs,
+  out,
+  resources,
+  env,
+  timeoutSeconds,
+  retries,
   place,
 })
 

@@ -15,7 +15,7 @@ import type { Progress } from './stage.ts'
 async function runJob(job: Job): Promise<void> {
   const watchdog = new Worker(new URL('./watchdog.ts', import.meta.url))
   watchdog.unref()
-  if (!holdBeside(job.lock.folder, job.lock.key, job.lock.token)) process.exit(1)
+  if (!job.locks.every(({ folder, key, token }) => holdBeside(folder, key, token))) process.exit(1)
   const abort = new AbortController()
   for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(name, () => abort.abort())
   try {

@@ -1,11 +1,12 @@
 import type { Failure } from '../util/failure.ts'
-import { ok } from '../util/result.ts'
+import { err, ok } from '../util/result.ts'
 import type { Result } from '../util/result.ts'
 import type { Digest } from './canonical.ts'
 import type { Change } from './changes.ts'
 import { experimentHash } from './definition.ts'
 import { keyOf } from './key.ts'
 import { linkPath, linkedFolder } from './link.ts'
+import { beyondMachine } from './machine-limits.ts'
 import type { Manifest } from './manifest.ts'
 import { nearestResult } from './nearest.ts'
 import type { Pipeline, Stage } from './pipeline.ts'
@@ -47,6 +48,8 @@ export async function planRun(pipeline: Pipeline, options: PlanOptions): Promise
   if (!prepared.ok) return prepared
   const { stages } = await planStages(prepared.value, options.force)
   prepared.value.stats.save()
+  const refused = await beyondMachine(prepared.value.stages, () => Promise.resolve(stages))
+  if (refused.length > 0) return err(refused)
   return ok({ experiment: experimentHash(prepared.value), stages })
 }
 

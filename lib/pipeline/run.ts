@@ -10,6 +10,7 @@ import { writeExperiment } from './experiment.ts'
 import type { ExperimentRecord, JoinReport } from './experiment.ts'
 import { experimentHash } from './definition.ts'
 import { claim, goLive } from './live.ts'
+import { beyondMachine } from './machine-limits.ts'
 import type { Manifest } from './manifest.ts'
 import { readMetrics } from './metrics.ts'
 import type { Pipeline, Stage } from './pipeline.ts'
@@ -54,6 +55,10 @@ export interface RunSummary {
 export async function runPipeline(pipeline: Pipeline, options: RunOptions): Promise<Result<RunSummary, Failure[]>> {
   const prepared = await prepare(pipeline, options.targets, options.resolveRevisions)
   if (!prepared.ok) return err(prepared.error)
+  const refused = await beyondMachine(prepared.value.stages, async () => {
+    return (await planStages(prepared.value, options.force)).stages
+  })
+  if (refused.length > 0) return err(refused)
   return ok(await runPrepared(prepared.value, options))
 }
 
@@ -167,10 +172,11 @@ class Run {
 
   /** The gate: after Ctrl-C or a failure nothing new starts. */
   #mayStart(stage: Stage): boolean {
-    if (this.#options.signal.aborted || this.#options.kill.aborted) return false
-    if (this.#failures.length > 0 && this.#options.keepGoing !== true) return false
+    if (this.#options.signal.aborted || this.#options.kill.aborted || !this.#mayRetry()) return false
     return upstream(stage).every((before) => this.#settled.has(before))
   }
+
+  readonly #mayRetry = (): boolean => this.#failures.length === 0 || this.#options.keepGoing === true
 
   #execute(stage: Stage, grant: Awaited<ReturnType<Pool['take']>>): Promise<StageEnd> {
     const record = recordOf(this.#prepared, stage, this.#settled)
@@ -194,6 +200,7 @@ class Run {
       kill: this.#options.kill,
       emit: this.#emit,
       settled: this.#settled,
+      mayRetry: this.#mayRetry,
     }
   }
 

@@ -61,6 +61,20 @@ export const stageSchema = {
       exclusiveMinimum: 0,
       description: 'seconds, or text such as `90s`, `15m`, `2h`',
     },
+    retries: {
+      type: ['integer', 'object'],
+      minimum: 0,
+      additionalProperties: false,
+      properties: {
+        times: { type: 'integer', minimum: 0, description: 'tries after the first; 1 if not said' },
+        backoff: {
+          type: ['string', 'number'],
+          minimum: 0,
+          description: 'the wait before the second try, in seconds or as `30s`; then doubled; 1 s if not said',
+        },
+      },
+      description: 'how often a stage that failed is tried again, a number or `{ times: 2, backoff: 30s }`',
+    },
   },
 } as const
 

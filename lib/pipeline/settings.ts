@@ -1,4 +1,4 @@
-import type { Resources } from './pipeline.ts'
+import type { Resources, Retries } from './pipeline.ts'
 import type { Problems } from './problems.ts'
 import type { StageSource } from './schema.ts'
 import type { Spot } from './source.ts'
@@ -22,11 +22,12 @@ export interface Settings {
   readonly resources: Resources
   readonly env: readonly string[]
   readonly timeoutSeconds: number | undefined
+  readonly retries: Retries
 }
 
 /** What a stage asks of the machine; nothing asked where the stage is not valid, which is reported elsewhere. */
 export function readSettings(source: StageSource | undefined, tree: Tree, problems: Problems): Settings {
-  const { resources, env = [], timeout } = source ?? {}
+  const { resources, env = [], timeout, retries = 0 } = source ?? {}
   const memoryAt = child(child(tree, 'resources'), 'memory')?.at
   return {
     resources: {
@@ -36,7 +37,17 @@ export function readSettings(source: StageSource | undefined, tree: Tree, proble
     },
     env: [...new Set(env)],
     timeoutSeconds: measure(timeout, SECONDS, '"timeout"', '15m', child(tree, 'timeout')?.at, problems),
+    retries: readRetries(typeof retries === 'number' ? { times: retries } : retries, child(tree, 'retries'), problems),
   }
+}
+
+function readRetries(
+  { times = 1, backoff }: { readonly times?: number; readonly backoff?: string | number },
+  tree: Tree | undefined,
+  problems: Problems,
+): Retries {
+  const seconds = measure(backoff, SECONDS, '"backoff"', '30s', child(tree, 'backoff')?.at, problems)
+  return { times, backoffSeconds: seconds ?? 1 }
 }
 
 function measure(

@@ -43,12 +43,16 @@ const MADE = 'echo "$CUDA_VISIBLE_DEVICES" > "$PIPELINE_OUT_TEXT"'
 const UNTIL_GO = `echo $$ > pid; until [ -e go ]; do sleep 0.02; done; ${MADE}`
 const started = (told: Told): boolean => told.type === 'stage-started'
 const waits = (told: Told): boolean => told.code === 'GPU_WAIT'
+const locks = (folder: string): string[] =>
+  readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.includes('.lock'))
 const waited = ({ told }: Drive): boolean => told.some(waits)
 
 test('two runs of two projects never have one GPU; who waits is told who has it', { timeout: 60_000 }, async (t) => {
   const host = new Host(t)
   const one = await host.run('0', UNTIL_GO)
   await one.run.hears(started)
+  await until(() => one.rig.has('pid'), t)
+  assert.equal(locks(host.folder).length, 2, "the stage's process has it beside its run")
   const two = await host.run('0', `[ -e ${one.rig.path('go')} ] || exit 9; ${MADE}`)
   const { message = '' } = await two.run.hears(waits)
   assert.ok(message.startsWith(`"train" waits for a GPU: process ${one.run.child.pid!} (`), message)
@@ -57,8 +61,7 @@ test('two runs of two projects never have one GPU; who waits is told who has it'
   one.rig.write('go', '')
   assert.deepEqual([(await one.run.ended).code, (await two.run.ended).code], [0, 0])
   assert.equal(two.rig.read('artifacts/train/text.txt'), '0\n')
-  const left = readdirSync(join(host.folder, 'pipeline-gpus'), { recursive: true })
-  assert.ok(!left.some((name) => String(name).includes('.lock')))
+  assert.deepEqual(locks(host.folder), [])
 })
 
 test('where another run has a GPU, one that is free is as good', { timeout: 60_000 }, async (t) => {
@@ -171,6 +174,10 @@ test("another user's lock holds while its process lives, and stays in the other'
   const host = HostGpus.open(folder, (why) => assert.ok(false, why))
   const stop = new AbortController()
   const wait = { note: '', signal: stop.signal, onWait: () => stop.abort() }
+  const greedy = new AbortController()
+  const both = host.hold(gpus, 2, { ...wait, signal: greedy.signal, onWait: () => greedy.abort() })
+  await assert.rejects(both, { name: 'AbortError' })
+  assert.equal(locks(folder).length, 2, 'who waits for two has not one')
   const held = await host.hold(gpus, 1, wait)
   assert.deepEqual(held.ids, ['1'])
   await assert.rejects(host.hold(gpus, 1, wait), { name: 'AbortError' })

@@ -73,11 +73,13 @@ for (const signalled of ['signal', 'kill'] as const) {
   test(`${signalled === 'signal' ? 'Ctrl-C' : 'the second Ctrl-C'} ends the wait for the next try`, async (t) => {
     const rig = new Rig(t)
     const stop = new AbortController()
+    let started = 0
     const onEvent = (event: Event): void => {
       if (event.type === 'notice') stop.abort()
+      if (event.type === 'stage-started') started += 1
     }
     const { failures } = await rig.run(flaky(times(2, 600)), { [signalled]: stop.signal, onEvent })
-    assert.deepEqual([failures.map(({ code }) => code), tries(rig)], [['STAGE_CANCELLED'], 1])
+    assert.deepEqual([failures.map(({ code }) => code), started], [['STAGE_CANCELLED'], 1])
   })
 }
 

@@ -1,6 +1,8 @@
 import { existsSync, writeFileSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { Failure } from '../util/failure.ts'
+import { annotate, holderOf } from '../util/lock-note.ts'
 import { acquire } from '../util/lock.ts'
 import type { Lock } from '../util/lock.ts'
 import { commandOf } from './changes.ts'
@@ -8,6 +10,7 @@ import { runChild } from './child.ts'
 import type { Digest } from './canonical.ts'
 import type { Event, Outcome } from './event.ts'
 import { keepExtension, offerExtension } from './extension.ts'
+import { withGpus } from './gpus.ts'
 import { hostBundle } from './host-bundle.ts'
 import { hear } from './hear.ts'
 import type { Heard } from './hear.ts'
@@ -24,6 +27,7 @@ import { sourcesOf } from './prepare.ts'
 import type { Prepared, Settled } from './prepare.ts'
 import type { RemoteSession } from './remote/session.ts'
 import type { Grant } from './resources.ts'
+import { withRetries } from './retry.ts'
 import { storeFailure } from './store.ts'
 import type { Work } from './store.ts'
 import { machine } from './surroundings.ts'
@@ -38,6 +42,8 @@ export interface Execution {
   readonly emit: (event: Event) => void
   readonly settled: ReadonlyMap<string, Settled>
   readonly remote: RemoteSession | undefined
+  /** Whether a stage that failed may start again; always, if not said. */
+  readonly mayRetry?: () => boolean
 }
 
 export interface StageTask {
@@ -95,18 +101,22 @@ async function guarded(run: Execution, task: StageTask, work: (key: Digest) => P
 
 async function locked(run: Execution, task: StageTask, key: Digest): Promise<StageEnd> {
   const folder = run.prepared.store.stageFolder(task.stage.name)
-  const lock = await acquire(folder, key, run.signal, waitNotice(run, task))
+  const lock = await acquire(folder, key, run.signal, waitNotice(run, task, key))
+  annotate(lock, `on ${hostname()}`)
   try {
-    return (await share(run, task, key)) ?? (await make(run, task, key, lock))
+    const shared = await share(run, task, key)
+    if (shared !== undefined) return shared
+    // GPUs after the key's lock: who waits for a result holds none
+    return await withRetries(run, task, () => withGpus(run, task, (held) => make(run, held, key, lock)))
   } finally {
     lock.release()
   }
 }
 
-export const waitNotice =
-  (run: Execution, task: Pick<StageTask, 'stage'>) =>
-  (holder: string): void =>
-    notice(run, task, 'LOCK_WAIT', `"${task.stage.id}" waits for ${holder}, which makes the same result.`)
+export const waitNotice = (run: Execution, task: Pick<StageTask, 'stage'>, key: Digest) => (): void => {
+  const holder = holderOf(run.prepared.store.stageFolder(task.stage.name), key) ?? 'another run'
+  notice(run, task, 'LOCK_WAIT', `"${task.stage.id}" waits for ${holder}, which makes the same result.`)
+}
 
 /** Takes the result that is there, if it is whole; moves a damaged one out of the way. Who calls holds the key's lock. */
 export async function share(run: Execution, task: Omit<StageTask, 'grant'>, key: Digest): Promise<Made | undefined> {
@@ -195,7 +205,8 @@ async function runStage(run: Execution, task: StageTask, key: Digest, lock: Lock
   if (!task.force) offerExtension(run.prepared, stage, task.record)
   const job = join(work.folder, 'job.json')
   const engine = { name: run.engine, threads: grant.threads }
-  const place = { work, checkpoint: checkpoint.folder, lock: { folder: lock.folder, key: lock.key, token: lock.token } }
+  const locks = [lock, ...(grant.locks ?? [])].map(({ folder, key, token }) => ({ folder, key, token }))
+  const place = { work, checkpoint: checkpoint.folder, locks }
   writeFileSync(job, JSON.stringify(jobOf(run.prepared, stage, run.settled, engine, place)))
   const log = join(work.result, LOG)
   run.emit({ type: 'stage-started', stage: stage.id, key, reason: task.reason, log })

@@ -10,6 +10,7 @@ import { writeExperiment } from './experiment.ts'
 import type { ExperimentRecord, JoinReport } from './experiment.ts'
 import { experimentHash } from './definition.ts'
 import { claim, goLive } from './live.ts'
+import { beyondMachine } from './machine-limits.ts'
 import type { Manifest } from './manifest.ts'
 import { readMetrics } from './metrics.ts'
 import type { Pipeline, Stage } from './pipeline.ts'
@@ -58,6 +59,10 @@ export interface RunSummary {
 export async function runPipeline(pipeline: Pipeline, options: RunOptions): Promise<Result<RunSummary, Failure[]>> {
   const prepared = await prepare(pipeline, options.targets, options.resolveRevisions)
   if (!prepared.ok) return err(prepared.error)
+  const refused = await beyondMachine(prepared.value.stages, async () => {
+    return (await planStages(prepared.value, options.force)).stages
+  })
+  if (refused.length > 0) return err(refused)
   return ok(await runPrepared(prepared.value, options))
 }
 
@@ -179,11 +184,12 @@ class Run {
 
   /** The gate: after Ctrl-C or a failure nothing new starts. */
   #mayStart(stage: Stage): boolean {
-    if (this.#options.signal.aborted || this.#options.kill.aborted) return false
+    if (this.#options.signal.aborted || this.#options.kill.aborted || !this.#mayRetry()) return false
     if (this.#options.signalOf?.(stage.id).aborted === true) return false
-    if (this.#failures.length > 0 && this.#options.keepGoing !== true) return false
     return upstream(stage).every((before) => this.#settled.has(before))
   }
+
+  readonly #mayRetry = (): boolean => this.#failures.length === 0 || this.#options.keepGoing === true
 
   /** True if the stage came to its end without a run. */
   async #restore(stage: Stage, remote: RemoteSession): Promise<boolean> {
@@ -222,6 +228,7 @@ class Run {
       emit: this.#emit,
       settled: this.#settled,
       remote: this.#remote,
+      mayRetry: this.#mayRetry,
     }
   }
 

@@ -57,7 +57,7 @@ export async function drive(rig: Rig, stages: readonly Stage[], options: DriveOp
     ...(options.wrapper ?? []),
     process.execPath,
     '--import',
-    join(HERE, 'inject.mjs'),
+    join(HERE, '..', 'faults', 'inject.mjs'),
     await driverFile(),
     rig.path('.spec.json'),
   ]

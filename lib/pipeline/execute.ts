@@ -11,7 +11,7 @@ import type { Digest } from './canonical.ts'
 import type { Event, Outcome } from './event.ts'
 import { hostBundle } from './host-bundle.ts'
 import type { Message } from './host-protocol.ts'
-import { changedInput } from './stage-inputs.ts'
+import { holdInputs } from './stage-inputs.ts'
 import { childEnvironment, jobOf } from './job.ts'
 import { keyOf } from './key.ts'
 import type { KeyRecord } from './key.ts'
@@ -111,15 +111,13 @@ export function publishLink(run: Execution, task: Pick<StageTask, 'stage'>, key:
 async function make(run: Execution, task: StageTask, key: Digest, lock: Lock): Promise<StageEnd> {
   const { stage } = task
   const { store } = run.prepared
-  const before = await changedInput(run.prepared, stage, run.settled)
-  if (before !== undefined) return { outcome: 'failed', key, failure: before, log: null }
+  const inputs = await holdInputs(run.prepared, stage, run.settled)
   const work = store.begin(stage.name, key)
   const log = join(work.result, LOG)
   try {
     const started = performance.now()
     const device = await runStage(run, task, key, lock, work)
-    const during = await changedInput(run.prepared, stage, run.settled)
-    if (during !== undefined) throw during
+    await holdInputs(run.prepared, stage, run.settled, inputs)
     const sealed = await store.seal(work, stage.out)
     const seconds = (performance.now() - started) / 1000
     return publish(run, task, key, work, manifestOf(run, task, key, sealed, device, seconds))

@@ -1,5 +1,5 @@
 import type { Failure } from '../util/failure.ts'
-import { ok } from '../util/result.ts'
+import { err, ok } from '../util/result.ts'
 import type { Result } from '../util/result.ts'
 import type { Digest } from './canonical.ts'
 import type { Change } from './changes.ts'
@@ -12,6 +12,7 @@ import type { Pipeline, Stage } from './pipeline.ts'
 import { isComplete, prepare, recordOf, sourcesOf, upstream } from './prepare.ts'
 import type { PartialRecord, Prepared, Settled } from './prepare.ts'
 import type { ResolveRevisions } from './revisions.ts'
+import { storeFailure } from './store.ts'
 import type { Found } from './store.ts'
 
 export type State = 'fresh' | 'restore' | 'run' | 'may-run'
@@ -45,9 +46,13 @@ export interface PlanOptions {
 export async function planRun(pipeline: Pipeline, options: PlanOptions): Promise<Result<Plan, Failure[]>> {
   const prepared = await prepare(pipeline, options.targets, options.resolveRevisions)
   if (!prepared.ok) return prepared
-  const { stages } = await planStages(prepared.value, options.force)
-  prepared.value.stats.save()
-  return ok({ experiment: experimentHash(prepared.value), stages })
+  try {
+    const { stages } = await planStages(prepared.value, options.force)
+    prepared.value.stats.save()
+    return ok({ experiment: experimentHash(prepared.value), stages })
+  } catch (error) {
+    return err([storeFailure(error, 'the store was read')])
+  }
 }
 
 export interface Planned {

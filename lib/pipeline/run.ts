@@ -54,7 +54,11 @@ export interface RunSummary {
 export async function runPipeline(pipeline: Pipeline, options: RunOptions): Promise<Result<RunSummary, Failure[]>> {
   const prepared = await prepare(pipeline, options.targets, options.resolveRevisions)
   if (!prepared.ok) return err(prepared.error)
-  return ok(await runPrepared(prepared.value, options))
+  try {
+    return ok(await runPrepared(prepared.value, options))
+  } catch (error) {
+    return err([storeFailure(error, 'the store was read')])
+  }
 }
 
 /** The same for stages that are prepared already. */

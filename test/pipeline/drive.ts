@@ -17,6 +17,7 @@ export interface Told {
   readonly code?: string
   readonly outcome?: string
   readonly stage?: string
+  readonly name?: string
   readonly message?: string
   readonly experiment?: string | null
 }

@@ -82,7 +82,8 @@ export function median(values: readonly number[]): number {
 
 /** `train-step: 251 ms, PyTorch 298 ms, ratio 0.84 (at most 0.85): reached` */
 export function words({ what, unit, ours, peer, peerName, ratio, reach, ok }: Figure): string {
-  const beside = peer === null ? '' : `, ${peerName ?? 'peer'} ${round(peer)} ${unit}, ratio ${round(ratio ?? NaN)}`
+  const told = ratio === null ? '' : `, ratio ${round(ratio)}`
+  const beside = peer === null ? '' : `, ${peerName ?? 'peer'} ${round(peer)} ${unit}${told}`
   const bound = 'max' in reach ? `at most ${reach.max}` : `at least ${reach.min}`
   return `${what}: ${round(ours)} ${unit}${beside} (${bound}): ${ok ? 'reached' : 'not reached'}`
 }

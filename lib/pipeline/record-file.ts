@@ -46,6 +46,7 @@ function readSealed(folder: string) {
   const json = readJson(join(folder, RECORD)) as unknown as (ExperimentRecord & Sealing) | null | undefined
   if (json?.version !== 1) return undefined
   const { seal, ...body } = json
-  const { beside = {}, ...record } = body
-  return { record, beside, whole: seal === undefined || sha256(JSON.stringify(body)) === seal }
+  const { beside, ...record } = body
+  const isOld = seal === undefined && beside === undefined
+  return { record, beside: beside ?? {}, whole: isOld || sha256(JSON.stringify(body)) === seal }
 }

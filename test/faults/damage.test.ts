@@ -14,6 +14,7 @@ import {
 import { basename, join, relative } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
+import { damagedFiles } from '../../lib/pipeline/record-file.ts'
 import { StatCache } from '../../lib/pipeline/stat-cache.ts'
 import { isKey, Store } from '../../lib/pipeline/store.ts'
 import { Rig, module, shell, stage } from '../pipeline/rig.ts'
@@ -181,6 +182,24 @@ test('a manifest with any one bit flipped, or cut anywhere, is none', { timeout 
   }
   writeFileSync(file, bytes)
   assert.equal((await store.find(name, key)).state, 'whole')
+})
+
+test('a record with a flipped bit, or cut anywhere, is damaged', { timeout }, async (t) => {
+  const rig = await cleanRun(t)
+  const folder = rig.path('artifacts/experiments', readdirSync(rig.path('artifacts/experiments'))[0]!)
+  const stats = new StatCache(rig.path('cache'))
+  const file = join(folder, 'record.json')
+  const bytes = readFileSync(file)
+  for (let at = 0; at < bytes.length - 1; at += 5) {
+    const flipped = Buffer.from(bytes)
+    flipped[at]! ^= 1 << (at % 8)
+    writeFileSync(file, flipped)
+    assert.deepEqual(damagedFiles(folder, stats), ['record.json'], `flipped at ${at}`)
+    writeFileSync(file, bytes.subarray(0, at))
+    assert.deepEqual(damagedFiles(folder, stats), ['record.json'], `cut at ${at}`)
+  }
+  writeFileSync(file, bytes)
+  assert.deepEqual(damagedFiles(folder, stats), [])
 })
 
 test('whatever is deleted of artifacts and the cache, a run puts it back', { timeout }, async (t) => {

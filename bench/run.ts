@@ -4,6 +4,7 @@ import type { Bench } from './figures.ts'
 /** Each loads what it needs when it is asked for. */
 const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   default: async () => (await import('./default.ts')).embeddedDefault,
+  faults: async () => (await import('./faults.ts')).faults,
   generate: async () => (await import('./generate.ts')).generation,
   noop: async () => (await import('./noop.ts')).noop,
   loss: async () => (await import('./loss.ts')).loss,

@@ -14,7 +14,7 @@ import { withGpus } from './gpus.ts'
 import { hostBundle } from './host-bundle.ts'
 import { hear } from './hear.ts'
 import type { Heard } from './hear.ts'
-import { changedInput } from './stage-inputs.ts'
+import { holdInputs } from './stage-inputs.ts'
 import { cancelled, died, timedOut } from './stage-failures.ts'
 import { childEnvironment, jobOf } from './job.ts'
 import { keyOf } from './key.ts'
@@ -151,15 +151,13 @@ export function publishLink(run: Execution, task: Pick<StageTask, 'stage'>, key:
 async function make(run: Execution, task: StageTask, key: Digest, lock: Lock): Promise<StageEnd> {
   const { stage } = task
   const { store } = run.prepared
-  const before = await changedInput(run.prepared, stage, run.settled)
-  if (before !== undefined) return { outcome: 'failed', key, failure: before, log: null }
+  const inputs = await holdInputs(run.prepared, stage, run.settled)
   const work = store.begin(stage.name, key)
   const log = join(work.result, LOG)
   try {
     const started = performance.now()
     const device = await runStage(run, task, key, lock, work)
-    const during = await changedInput(run.prepared, stage, run.settled)
-    if (during !== undefined) throw during
+    await holdInputs(run.prepared, stage, run.settled, inputs)
     const sealed = await store.seal(work, stage.out)
     const seconds = (performance.now() - started) / 1000
     const end = publish(run, task, key, work, manifestOf(run, task, key, sealed, device, seconds))

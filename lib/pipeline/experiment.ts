@@ -1,6 +1,5 @@
 import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { isDeepStrictEqual } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { Failure } from '../util/failure.ts'
 import type { JsonObject } from '../util/json.ts'
@@ -11,14 +10,15 @@ import { bundleFile } from './bundle.ts'
 import type { Digest } from './canonical.ts'
 import { definitions } from './definition.ts'
 import type { Event, Outcome, StageResult } from './event.ts'
-import { messageOf, readJson, writeAtomic } from './files.ts'
+import { messageOf, remove, writeAtomic } from './files.ts'
 import { metricLines } from './metric-lines.ts'
-import { keepOutputs, keptOutputs } from './kept-outputs.ts'
+import { hasTolerances, keepOutputs, keptOutputs } from './kept-outputs.ts'
 import { outputPath } from './stage-inputs.ts'
 import type { Manifest } from './manifest.ts'
 import type { Stage } from './pipeline.ts'
 import { artifactsOf, sourcesOf } from './prepare.ts'
 import type { Prepared, Settled } from './prepare.ts'
+import { RECORD, damagedFiles, readRecord, writeRecord } from './record-file.ts'
 import { git, gitState, machine } from './surroundings.ts'
 
 export interface StageRecord {
@@ -81,7 +81,6 @@ export interface Finished {
   readonly emit: (event: Event) => void
 }
 
-const RECORD = 'record.json'
 const PAGE = 'report.html'
 const METRICS = 'metrics.jsonl'
 const PINNED = 'pinned'
@@ -95,11 +94,13 @@ export async function writeExperiment(finished: Finished): Promise<ExperimentRec
   const folder = experimentFolder(finished.prepared.artifacts, finished.hash)
   const { page } = finished.prepared.pipeline
   const hasPage = page !== undefined && finished.settled.has(page.stage) && finished.joinReport !== undefined
-  const files = [RECORD, METRICS, ...(hasPage ? [PAGE] : [])].every((file) => existsSync(join(folder, file)))
-  const known = files && hasTolerances(join(folder, RECORD), finished.prepared.stages)
-  if (known && finished.results.every(({ outcome }) => outcome === 'fresh')) return undefined
+  const files = [METRICS, ...(hasPage ? [PAGE] : [])]
+  const known = [RECORD, ...files].every((file) => existsSync(join(folder, file)))
+  const judged = hasTolerances(join(folder, RECORD), finished.prepared.stages)
+  const whole = mend(finished, folder)
+  if (known && judged && whole && finished.results.every(({ outcome }) => outcome === 'fresh')) return undefined
   const record = await recordOf(finished)
-  writeBundles(finished, join(folder, BUNDLES))
+  files.push(...writeBundles(finished, folder))
   keepOutputs(finished.prepared, finished.settled, folder)
   if (hasPage) {
     const html = readFileSync(outputPath(finished.prepared, page, finished.settled), 'utf8')
@@ -107,16 +108,21 @@ export async function writeExperiment(finished: Finished): Promise<ExperimentRec
   }
   const { prepared, settled, metrics, emit } = finished
   writeAtomic(join(folder, METRICS), metricLines(prepared, settled, metrics, emit))
-  writeAtomic(join(folder, RECORD), `${JSON.stringify(record, null, 2)}\n`)
+  writeRecord(folder, record, files)
   return record
 }
 
-/** Whether a record has these tolerances: they are in no key, so that a change of them leaves all fresh. */
-function hasTolerances(file: string, stages: readonly Stage[]): boolean {
-  const record = readJson(file) as unknown as ExperimentRecord | undefined
-  return stages.every(({ id, tolerance = {} }) =>
-    isDeepStrictEqual({ ...record?.stages[id]?.stage?.tolerance }, { ...tolerance }),
-  )
+/** Takes out of the way what of an earlier record was damaged, and says so; false where there was such. */
+function mend({ prepared, hash, emit }: Finished, folder: string): boolean {
+  if (!existsSync(join(folder, RECORD))) return true
+  const damaged = damagedFiles(folder, prepared.stats)
+  prepared.stats.save()
+  if (damaged.length === 0) return true
+  for (const file of damaged) remove(join(folder, file))
+  const names = damaged.map((file) => `"${file}"`).join(', ')
+  const message = `The record of experiment ${hash.slice(0, 16)} was damaged: ${names} is not what was written. It is written anew.`
+  emit({ type: 'notice', stage: null, code: 'RECORD_DAMAGED', message })
+  return false
 }
 
 const experimentFolder = (artifacts: string, hash: string): string => join(artifacts, 'experiments', hash)
@@ -179,13 +185,16 @@ function recordedStage(stage: Stage): RecordedStage {
   return { name, cell, program, in: inputs, out, resources, env, timeoutSeconds, retries, tolerance, place }
 }
 
-function writeBundles(finished: Finished, folder: string): void {
-  for (const { bundle } of finished.prepared.identities.values()) {
-    for (const digest of bundle === undefined ? [] : [bundle.digest, ...bundle.workers]) {
-      const file = join(folder, `${digest}.mjs.gz`)
-      if (!existsSync(file)) writeAtomic(file, gzipSync(readFileSync(bundleFile(finished.prepared.project, digest))))
-    }
-  }
+/** Gives their paths, relative to the experiment's folder. */
+function writeBundles({ prepared }: Finished, folder: string): string[] {
+  const bundles = [...prepared.identities.values()].flatMap(({ bundle }) => bundle ?? [])
+  const digests = new Set(bundles.flatMap(({ digest, workers }) => [digest, ...workers]))
+  return [...digests].map((digest) => {
+    const name = join(BUNDLES, `${digest}.mjs.gz`)
+    const file = join(folder, name)
+    if (!existsSync(file)) writeAtomic(file, gzipSync(readFileSync(bundleFile(prepared.project, digest))))
+    return name
+  })
 }
 
 export interface ListedExperiment {
@@ -210,9 +219,8 @@ export function listExperiments(root: string): ListedExperiment[] {
 
 function readOne(root: string, hash: string): ListedExperiment | undefined {
   const [own, pinned] = recordFolders(root, hash)
-  const record = (readJson(join(own, RECORD)) ?? readJson(join(pinned, RECORD))) as unknown as
-    ExperimentRecord | undefined
-  if (record?.version !== 1 || record.hash !== hash) return undefined
+  const record = readRecord([own, pinned])
+  if (record?.hash !== hash) return undefined
   const first = (...files: string[]): string | null => files.find((file) => existsSync(file)) ?? null
   return {
     record,

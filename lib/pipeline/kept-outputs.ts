@@ -1,8 +1,10 @@
 import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import type { Digest } from './canonical.ts'
 import { contentOf, outputPath } from './stage-inputs.ts'
-import { remove, syncFile, token } from './files.ts'
+import { readJson, remove, syncFile, token } from './files.ts'
+import type { Stage } from './pipeline.ts'
 import type { Prepared, Settled } from './prepare.ts'
 import type { StatCache } from './stat-cache.ts'
 
@@ -54,4 +56,13 @@ export async function findKept(
     if (existsSync(path) && (await contentOf(stats, path)) === digest) return path
   }
   return undefined
+}
+
+/** Whether a record has these tolerances: they are in no key, so that a change of them leaves all fresh. */
+export function hasTolerances(file: string, stages: readonly Stage[]): boolean {
+  const record = readJson(file) as
+    { readonly stages?: Readonly<Record<string, { readonly stage?: Pick<Stage, 'tolerance'> }>> } | undefined
+  return stages.every(({ id, tolerance = {} }) =>
+    isDeepStrictEqual({ ...record?.stages?.[id]?.stage?.tolerance }, { ...tolerance }),
+  )
 }

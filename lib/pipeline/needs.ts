@@ -1,9 +1,10 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { Failure } from '../util/failure.ts'
-import { listExperiments, tagsIn } from './experiment.ts'
+import { listExperiments, recordFolders, tagsIn } from './experiment.ts'
 import type { ListedExperiment } from './experiment.ts'
 import { linkedFolder } from './link.ts'
+import { hasWholeRecord } from './record-file.ts'
 
 /**
  * Why a result is kept: `artifacts/<stage>` points to it (`current`), a pinned or a tagged experiment has it, a run that
@@ -19,7 +20,7 @@ export type Need = 'current' | 'pinned' | 'tagged' | 'running' | 'recorded'
 export function recordedNeeds(root: string): (folder: string) => Need[] {
   const current = currentFolders(join(root, 'artifacts'))
   const experiments = listExperiments(root)
-  refuseUnreadable(root, experiments)
+  refuseUnreadable(root)
   const pinned = foldersOf(
     root,
     experiments.filter((one) => one.pinned),
@@ -64,14 +65,15 @@ function foldersOf(root: string, experiments: readonly ListedExperiment[]): Set<
   return new Set(places)
 }
 
-function refuseUnreadable(root: string, experiments: readonly ListedExperiment[]): void {
-  const known = new Set(experiments.map(({ record }) => record.hash as string))
+function refuseUnreadable(root: string): void {
   const own = join(root, 'artifacts', 'experiments')
   const pins = [
     ...childrenOf(own).filter((folder) => existsSync(join(folder, 'pinned')) || tagsIn(folder).length > 0),
     ...childrenOf(join(root, 'experiments')),
   ]
-  const bad = pins.find((folder) => /[/\\][0-9a-f]{64}$/.test(folder) && !known.has(folder.slice(-64)))
+  const bad = pins.find(
+    (folder) => /[/\\][0-9a-f]{64}$/.test(folder) && !recordFolders(root, folder.slice(-64)).some(hasWholeRecord),
+  )
   if (bad === undefined) return
   const message = `The record of the pinned or tagged experiment "${bad}" cannot be read, so that its results are not known. Get "record.json" back from git, or remove that folder.`
   throw new Failure('PIN_UNREADABLE', message, { exitCode: 1 })

@@ -16,6 +16,7 @@ import { isComplete, prepare, recordOf, sourcesOf, upstream } from './prepare.ts
 import type { PartialRecord, Prepared, Settled } from './prepare.ts'
 import type { RemoteSession, Tell } from './remote/session.ts'
 import type { ResolveRevisions } from './revisions.ts'
+import { storeFailure } from './store.ts'
 import type { Found } from './store.ts'
 
 export type State = 'fresh' | 'restore' | 'run' | 'may-run'
@@ -56,19 +57,27 @@ export interface PlanOptions {
 export async function planRun(pipeline: Pipeline, options: PlanOptions): Promise<Result<Plan, Failure[]>> {
   const prepared = await prepare(pipeline, options.targets, options.resolveRevisions)
   if (!prepared.ok) return prepared
+  try {
+    return await planPrepared(prepared.value, options)
+  } catch (error) {
+    return err([storeFailure(error, 'the store was read')])
+  }
+}
+
+async function planPrepared(prepared: Prepared, options: PlanOptions): Promise<Result<Plan, Failure[]>> {
   const notices: Failure[] = []
   const tell: Tell = (_, code, message) => void notices.push(new Failure(code, message))
-  const remote = await remoteOf(pipeline, options.signal ?? new AbortController().signal, tell)
-  const { stages, earlier } = await planStages(prepared.value, options.force, remote)
-  prepared.value.stats.save()
-  const refused = await beyondMachine(prepared.value.stages, () => Promise.resolve(stages))
+  const remote = await remoteOf(prepared.pipeline, options.signal ?? new AbortController().signal, tell)
+  const { stages, earlier } = await planStages(prepared, options.force, remote)
+  prepared.stats.save()
+  const refused = await beyondMachine(prepared.stages, () => Promise.resolve(stages))
   if (refused.length > 0) return err(refused)
   const estimated = stages.map((plan) => {
-    const stage = prepared.value.byId.get(plan.stage)!
+    const stage = prepared.byId.get(plan.stage)!
     const runs = plan.state === 'run' || plan.state === 'may-run'
     return { ...plan, estimate: runs ? estimateOf(stage, earlier(stage.name)) : null }
   })
-  return ok({ experiment: experimentHash(prepared.value), stages: estimated, notices })
+  return ok({ experiment: experimentHash(prepared), stages: estimated, notices })
 }
 
 /** Loads nothing where the pipeline has no remote. */

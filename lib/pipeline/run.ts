@@ -59,11 +59,14 @@ export interface RunSummary {
 export async function runPipeline(pipeline: Pipeline, options: RunOptions): Promise<Result<RunSummary, Failure[]>> {
   const prepared = await prepare(pipeline, options.targets, options.resolveRevisions)
   if (!prepared.ok) return err(prepared.error)
-  const refused = await beyondMachine(prepared.value.stages, async () => {
-    return (await planStages(prepared.value, options.force)).stages
-  })
-  if (refused.length > 0) return err(refused)
-  return ok(await runPrepared(prepared.value, options))
+  try {
+    const plans = async (): Promise<Planned['stages']> => (await planStages(prepared.value, options.force)).stages
+    const refused = await beyondMachine(prepared.value.stages, plans)
+    if (refused.length > 0) return err(refused)
+    return ok(await runPrepared(prepared.value, options))
+  } catch (error) {
+    return err([storeFailure(error, 'the store was read')])
+  }
 }
 
 /** The same for stages that are prepared already. */

@@ -14,7 +14,7 @@ import {
   stateLine,
   statIdentity,
 } from './digest.ts'
-import { readJson, writeAtomic } from './files.ts'
+import { readSealed, writeSealed } from './files.ts'
 import { walk } from './walk.ts'
 import type { Entry, Links } from './walk.ts'
 
@@ -90,7 +90,7 @@ export class StatCache {
   save(): void {
     if (this.#added.size === 0) return
     const merged = [...Object.entries(readTrees(this.#file)), ...this.#added].slice(-MOST_STATES)
-    ignoreFailure(() => writeAtomic(this.#file, JSON.stringify(Object.fromEntries(merged)), false))
+    ignoreFailure(() => writeSealed(this.#file, Object.fromEntries(merged)))
     for (const [state, digest] of this.#added) this.#trees.set(state, digest)
     this.#added.clear()
   }
@@ -103,7 +103,7 @@ export class StatCache {
     // only the one state of a whole tree is looked up on a run without changes; its files' states are read when it fails
     const detail = entries.length > MANY_FILES ? join(this.#folder, `${sha256(path)}.json`) : undefined
     const digests = await this.#hashAll(entries, detail === undefined ? {} : readTrees(detail), started)
-    if (detail !== undefined) ignoreFailure(() => writeAtomic(detail, statesOf(entries, digests, started), false))
+    if (detail !== undefined) ignoreFailure(() => writeSealed(detail, statesOf(entries, digests, started)))
     return this.#remember(entries, digests, started)
   }
 
@@ -177,19 +177,23 @@ function isRacy(entry: FileEntry, started: bigint): boolean {
   return entry.stat.ctimeNs >= started - tick
 }
 
-function statesOf(entries: readonly Entry[], digests: ReadonlyMap<string, Digest>, started: bigint): string {
+function statesOf(
+  entries: readonly Entry[],
+  digests: ReadonlyMap<string, Digest>,
+  started: bigint,
+): Record<string, Digest> {
   const states: Record<string, Digest> = {}
   for (const entry of entries) {
     if (entry.kind === 'file' && !isRacy(entry, started)) states[statIdentity(entry.stat)] = digests.get(entry.path)!
   }
-  return JSON.stringify(states)
+  return states
 }
 
 const now = (): bigint => BigInt(Date.now()) * 1_000_000n
 
 /** A cache file that is missing, cut short or of another shape is an empty cache. */
 function readTrees(file: string): Record<string, Digest> {
-  const value = readJson(file)
+  const value = readSealed(file)
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return {}
   return value as Record<string, Digest>
 }

@@ -27,7 +27,17 @@ const allowed: Record<string, { folders: string[]; packages: string[] }> = {
   'lib/report': { folders: ['lib/util'], packages: ['@dagrejs/dagre', 'echarts'] },
   'lib/pipeline': {
     folders: ['lib/util'],
-    packages: ['yaml', 'ajv', 'p-graph', 'execa', 'esbuild', 'json-schema-to-ts'],
+    packages: [
+      'yaml',
+      'ajv',
+      'p-graph',
+      'execa',
+      'esbuild',
+      'json-schema-to-ts',
+      'p-limit',
+      '@aws-sdk/client-s3',
+      '@aws-sdk/lib-storage',
+    ],
   },
   'lib/export': { folders: ['lib/model', 'lib/engine', 'lib/data', 'lib/util'], packages: [] },
   'lib/tools': { folders: ['lib/export', 'lib/data', 'lib/engine', 'lib/model', 'lib/util'], packages: [] },

@@ -267,10 +267,26 @@ function addStore(program: Command, end: (code: number) => void): void {
   withConfig(
     program
       .command('verify')
-      .description('read every result again, and move the damaged ones out of the way; or run one stage a second time'),
+      .description(
+        'read every result again, and heal the damaged ones from the remote or move them out of the way; or run one stage a second time',
+      ),
   )
     .option('--twice <stage>', 'run it again from the same inputs, and say which files come out otherwise, and where')
     .action(async (options: VerifyArguments) => end(await (await import('./commands/verify.ts')).verify(options)))
+  addRemote(program, end)
+}
+
+function addRemote(program: Command, end: (code: number) => void): void {
+  withConfig(
+    program.command('push [hash]').description('push results to the remote: all that are here, or an experiment'),
+  ).action(async (hash: string | undefined, options: ConfigOptions) =>
+    end(await (await import('./commands/sync.ts')).pushResults(hash, options)),
+  )
+  withConfig(
+    program.command('pull [hash]').description('fetch results from the remote: all that are lacking, or an experiment'),
+  ).action(async (hash: string | undefined, options: ConfigOptions) =>
+    end(await (await import('./commands/sync.ts')).pullResults(hash, options)),
+  )
 }
 
 const numberWhere = (holds: (value: number) => boolean, expected: string) => (text: string) => {

@@ -9,6 +9,8 @@ import { Paths } from './paths.ts'
 import type { OutputRef, Pipeline } from './pipeline.ts'
 import { Problems } from './problems.ts'
 import { References, RESERVED_PARAMS } from './references.ts'
+import { parseAddress } from './remote/address.ts'
+import type { RemoteAddress } from './remote/address.ts'
 import { makeSource } from './source.ts'
 import { makeStages, readDefinitions, resolveStages } from './stages.ts'
 import { child, entriesOf, refused, textOf, toJsonObject } from './tree.ts'
@@ -103,16 +105,27 @@ function makePipeline(document: MapTree, root: string, problems: Problems): Omit
     return tree && source !== undefined ? inputs.output(source, tree.at) : undefined
   }
   const [metrics, page] = [output('metrics'), output('page')]
+  const remote = readRemote(child(resolved.document, 'remote'), root, problems)
   const json = toJsonObject(resolved.document)
   return {
     root,
     params: toJsonObject(child(resolved.document, 'params')),
     metrics,
     page,
+    remote,
     stages,
     resolved: json,
     notices: resolved.notices,
   }
+}
+
+function readRemote(tree: Tree | undefined, root: string, problems: Problems): RemoteAddress | undefined {
+  const text = textOf(tree)
+  if (tree === undefined || text === undefined || text === '') return undefined // the schema has said so
+  const address = parseAddress(text, root)
+  if (address.ok) return address.value
+  problems.add('VALUE_INVALID', tree.at, address.error)
+  return undefined
 }
 
 /** The document with `${}` resolved in parameters and stages, and a notice for each parameter that is not used. */

@@ -10,8 +10,8 @@ import type { Event, Outcome } from './event.ts'
 import { keepExtension, offerExtension } from './extension.ts'
 import { hostBundle } from './host-bundle.ts'
 import type { Message } from './host-protocol.ts'
-import { changedInput } from './stage-inputs.ts'
 import { cancelled, died, timedOut } from './stage-failures.ts'
+import { changedInput } from './stage-inputs.ts'
 import { childEnvironment, jobOf } from './job.ts'
 import { keyOf } from './key.ts'
 import type { KeyRecord } from './key.ts'
@@ -21,6 +21,7 @@ import type { Manifest } from './manifest.ts'
 import type { Stage } from './pipeline.ts'
 import { sourcesOf } from './prepare.ts'
 import type { Prepared, Settled } from './prepare.ts'
+import type { RemoteSession } from './remote/session.ts'
 import type { Grant } from './resources.ts'
 import { storeFailure } from './store.ts'
 import type { Work } from './store.ts'
@@ -35,6 +36,7 @@ export interface Execution {
   readonly kill: AbortSignal
   readonly emit: (event: Event) => void
   readonly settled: ReadonlyMap<string, Settled>
+  readonly remote: RemoteSession | undefined
 }
 
 export interface StageTask {
@@ -47,13 +49,14 @@ export interface StageTask {
 }
 
 export type StageEnd =
-  | {
-      readonly outcome: Exclude<Outcome, 'failed' | 'skipped'>
-      readonly key: Digest
-      readonly manifest: Manifest
-      readonly second?: Second
-    }
-  | { readonly outcome: 'failed'; readonly key: Digest; readonly failure: Failure; readonly log: string | null }
+  Made | { readonly outcome: 'failed'; readonly key: Digest; readonly failure: Failure; readonly log: string | null }
+
+interface Made {
+  readonly outcome: Exclude<Outcome, 'failed' | 'skipped'>
+  readonly key: Digest
+  readonly manifest: Manifest
+  readonly second?: Second
+}
 
 /** What a stage came out with whose result was there. */
 export interface Second {
@@ -91,9 +94,7 @@ async function guarded(run: Execution, task: StageTask, work: (key: Digest) => P
 
 async function locked(run: Execution, task: StageTask, key: Digest): Promise<StageEnd> {
   const folder = run.prepared.store.stageFolder(task.stage.name)
-  const wait = (holder: string): void =>
-    notice(run, task, 'LOCK_WAIT', `"${task.stage.id}" waits for ${holder}, which makes the same result.`)
-  const lock = await acquire(folder, key, run.signal, wait)
+  const lock = await acquire(folder, key, run.signal, waitNotice(run, task))
   try {
     return (await share(run, task, key)) ?? (await make(run, task, key, lock))
   } finally {
@@ -101,8 +102,13 @@ async function locked(run: Execution, task: StageTask, key: Digest): Promise<Sta
   }
 }
 
-/** Takes the result that is there, if it is whole; moves a damaged one out of the way. */
-async function share(run: Execution, task: StageTask, key: Digest): Promise<StageEnd | undefined> {
+export const waitNotice =
+  (run: Execution, task: Pick<StageTask, 'stage'>) =>
+  (holder: string): void =>
+    notice(run, task, 'LOCK_WAIT', `"${task.stage.id}" waits for ${holder}, which makes the same result.`)
+
+/** Takes the result that is there, if it is whole; moves a damaged one out of the way. Who calls holds the key's lock. */
+export async function share(run: Execution, task: Omit<StageTask, 'grant'>, key: Digest): Promise<Made | undefined> {
   const { stage } = task
   const { store } = run.prepared
   store.use(stage.name, key)
@@ -192,11 +198,7 @@ async function runStage(run: Execution, task: StageTask, key: Digest, lock: Lock
   writeFileSync(job, JSON.stringify(jobOf(run.prepared, stage, run.settled, engine, place)))
   const log = join(work.result, LOG)
   run.emit({ type: 'stage-started', stage: stage.id, key, reason: task.reason, log })
-  const heard: { done: boolean; device: string | null; failure: Failure | undefined } = {
-    done: false,
-    device: null,
-    failure: undefined,
-  }
+  const heard: Heard = { done: false, device: null, failure: undefined }
   const end = await runChild({
     host: await hostBundle(),
     job,

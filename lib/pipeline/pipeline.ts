@@ -1,6 +1,7 @@
 import type { Json, JsonObject } from '../util/json.ts'
 import type { Place } from '../util/failure.ts'
 import type { Tolerance } from '../util/tolerance.ts'
+import type { RemoteAddress } from './remote/address.ts'
 
 /** What config makes of pipeline.yaml, recipes and --set: parameters resolved, matrices expanded, checked, acyclic. */
 export interface Pipeline {
@@ -13,6 +14,8 @@ export interface Pipeline {
   readonly metrics: OutputRef | undefined
   /** The HTML output that is the experiment's page. */
   readonly page: OutputRef | undefined
+  /** Where results are shared with others. */
+  readonly remote: RemoteAddress | undefined
   /** Stages and cells, each after all that it reads. */
   readonly stages: readonly Stage[]
   /** The document after all overlays, with `${}` resolved: what the experiment records. */

@@ -27,7 +27,7 @@ export function recordedPipeline(root: string, record: ExperimentRecord): Result
   if (stages.length < Object.keys(record.stages).length) return err(tooOld(root, record.hash))
   // JSON moves names that are numbers to the front
   const sorted = sortStages(stages, circular, new Problems())
-  return ok({ root, files, params, resolved, stages: sorted, metrics: undefined, page: undefined })
+  return ok({ root, files, params, resolved, stages: sorted, metrics: undefined, page: undefined, remote: undefined })
 }
 
 function circular({ id }: Stage): never {

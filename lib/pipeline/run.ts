@@ -5,7 +5,7 @@ import type { Result } from '../util/result.ts'
 import type { Digest } from './canonical.ts'
 import type { Event, StageResult } from './event.ts'
 import { executeStage, publishLink } from './execute.ts'
-import type { Execution, StageEnd } from './execute.ts'
+import type { Execution, StageEnd, StageTask } from './execute.ts'
 import { writeExperiment } from './experiment.ts'
 import type { ExperimentRecord, JoinReport } from './experiment.ts'
 import { experimentHash } from './definition.ts'
@@ -13,11 +13,13 @@ import { claim, goLive } from './live.ts'
 import type { Manifest } from './manifest.ts'
 import { readMetrics } from './metrics.ts'
 import type { Pipeline, Stage } from './pipeline.ts'
-import { planStages, settledBy } from './plan.ts'
+import { planStages, remoteOf, settledBy } from './plan.ts'
 import type { PlanOptions, Planned } from './plan.ts'
 import { isComplete, prepare, recordOf, upstream } from './prepare.ts'
 import type { Prepared, Settled } from './prepare.ts'
+import type { RemoteSession, Tell } from './remote/session.ts'
 import { Pool, machineCapacity } from './resources.ts'
+import { pushBehind, restoreStage } from './restore.ts'
 import { storeFailure } from './store.ts'
 
 export interface RunOptions extends PlanOptions {
@@ -63,8 +65,10 @@ export async function runPipeline(pipeline: Pipeline, options: RunOptions): Prom
 export async function runPrepared(prepared: Prepared, options: RunOptions): Promise<RunSummary> {
   const live = goLive(prepared.store)
   try {
-    const planned = await planAndClaim(prepared, options, live !== undefined)
-    return await new Run(prepared, options, planned).finish()
+    const tell: Tell = (stage, code, message) => options.onEvent({ type: 'notice', stage, code, message })
+    const remote = await remoteOf(prepared.pipeline, options.signal, tell)
+    const planned = await planAndClaim(prepared, options, live !== undefined, remote)
+    return await new Run(prepared, options, planned, remote).finish()
   } finally {
     live?.release()
   }
@@ -75,12 +79,13 @@ export async function planAndClaim(
   prepared: Prepared,
   options: Pick<RunOptions, 'force' | 'signal'>,
   live: boolean,
+  remote: RemoteSession | undefined,
 ): Promise<Planned> {
   for (;;) {
-    const planned = await planStages(prepared, options.force)
+    const planned = await planStages(prepared, options.force, remote)
     const results = prepared.stages.flatMap((stage) => {
       const key = planned.settled.get(stage.id)?.key
-      return key === undefined ? [] : [{ stage: stage.name, key }]
+      return key === undefined || !planned.here.has(stage.id) ? [] : [{ stage: stage.name, key }]
     })
     if (!live || results.length === 0 || options.signal.aborted) return planned
     if (await claim(prepared.store, results, options.signal)) return planned
@@ -91,17 +96,19 @@ class Run {
   readonly #prepared: Prepared
   readonly #options: RunOptions
   readonly #planned: Planned
+  readonly #remote: RemoteSession | undefined
   readonly #settled: Map<string, Settled>
   readonly #manifests: Map<string, Manifest>
   readonly #results = new Map<string, StageResult>()
   readonly #failures: Failure[] = []
   readonly #experiment: Digest
 
-  constructor(prepared: Prepared, options: RunOptions, planned: Planned) {
+  constructor(prepared: Prepared, options: RunOptions, planned: Planned, remote: RemoteSession | undefined) {
     this.#prepared = prepared
     this.#options = options
     this.#planned = planned
-    this.#settled = new Map(planned.settled)
+    this.#remote = remote
+    this.#settled = new Map([...planned.settled].filter(([stage]) => planned.here.has(stage)))
     this.#manifests = new Map(planned.manifests)
     this.#experiment = experimentHash(prepared)
   }
@@ -121,13 +128,12 @@ class Run {
 
   /** What is fresh or restored needs no process and no order. */
   #linkSettled(): void {
-    const execution = this.#execution()
     for (const stage of this.#prepared.stages) {
       const settled = this.#settled.get(stage.id)
       if (settled === undefined) continue
       const started = performance.now()
       try {
-        const outcome = publishLink(execution, { stage }, settled.key) ? 'restored' : 'fresh'
+        const outcome = publishLink(this.#execution(stage), { stage }, settled.key) ? 'restored' : 'fresh'
         if (outcome === 'restored') this.#prepared.store.tidy(stage.name, settled.key)
         this.#done({ name: stage.id, key: settled.key, outcome, seconds: (performance.now() - started) / 1000 })
       } catch (error) {
@@ -155,6 +161,7 @@ class Run {
       this.#skip(stage)
       return
     }
+    if (this.#remote !== undefined && (await this.#restore(stage, this.#remote))) return
     const grant = await pool.take(stage.resources)
     try {
       if (!this.#mayStart(stage)) {
@@ -163,9 +170,7 @@ class Run {
       }
       const started = performance.now()
       const end = await this.#execute(stage, grant)
-      const seconds = (performance.now() - started) / 1000
-      if (end.outcome === 'failed') this.#fail(stage, end.key, end.failure, end.log, seconds)
-      else this.#succeed(stage, end, seconds)
+      this.#end(stage, end, started)
     } finally {
       grant.release()
     }
@@ -179,38 +184,49 @@ class Run {
     return upstream(stage).every((before) => this.#settled.has(before))
   }
 
+  /** True if the stage came to its end without a run. */
+  async #restore(stage: Stage, remote: RemoteSession): Promise<boolean> {
+    const started = performance.now()
+    const end = await restoreStage(this.#execution(stage), remote, this.#task(stage))
+    if (end !== undefined) this.#end(stage, end, started)
+    return end !== undefined
+  }
+
+  #end(stage: Stage, end: StageEnd, started: number): void {
+    const seconds = (performance.now() - started) / 1000
+    if (end.outcome === 'failed') this.#fail(stage, end.key, end.failure, end.log, seconds)
+    else this.#succeed(stage, end, seconds)
+  }
+
   #execute(stage: Stage, grant: Awaited<ReturnType<Pool['take']>>): Promise<StageEnd> {
+    return executeStage(this.#execution(stage), { ...this.#task(stage), grant })
+  }
+
+  #task(stage: Stage): Omit<StageTask, 'grant'> {
     const record = recordOf(this.#prepared, stage, this.#settled)
     if (!isComplete(record)) throw new Error(`Internal error: "${stage.id}" was started before what it reads`)
     const plan = this.#planned.stages.find((one) => one.stage === stage.id)!
-    const signal = this.#options.signalOf?.(stage.id) ?? this.#options.signal
-    return executeStage(
-      { ...this.#execution(), signal },
-      {
-        stage,
-        record,
-        reason: plan.reason,
-        force: plan.reason === 'forced',
-        grant,
-      },
-    )
+    const reason = this.#planned.settled.has(stage.id) ? 'its result could not be restored' : plan.reason
+    return { stage, record, reason, force: plan.reason === 'forced' }
   }
 
-  #execution(): Execution {
+  #execution({ id }: Stage): Execution {
     return {
       prepared: this.#prepared,
       engine: this.#options.engine,
       graceSeconds: this.#options.graceSeconds ?? 10,
-      signal: this.#options.signal,
+      signal: this.#options.signalOf?.(id) ?? this.#options.signal,
       kill: this.#options.kill,
       emit: this.#emit,
       settled: this.#settled,
+      remote: this.#remote,
     }
   }
 
   #succeed(stage: Stage, end: Exclude<StageEnd, { outcome: 'failed' }>, seconds: number): void {
     this.#settled.set(stage.id, settledBy(end.manifest))
     this.#manifests.set(stage.id, end.manifest)
+    if (end.outcome === 'ran') pushBehind(this.#execution(stage), { stage }, end.manifest)
     const { device } = end.manifest.ran
     this.#done({ name: stage.id, key: end.key, outcome: end.outcome, seconds }, device)
   }
@@ -235,6 +251,7 @@ class Run {
     const stages = this.#prepared.stages.map((stage) => this.#results.get(stage.id)!)
     const complete = stages.every(({ outcome }) => outcome !== 'failed' && outcome !== 'skipped')
     const metrics = complete ? await this.#record(stages) : undefined
+    await this.#remote?.settle()
     const experiment = metrics === undefined ? null : this.#experiment
     const finished = { type: 'finished', experiment, stages, metrics: metrics ?? {} } as const
     this.#emit(finished)
@@ -256,6 +273,7 @@ class Run {
         joinReport: this.#options.joinReport,
         emit: this.#emit,
       })
+      if (record !== undefined) this.#remote?.pushRecord(this.#prepared.pipeline.root, record.hash)
       if (record !== undefined) await this.#options.onRecorded?.(record)
       return metrics
     } catch (error) {

@@ -97,6 +97,11 @@ export const documentSchema = {
       description: "`stage.output`: the JSON output whose content is the experiment's metrics",
     },
     page: { type: 'string', description: "`stage.output`: the HTML output that is the experiment's page" },
+    remote: {
+      type: 'string',
+      minLength: 1,
+      description: 'a store of results shared with others: `file:PATH` or `s3://BUCKET/PREFIX`',
+    },
     params: { type: 'object', description: 'every knob, in one tree; `${a.b}` takes a value or a subtree' },
     stages: { type: 'object', additionalProperties: stageSchema, description: 'name to stage' },
   },

@@ -33,7 +33,7 @@ export async function verifyTwice(
   const prepared = found.value
   const live = goLive(prepared.store)
   try {
-    const planned = await planAndClaim(prepared, { signal: options.signal }, live !== undefined)
+    const planned = await planAndClaim(prepared, { signal: options.signal }, live !== undefined, undefined)
     const asked = prepared.stages.filter(({ id, name }) => id === target || name === target)
     const missing = asked.filter(({ id }) => !planned.settled.has(id))
     if (missing.length > 0) return err(missing.map(noResult))
@@ -86,7 +86,7 @@ function executionOf(prepared: Prepared, planned: Planned, engine: string, optio
   const emit: Execution['emit'] = (event) => {
     if (event.type !== 'notice' || event.code !== 'NOT_DETERMINISTIC') onEvent(event)
   }
-  return { prepared, engine, graceSeconds: 10, signal, kill, emit, settled: planned.settled }
+  return { prepared, engine, graceSeconds: 10, signal, kill, emit, settled: planned.settled, remote: undefined }
 }
 
 function taskOf(prepared: Prepared, planned: Planned, stage: Stage, grant: StageTask['grant']): StageTask {

@@ -40,6 +40,7 @@ export class Rig {
       params: {},
       metrics: undefined,
       page: undefined,
+      remote: undefined,
       resolved: {},
     }
     return { ...base, stages, ...more }

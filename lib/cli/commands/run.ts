@@ -19,6 +19,7 @@ import { revisionsOf } from '../revisions.ts'
 import { listenForStop } from '../signals.ts'
 import type { Stop } from '../signals.ts'
 import { planJson, planLines } from '../plan.ts'
+import { wordFailure } from '../words.ts'
 
 export interface RunArguments extends ConfigOptions {
   readonly dryRun?: boolean
@@ -38,7 +39,7 @@ export async function run(targets: readonly string[], options: RunArguments): Pr
   const loaded = await load(options)
   if (!loaded.ok) return refuse(loaded.error, options)
   if (options.dryRun === true) {
-    const plan = { targets, force, resolveRevisions: revisionsOf('no', stop.signal) }
+    const plan = { targets, force, resolveRevisions: revisionsOf('no', stop.signal), signal: stop.signal }
     const code = await dryRun(loaded.value, plan, json)
     return stop.exitCode() ?? code
   }
@@ -116,6 +117,7 @@ async function dryRun(pipeline: Pipeline, options: PlanOptions, json: boolean): 
     writeFailures(plan.error, json)
     return exitCodeOf(plan.error)
   }
+  for (const notice of plan.value.notices) writeError(wordFailure(notice, 'warning'))
   if (json) writeJson(planJson(plan.value))
   else write(planLines(plan.value))
   return 0

@@ -74,7 +74,7 @@ export async function remoteOf(
   signal: AbortSignal,
   tell: Tell,
 ): Promise<RemoteSession | undefined> {
-  return remote && (await import('./remote/session.ts')).openSession(remote, signal, tell)
+  return remote && new (await import('./remote/session.ts')).RemoteSession(remote, signal, tell)
 }
 
 export interface Planned {

@@ -104,12 +104,25 @@ const WRONGS: Readonly<Record<string, readonly [(share: string) => void, RegExp]
     /^"results\/make\/.*" in the remote .* of another key/,
   ],
   'an entry that lacks an empty folder': [
-    (share) => edit(share, (text) => text.replace('"folder/deep/empty"', '"folder/deep"')),
+    (share) => edit(share, (text) => text.replace('"folder/deep/empty"', '"folder/deep/other"')),
     /does not describe its output "folder" as it was made\./,
   ],
   'an entry that leads out of the result': [
     (share) => edit(share, (text) => text.replace('"folder/deep/empty"', '"folder/../../../out"')),
     /is not whole, or of another key/,
+  ],
+  'an entry with two at one path': [
+    (share) =>
+      edit(share, (text) => text.replace('"links":[', '"links":[{"path":"folder/none","target":"folder/same"},')),
+    /is not whole, or of another key/,
+  ],
+  'an entry with a file in a link': [
+    (share) => edit(share, (text) => text.replace('"folder/link"', '"folder/deep"')),
+    /is not whole, or of another key/,
+  ],
+  'an entry with a link that leads nowhere': [
+    (share) => edit(share, (text) => text.replace('"target":"folder/deep/3"', '"target":"folder/deep/33"')),
+    /^"results\/make\/.*" in the remote .* is wrong: /,
   ],
 }
 

@@ -1,4 +1,4 @@
-import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { Argument, Command, CommanderError, Option } from 'commander'
 import type { Shell } from './commands/completion.ts'
 import type { ExportArguments } from './commands/export.ts'
 import type { GcArguments } from './commands/gc.ts'
@@ -6,6 +6,7 @@ import type { GenerateArguments } from './commands/generate.ts'
 import type { ListArguments } from './commands/list.ts'
 import type { LogArguments } from './commands/log.ts'
 import type { LogitsArguments } from './commands/logits.ts'
+import type { ProvenanceArguments } from './commands/provenance.ts'
 import type { RunArguments } from './commands/run.ts'
 import type { ScoreArguments } from './commands/score.ts'
 import type { TagArguments } from './commands/tag.ts'
@@ -13,6 +14,7 @@ import type { VerifyArguments } from './commands/verify.ts'
 import type { SetArguments } from './commands/set.ts'
 import { exportFormats } from '../util/export.ts'
 import { Failure } from '../util/failure.ts'
+import { fromZero, positive, share, whole } from './numbers.ts'
 import { exit, ignoreClosedOutput, writeFailures } from './output.ts'
 
 /** Parses the arguments, runs one command and ends the process with its exit code. */
@@ -212,6 +214,15 @@ function addExperiments(program: Command, end: (code: number) => void): void {
   ).action(async (hash: string, options: { json?: boolean }) =>
     end(await (await import('./commands/reproduce.ts')).reproduceExperiment(hash, options)),
   )
+  withJson(
+    program
+      .command('provenance <hash>')
+      .description('write an experiment as an RO-Crate, with an in-toto statement of how each result was made'),
+  )
+    .requiredOption('--to <folder>', 'a folder that is not there yet')
+    .action(async (hash: string, options: ProvenanceArguments) =>
+      end((await import('./commands/provenance.ts')).provenance(hash, options)),
+    )
   withJson(program.command('pin <hash>').description('keep an experiment, and add its record and code to git')).action(
     async (hash: string, options: { json?: boolean }) =>
       end(await (await import('./commands/pin.ts')).pin(hash, options)),
@@ -287,13 +298,3 @@ function addRemote(program: Command, end: (code: number) => void): void {
     )
   }
 }
-
-const numberWhere = (holds: (value: number) => boolean, expected: string) => (text: string) => {
-  const value = text.trim() === '' ? Number.NaN : Number(text)
-  if (!holds(value)) throw new InvalidArgumentError(`Expected ${expected}.`)
-  return value
-}
-const positive = numberWhere((value) => Number.isSafeInteger(value) && value >= 1, 'a whole number from 1')
-const whole = numberWhere((value) => Number.isSafeInteger(value) && value >= 0, 'a whole number from 0')
-const fromZero = numberWhere((value) => value >= 0 && value < Infinity, 'a number from 0')
-const share = numberWhere((value) => value > 0 && value <= 1, 'a number above 0 and at most 1')

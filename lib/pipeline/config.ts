@@ -95,7 +95,8 @@ function missing(file: string, problems: Problems): void {
 
 function makePipeline(document: MapTree, root: string, problems: Problems): Omit<LoadedPipeline, 'files'> | undefined {
   const resolved = resolveDocument(document, problems)
-  const valid = checkSchema(resolved.document, problems)
+  const json = toJsonObject(resolved.document)
+  const valid = checkSchema(resolved.document, json, problems)
   const definitions = readDefinitions(resolved.document, valid, root, problems)
   const inputs = new Inputs(definitions, new Paths(root, problems), problems)
   const stages = makeStages(definitions, inputs, problems)
@@ -106,7 +107,6 @@ function makePipeline(document: MapTree, root: string, problems: Problems): Omit
   }
   const [metrics, page] = [output('metrics'), output('page')]
   const remote = readRemote(child(resolved.document, 'remote'), root, problems)
-  const json = toJsonObject(resolved.document)
   return {
     root,
     params: toJsonObject(child(resolved.document, 'params')),

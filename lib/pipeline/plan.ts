@@ -1,3 +1,4 @@
+import pLimit from 'p-limit'
 import { Failure } from '../util/failure.ts'
 import { ok } from '../util/result.ts'
 import type { Result } from '../util/result.ts'
@@ -96,11 +97,13 @@ export async function planStages(
   const known = { settled: new Map<string, Settled>(), manifests: new Map<string, Manifest>(), here: new Set<string>() }
   const states = new Map<string, State>()
   const earlier = memoised((name: string) => prepared.store.manifests(name))
+  // one at a time, as each hashes with all that the machine has
+  const look = pLimit(1)
   const planOne = async (stage: Stage): Promise<StagePlan> => {
     const record = recordOf(prepared, stage, known.settled)
     const key = isComplete(record) ? keyOf(record) : null
     const forced = isForced(stage, force)
-    const local = key === null ? undefined : await prepared.store.find(stage.name, key)
+    const local = key === null ? undefined : await look(() => prepared.store.find(stage.name, key))
     const isAsked = key !== null && local?.state !== 'whole' && !forced && Object.keys(stage.out).length > 0
     const shared = isAsked ? await remote?.find(stage.id, { stage: stage.name, key }) : undefined
     const found: Found | undefined = shared === undefined ? local : { state: 'whole', manifest: shared }
@@ -142,7 +145,7 @@ interface Facts {
   /** The remote that the result was found in, for want of one in the store. */
   readonly remote: string | undefined
   /** The stage's link points at the result. */
-  readonly linked: boolean
+  readonly linked: () => boolean
   /** Stages it reads that run, or may. */
   readonly waitsFor: readonly string[]
   /** Earlier results, newest first; asked for only where a reason needs them. */
@@ -157,9 +160,9 @@ function lookup(
   states: ReadonlyMap<string, State>,
   earlier: (name: string) => readonly Manifest[],
 ) {
-  const link = linkedFolder(linkPath(prepared.artifacts, stage))
   return {
-    linked: key !== null && link === prepared.store.folder(stage.name, key),
+    linked: () =>
+      key !== null && linkedFolder(linkPath(prepared.artifacts, stage)) === prepared.store.folder(stage.name, key),
     waitsFor: upstream(stage).filter((id) => states.get(id) === 'run' || states.get(id) === 'may-run'),
     earlier: () => earlier(stage.name),
     sources: sourcesOf(prepared, stage),
@@ -188,7 +191,7 @@ function decide(stage: Stage, record: PartialRecord, facts: Facts): StagePlan {
   if (facts.forced) return plan('run', 'forced')
   if (facts.remote !== undefined) return plan('restore', `it is in the remote ${facts.remote}`)
   if (facts.found?.state === 'whole') {
-    return facts.linked ? plan('fresh', 'nothing it depends on has changed') : plan('restore', 'it was made before')
+    return facts.linked() ? plan('fresh', 'nothing it depends on has changed') : plan('restore', 'it was made before')
   }
   if (facts.found?.state === 'damaged') return plan('run', `its result was damaged: ${facts.found.what}`)
   const nearest = nearestResult(stage, record, facts.sources, facts.earlier())

@@ -1,20 +1,20 @@
 import type { ErrorObject } from 'ajv'
+import type { JsonObject } from '../util/json.ts'
 import { nearest } from '../util/nearest.ts'
 import { didYouMean, someOf } from './problems.ts'
 import type { ConfigCode, Problems } from './problems.ts'
 import { documentSchema, stageSchema } from './schema.ts'
 import type { Document } from './schema.ts'
 import type { Spot } from './source.ts'
-import { describe, entriesOf, itemsOf, toJson } from './tree.ts'
+import { describe, entriesOf, itemsOf } from './tree.ts'
 import type { Tree } from './tree.ts'
 import { validateDocument } from './validator.ts'
 
-/** Holds the resolved document against the schema; each mistake is reported at the place where it was written. */
-export function checkSchema(document: Tree, problems: Problems): Document | undefined {
-  const json = toJson(document)
+/** Holds the resolved document, given as JSON too, against the schema; mistakes are reported where they were written. */
+export function checkSchema(document: Tree, json: JsonObject, problems: Problems): Document | undefined {
   const errors = validateDocument(json)
   for (const error of errors) report(document, error, problems)
-  return errors.length === 0 ? (json as Document) : undefined
+  return errors.length === 0 ? (json as unknown as Document) : undefined
 }
 
 interface Found {

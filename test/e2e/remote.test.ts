@@ -41,6 +41,8 @@ test('what one project ran another restores without running, as its dry run says
     ['restore', 'restore'],
   )
   assert.equal(planned[0]!.reason, `it is in the remote file:${share}`)
+  assert.match((await second.run('explain', 'join')).out, /it is in the remote file:/)
+  assert.match((await second.run('set', 'n=1')).out, /restore +make, join/)
   assert.equal(second.has('artifacts'), false)
   const { last, notices } = await second.shared()
   assert.deepEqual([outcomes(last), notices, second.ran()], [RESTORED, [], []])

@@ -209,7 +209,7 @@ export class Store {
   /** Clears what a run killed between publishing and tidying left; not while another holds the key's lock. */
   tidy(stage: string, key: Digest): void {
     const parent = this.stageFolder(stage)
-    const left = readdirSync(parent).some((name) => /^\.(tmp|checkpoint)-/.test(name) && name.includes(key))
+    const left = readdirSync(parent).some((name) => /^\.(tmp|checkpoint|lock)-/.test(name) && name.includes(key))
     const lock = left ? tryAcquire(parent, key) : undefined
     if (lock === undefined) return
     this.#clear(parent, `.tmp-${key}-`)

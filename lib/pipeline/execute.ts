@@ -1,6 +1,8 @@
 import { existsSync, writeFileSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { Failure } from '../util/failure.ts'
+import type { Failure } from '../util/failure.ts'
+import { annotate, holderOf } from '../util/lock-note.ts'
 import { acquire } from '../util/lock.ts'
 import type { Lock } from '../util/lock.ts'
 import { commandOf } from './changes.ts'
@@ -8,10 +10,12 @@ import { runChild } from './child.ts'
 import type { Digest } from './canonical.ts'
 import type { Event, Outcome } from './event.ts'
 import { keepExtension, offerExtension } from './extension.ts'
+import { withGpus } from './gpus.ts'
 import { hostBundle } from './host-bundle.ts'
-import type { Message } from './host-protocol.ts'
-import { cancelled, died, timedOut } from './stage-failures.ts'
+import { hear } from './hear.ts'
+import type { Heard } from './hear.ts'
 import { changedInput } from './stage-inputs.ts'
+import { cancelled, died, timedOut } from './stage-failures.ts'
 import { childEnvironment, jobOf } from './job.ts'
 import { keyOf } from './key.ts'
 import type { KeyRecord } from './key.ts'
@@ -23,6 +27,7 @@ import { sourcesOf } from './prepare.ts'
 import type { Prepared, Settled } from './prepare.ts'
 import type { RemoteSession } from './remote/session.ts'
 import type { Grant } from './resources.ts'
+import { withRetries } from './retry.ts'
 import { storeFailure } from './store.ts'
 import type { Work } from './store.ts'
 import { machine } from './surroundings.ts'
@@ -37,6 +42,8 @@ export interface Execution {
   readonly emit: (event: Event) => void
   readonly settled: ReadonlyMap<string, Settled>
   readonly remote: RemoteSession | undefined
+  /** Whether a stage that failed may start again; always, if not said. */
+  readonly mayRetry?: () => boolean
 }
 
 export interface StageTask {
@@ -94,18 +101,22 @@ async function guarded(run: Execution, task: StageTask, work: (key: Digest) => P
 
 async function locked(run: Execution, task: StageTask, key: Digest): Promise<StageEnd> {
   const folder = run.prepared.store.stageFolder(task.stage.name)
-  const lock = await acquire(folder, key, run.signal, waitNotice(run, task))
+  const lock = await acquire(folder, key, run.signal, waitNotice(run, task, key))
+  annotate(lock, `on ${hostname()}`)
   try {
-    return (await share(run, task, key)) ?? (await make(run, task, key, lock))
+    const shared = await share(run, task, key)
+    if (shared !== undefined) return shared
+    // GPUs after the key's lock: who waits for a result holds none
+    return await withRetries(run, task, () => withGpus(run, task, (held) => make(run, held, key, lock)))
   } finally {
     lock.release()
   }
 }
 
-export const waitNotice =
-  (run: Execution, task: Pick<StageTask, 'stage'>) =>
-  (holder: string): void =>
-    notice(run, task, 'LOCK_WAIT', `"${task.stage.id}" waits for ${holder}, which makes the same result.`)
+export const waitNotice = (run: Execution, task: Pick<StageTask, 'stage'>, key: Digest) => (): void => {
+  const holder = holderOf(run.prepared.store.stageFolder(task.stage.name), key) ?? 'another run'
+  notice(run, task, 'LOCK_WAIT', `"${task.stage.id}" waits for ${holder}, which makes the same result.`)
+}
 
 /** Takes the result that is there, if it is whole; moves a damaged one out of the way. Who calls holds the key's lock. */
 export async function share(run: Execution, task: Omit<StageTask, 'grant'>, key: Digest): Promise<Made | undefined> {
@@ -194,11 +205,16 @@ async function runStage(run: Execution, task: StageTask, key: Digest, lock: Lock
   if (!task.force) offerExtension(run.prepared, stage, task.record)
   const job = join(work.folder, 'job.json')
   const engine = { name: run.engine, threads: grant.threads }
-  const place = { work, checkpoint: checkpoint.folder, lock: { folder: lock.folder, key: lock.key, token: lock.token } }
+  const locks = [lock, ...(grant.locks ?? [])].map(({ folder, key, token }) => ({ folder, key, token }))
+  const place = { work, checkpoint: checkpoint.folder, locks }
   writeFileSync(job, JSON.stringify(jobOf(run.prepared, stage, run.settled, engine, place)))
   const log = join(work.result, LOG)
   run.emit({ type: 'stage-started', stage: stage.id, key, reason: task.reason, log })
-  const heard: Heard = { done: false, device: null, failure: undefined }
+  const heard: Heard = {
+    done: false,
+    device: null,
+    failure: undefined,
+  }
   const end = await runChild({
     host: await hostBundle(),
     job,
@@ -211,42 +227,13 @@ async function runStage(run: Execution, task: StageTask, key: Digest, lock: Lock
     signal: run.signal,
     kill: run.kill,
     onLine: (line) => run.emit({ type: 'stage-log', stage: stage.id, line }),
-    onMessage: (message) => hear(run, stage, heard, message),
+    onMessage: (message) => hear(stage, heard, message, run.emit),
   })
   if (run.signal.aborted || run.kill.aborted) throw cancelled(stage)
   if (end.timedOut) throw timedOut(stage)
   if (heard.failure !== undefined) throw heard.failure
   if (!heard.done || end.exitCode !== 0) throw died(stage, end)
   return heard.device
-}
-
-interface Heard {
-  done: boolean
-  device: string | null
-  failure: Failure | undefined
-}
-
-function hear(run: Execution, stage: Stage, heard: Heard, message: Message): void {
-  switch (message.type) {
-    case 'progress':
-      run.emit({ type: 'stage-progress', stage: stage.id, ...message.progress })
-      break
-    case 'ran-on':
-      heard.device = message.device
-      break
-    case 'done':
-      heard.done = true
-      break
-    case 'cancelled':
-      break
-    case 'failure':
-      heard.failure = new Failure(message.code, message.message, {
-        exitCode: message.exitCode,
-        place: stage.place,
-        cause: message.stack,
-      })
-      break
-  }
 }
 
 /** A second result of one key is compared with the first, which stays. */

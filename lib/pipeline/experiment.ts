@@ -175,8 +175,8 @@ function stageRecord(finished: Finished, result: StageResult, definition: Digest
 }
 
 function recordedStage(stage: Stage): RecordedStage {
-  const { name, cell, program, in: inputs, out, resources, env, timeoutSeconds, tolerance = {}, place } = stage
-  return { name, cell, program, in: inputs, out, resources, env, timeoutSeconds, tolerance, place }
+  const { name, cell, program, in: inputs, out, resources, env, timeoutSeconds, retries, tolerance = {}, place } = stage
+  return { name, cell, program, in: inputs, out, resources, env, timeoutSeconds, retries, tolerance, place }
 }
 
 function writeBundles(finished: Finished, folder: string): void {

@@ -23,14 +23,24 @@ const START_DIGITS = 12
 export const runsFolder = (store: Store): string => join(store.root, '.runs')
 
 /** Says that a run lives, until it is released; undefined where the store cannot be written, by gc neither. */
-export function goLive(store: Store): Lock | undefined {
+export function goLive(store: Store): Pick<Lock, 'release'> | undefined {
   const start = Date.now().toString(16).padStart(START_DIGITS, '0')
   try {
     mkdirSync(runsFolder(store), { recursive: true })
-    return tryAcquire(runsFolder(store), `${start}${token()}`)
+    const lock = tryAcquire(runsFolder(store), `${start}${token()}`)
+    return lock && { release: () => releaseIfCan(lock) }
   } catch (error) {
     storeFailure(error, 'a run began')
     return undefined
+  }
+}
+
+/** A disk that fails at the very end must not end the command with an error: the lock goes with this process. */
+function releaseIfCan(lock: Lock): void {
+  try {
+    lock.release()
+  } catch (error) {
+    storeFailure(error, 'a run ended')
   }
 }
 

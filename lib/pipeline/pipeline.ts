@@ -46,6 +46,7 @@ export interface Stage {
   readonly timeoutSeconds: number | undefined
   /** Output to how far its numbers may be off when the stage is reproduced; not in the key. Absent in older records. */
   readonly tolerance?: Readonly<Record<string, Tolerance>>
+  readonly retries: Retries
   readonly place: Place
   /** Where a parameter's value was written: keys are dotted paths below `with` and `in` (`with.temperature`). */
   readonly places: Readonly<Record<string, Place>>
@@ -69,6 +70,13 @@ export type Input =
   | { readonly kind: 'path'; readonly path: string }
   /** A `hub:` or `https:` source as written; it enters as a string, a branch or tag by its commit. */
   | { readonly kind: 'string'; readonly value: string }
+
+export interface Retries {
+  /** Tries after the first one. */
+  readonly times: number
+  /** Before the second try; each wait after it is twice as long. */
+  readonly backoffSeconds: number
+}
 
 export interface Resources {
   readonly gpu: number

@@ -1,6 +1,6 @@
 import pLimit from 'p-limit'
 import { Failure } from '../util/failure.ts'
-import { ok } from '../util/result.ts'
+import { err, ok } from '../util/result.ts'
 import type { Result } from '../util/result.ts'
 import type { Digest } from './canonical.ts'
 import type { Change } from './changes.ts'
@@ -9,6 +9,7 @@ import { estimateOf } from './estimate.ts'
 import type { Estimate } from './estimate.ts'
 import { keyOf } from './key.ts'
 import { linkPath, linkedFolder } from './link.ts'
+import { beyondMachine } from './machine-limits.ts'
 import type { Manifest } from './manifest.ts'
 import { nearestResult } from './nearest.ts'
 import type { Pipeline, Stage } from './pipeline.ts'
@@ -61,6 +62,8 @@ export async function planRun(pipeline: Pipeline, options: PlanOptions): Promise
   const remote = await remoteOf(pipeline, options.signal ?? new AbortController().signal, tell)
   const { stages, earlier } = await planStages(prepared.value, options.force, remote)
   prepared.value.stats.save()
+  const refused = await beyondMachine(prepared.value.stages, () => Promise.resolve(stages))
+  if (refused.length > 0) return err(refused)
   const estimated = stages.map((plan) => {
     const stage = prepared.value.byId.get(plan.stage)!
     const runs = plan.state === 'run' || plan.state === 'may-run'

@@ -21,6 +21,12 @@ export function killStrays(task: string): void {
   }
 }
 
+/** Ends the stage that this process leads, and this process. */
+export function endOwnGroup(): void {
+  killStrays(process.env[TASK_VARIABLE] ?? '')
+  signalGroup(process.pid, 'SIGKILL')
+}
+
 function processIds(): number[] {
   try {
     return readdirSync('/proc')

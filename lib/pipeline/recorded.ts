@@ -37,7 +37,9 @@ function circular({ id }: Stage): never {
 function recordedStage(id: string, { stage, with: parameters }: StageRecord): Stage | undefined {
   if (stage === undefined) return undefined
   const inputs = Object.entries(stage.in).map(([name, input]) => [name, inputHere(input)] as const)
-  return { ...stage, id, with: parameters, in: Object.fromEntries(inputs), places: {} }
+  // a record from before there were retries
+  const retries = (stage as Partial<typeof stage>).retries ?? { times: 0, backoffSeconds: 0 }
+  return { ...stage, retries, id, with: parameters, in: Object.fromEntries(inputs), places: {} }
 }
 
 const inputHere = (input: Input): Input =>

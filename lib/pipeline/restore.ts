@@ -35,7 +35,7 @@ async function locked(
 ): Promise<StageEnd | undefined> {
   const { stage } = task
   const { store } = run.prepared
-  const lock = await acquire(store.stageFolder(stage.name), key, run.signal, waitNotice(run, task))
+  const lock = await acquire(store.stageFolder(stage.name), key, run.signal, waitNotice(run, task, key))
   try {
     const shared = await share(run, task, key)
     const manifest = shared?.manifest ?? (await remote.restore(stage.id, store, { stage: stage.name, key }))

@@ -10,6 +10,7 @@ import { writeExperiment } from './experiment.ts'
 import type { ExperimentRecord, JoinReport } from './experiment.ts'
 import { experimentHash } from './definition.ts'
 import { claim, goLive } from './live.ts'
+import { beyondMachine } from './machine-limits.ts'
 import type { Manifest } from './manifest.ts'
 import { readMetrics } from './metrics.ts'
 import type { Pipeline, Stage } from './pipeline.ts'
@@ -58,6 +59,10 @@ export interface RunSummary {
 export async function runPipeline(pipeline: Pipeline, options: RunOptions): Promise<Result<RunSummary, Failure[]>> {
   const prepared = await prepare(pipeline, options.targets, options.resolveRevisions)
   if (!prepared.ok) return err(prepared.error)
+  const refused = await beyondMachine(prepared.value.stages, async () => {
+    return (await planStages(prepared.value, options.force)).stages
+  })
+  if (refused.length > 0) return err(refused)
   return ok(await runPrepared(prepared.value, options))
 }
 
@@ -128,12 +133,13 @@ class Run {
 
   /** What is fresh or restored needs no process and no order. */
   #linkSettled(): void {
+    const execution = this.#execution()
     for (const stage of this.#prepared.stages) {
       const settled = this.#settled.get(stage.id)
       if (settled === undefined) continue
       const started = performance.now()
       try {
-        const outcome = publishLink(this.#execution(stage), { stage }, settled.key) ? 'restored' : 'fresh'
+        const outcome = publishLink(execution, { stage }, settled.key) ? 'restored' : 'fresh'
         if (outcome === 'restored') this.#prepared.store.tidy(stage.name, settled.key)
         this.#done({ name: stage.id, key: settled.key, outcome, seconds: (performance.now() - started) / 1000 })
       } catch (error) {
@@ -178,16 +184,17 @@ class Run {
 
   /** The gate: after Ctrl-C or a failure nothing new starts. */
   #mayStart(stage: Stage): boolean {
-    if (this.#options.signal.aborted || this.#options.kill.aborted) return false
+    if (this.#options.signal.aborted || this.#options.kill.aborted || !this.#mayRetry()) return false
     if (this.#options.signalOf?.(stage.id).aborted === true) return false
-    if (this.#failures.length > 0 && this.#options.keepGoing !== true) return false
     return upstream(stage).every((before) => this.#settled.has(before))
   }
+
+  readonly #mayRetry = (): boolean => this.#failures.length === 0 || this.#options.keepGoing === true
 
   /** True if the stage came to its end without a run. */
   async #restore(stage: Stage, remote: RemoteSession): Promise<boolean> {
     const started = performance.now()
-    const end = await restoreStage(this.#execution(stage), remote, this.#task(stage))
+    const end = await restoreStage(this.#execution(), remote, this.#task(stage))
     if (end !== undefined) this.#end(stage, end, started)
     return end !== undefined
   }
@@ -199,7 +206,8 @@ class Run {
   }
 
   #execute(stage: Stage, grant: Awaited<ReturnType<Pool['take']>>): Promise<StageEnd> {
-    return executeStage(this.#execution(stage), { ...this.#task(stage), grant })
+    const signal = this.#options.signalOf?.(stage.id) ?? this.#options.signal
+    return executeStage({ ...this.#execution(), signal }, { ...this.#task(stage), grant })
   }
 
   #task(stage: Stage): Omit<StageTask, 'grant'> {
@@ -210,23 +218,24 @@ class Run {
     return { stage, record, reason, force: plan.reason === 'forced' }
   }
 
-  #execution({ id }: Stage): Execution {
+  #execution(): Execution {
     return {
       prepared: this.#prepared,
       engine: this.#options.engine,
       graceSeconds: this.#options.graceSeconds ?? 10,
-      signal: this.#options.signalOf?.(id) ?? this.#options.signal,
+      signal: this.#options.signal,
       kill: this.#options.kill,
       emit: this.#emit,
       settled: this.#settled,
       remote: this.#remote,
+      mayRetry: this.#mayRetry,
     }
   }
 
   #succeed(stage: Stage, end: Exclude<StageEnd, { outcome: 'failed' }>, seconds: number): void {
     this.#settled.set(stage.id, settledBy(end.manifest))
     this.#manifests.set(stage.id, end.manifest)
-    if (end.outcome === 'ran') pushBehind(this.#execution(stage), { stage }, end.manifest)
+    if (end.outcome === 'ran') pushBehind(this.#execution(), { stage }, end.manifest)
     const { device } = end.manifest.ran
     this.#done({ name: stage.id, key: end.key, outcome: end.outcome, seconds }, device)
   }

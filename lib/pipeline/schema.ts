@@ -80,6 +80,20 @@ export const stageSchema = {
       description:
         'output to how far its numbers may be from the recorded ones when an experiment is reproduced: a number is both absolute and relative; not in the key',
     },
+    retries: {
+      type: ['integer', 'object'],
+      minimum: 0,
+      additionalProperties: false,
+      properties: {
+        times: { type: 'integer', minimum: 0, description: 'tries after the first; 1 if not said' },
+        backoff: {
+          type: ['string', 'number'],
+          minimum: 0,
+          description: 'the wait before the second try, in seconds or as `30s`; then doubled; 1 s if not said',
+        },
+      },
+      description: 'how often a stage that failed is tried again, a number or `{ times: 2, backoff: 30s }`',
+    },
   },
 } as const
 

@@ -1,7 +1,7 @@
 import { nearest } from '../util/nearest.ts'
 import { toRecord } from '../util/record.ts'
 import type { Tolerance } from '../util/tolerance.ts'
-import type { Resources } from './pipeline.ts'
+import type { Resources, Retries } from './pipeline.ts'
 import { didYouMean, someOf } from './problems.ts'
 import type { Problems } from './problems.ts'
 import type { StageSource } from './schema.ts'
@@ -27,6 +27,7 @@ export interface Settings {
   readonly env: readonly string[]
   readonly timeoutSeconds: number | undefined
   readonly tolerance: Readonly<Record<string, Tolerance>>
+  readonly retries: Retries
 }
 
 /** What a stage asks of the machine; nothing asked where the stage is not valid, which is reported elsewhere. */
@@ -36,7 +37,7 @@ export function readSettings(
   outputs: ReadonlyMap<string, unknown> | undefined,
   problems: Problems,
 ): Settings {
-  const { resources, env = [], timeout, tolerance = {} } = source ?? {}
+  const { resources, env = [], timeout, tolerance = {}, retries = 0 } = source ?? {}
   refuseUnknown(child(tree, 'tolerance'), outputs, problems)
   const memoryAt = child(child(tree, 'resources'), 'memory')?.at
   return {
@@ -48,6 +49,7 @@ export function readSettings(
     env: [...new Set(env)],
     timeoutSeconds: measure(timeout, SECONDS, '"timeout"', '15m', child(tree, 'timeout')?.at, problems),
     tolerance: toRecord(Object.entries(tolerance).map(([output, given]) => [output, toleranceOf(given)] as const)),
+    retries: readRetries(typeof retries === 'number' ? { times: retries } : retries, child(tree, 'retries'), problems),
   }
 }
 
@@ -67,6 +69,15 @@ function refuseUnknown(
     const known = `its outputs are ${someOf(outputs.keys())}.${didYouMean(nearest(output, outputs.keys()))}`
     problems.add('OUTPUT_UNKNOWN', keyAt, `"tolerance" names "${output}", which the stage does not make: ${known}`)
   }
+}
+
+function readRetries(
+  { times = 1, backoff }: { readonly times?: number; readonly backoff?: string | number },
+  tree: Tree | undefined,
+  problems: Problems,
+): Retries {
+  const seconds = measure(backoff, SECONDS, '"backoff"', '30s', child(tree, 'backoff')?.at, problems)
+  return { times, backoffSeconds: seconds ?? 1 }
 }
 
 function measure(

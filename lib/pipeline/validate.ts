@@ -86,15 +86,17 @@ function word(error: ErrorObject, { tree, keyAt }: Found, subject: string, path:
 function unknownKey(name: string, tree: Tree, path: readonly string[]): Wording {
   const known = knownKeys(path)
   const at = entriesOf(tree).get(name)?.keyAt
-  const owner = path.length === 0 ? 'pipeline.yaml' : path[2] === 'resources' ? '"resources"' : 'a stage'
+  const owner = path.length === 0 ? 'pipeline.yaml' : isNested(path[2]) ? `"${path[2]}"` : 'a stage'
   const message = `"${name}" is not a key of ${owner}.${didYouMean(nearest(name, known))} It has: ${known.join(', ')}.`
   return { code: 'KEY_UNKNOWN', message, ...(at && { at }) }
 }
 
 function knownKeys(path: readonly string[]): string[] {
   if (path.length === 0) return Object.keys(documentSchema.properties)
-  return Object.keys(path[2] === 'resources' ? stageSchema.properties.resources.properties : stageSchema.properties)
+  return Object.keys(isNested(path[2]) ? stageSchema.properties[path[2]].properties : stageSchema.properties)
 }
+
+const isNested = (key: string | undefined): key is 'resources' | 'retries' => key === 'resources' || key === 'retries'
 
 const TYPES: Readonly<Record<string, string>> = {
   object: 'a map',

@@ -162,6 +162,15 @@ stages:
     const given =
       'version: 1\nparams: { t: 7, g: 1 }\nstages:\n  s: { cmd: [node], timeout: "${t}", resources: { gpu: "${g}" } }\n'
     assert.equal((await loaded(given)).stages[0]?.timeoutSeconds, 7)
+    const retriesOf = async (text: string) => (await loaded(stage(`retries: ${text}`))).stages[0]?.retries
+    assert.deepEqual((await loaded(given)).stages[0]?.retries, { times: 0, backoffSeconds: 1 })
+    assert.deepEqual(await retriesOf('2'), { times: 2, backoffSeconds: 1 })
+    assert.deepEqual(await retriesOf('{ times: 3, backoff: 1.5m }'), { times: 3, backoffSeconds: 90 })
+    assert.deepEqual(await retriesOf('{ backoff: 0 }'), { times: 1, backoffSeconds: 0 })
+    assert.deepEqual(await mistakes(stage('retries: { time: 2, backoff: soon }')), ['KEY_UNKNOWN 5:16'])
+    assert.match((await failures(stage('retries: { time: 2 }')))[0]!.message, /"time" is not a key of "retries"\. Did/)
+    assert.deepEqual(await mistakes(stage('retries: { backoff: soon }')), ['VALUE_INVALID 5:25'])
+    assert.deepEqual(await mistakes(stage('retries: -1')), ['VALUE_INVALID 5:14'])
     assert.deepEqual(await mistakes(stage('timeout: 15 parsecs')), ['VALUE_INVALID 5:14'])
     assert.deepEqual(await mistakes(stage('resources: { memory: 4Gb }')), ['VALUE_INVALID 5:26'])
   })

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -27,6 +27,10 @@ export class Rig {
   write(file: string, text: string): void {
     mkdirSync(dirname(this.path(file)), { recursive: true })
     writeFileSync(this.path(file), text)
+  }
+
+  has(file: string): boolean {
+    return existsSync(this.path(file))
   }
 
   read(file: string): string {
@@ -101,6 +105,7 @@ export function stage(id: string, program: Program, more: Loose = {}): Stage {
     resources: { gpu: 0, cpu: 0, memory: 0 },
     env: [],
     timeoutSeconds: undefined,
+    retries: { times: 0, backoffSeconds: 0 },
     place: PLACE,
     places: {},
     ...more,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { test } from 'node:test'
 import { drive } from './drive.ts'
 import { Rig, shell, stage } from './rig.ts'
@@ -13,7 +14,10 @@ test('of two runs at once one makes the result, and the other waits and shares i
   const one = await drive(rig, stages)
   await one.hears((told) => told.type === 'stage-started')
   const two = await drive(rig, stages)
-  await two.hears((told) => told.code === 'LOCK_WAIT')
+  const { message = '' } = await two.hears((told) => told.code === 'LOCK_WAIT')
+  const holder = `"only" waits for process ${one.child.pid!} (on ${hostname()}, since `
+  assert.ok(message.startsWith(holder), message)
+  assert.match(message, /since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\), which makes the same result\.$/)
   rig.write('go', '')
   assert.deepEqual([(await one.ended).code, (await two.ended).code], [0, 0])
   assert.equal(rig.read('count'), 'ran\n')

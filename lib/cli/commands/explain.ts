@@ -4,7 +4,7 @@ import { explanationLines } from '../explanation.ts'
 import { load } from '../load.ts'
 import { exitCodeOf, write, writeFailures, writeJson } from '../output.ts'
 import { totalLines } from '../plan.ts'
-import type { ConfigOptions } from '../program.ts'
+import type { ConfigOptions } from '../options.ts'
 import { revisionsOf } from '../revisions.ts'
 
 /** `pipeline explain STAGE`: how a stage or a cell stands, and the chain of causes from the first change to it. */

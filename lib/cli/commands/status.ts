@@ -2,7 +2,7 @@ import { planRun } from '../../pipeline/plan.ts'
 import { load } from '../load.ts'
 import { exitCodeOf, write, writeError, writeFailures, writeJson } from '../output.ts'
 import { planJson, planLines } from '../plan.ts'
-import type { ConfigOptions } from '../program.ts'
+import type { ConfigOptions } from '../options.ts'
 import { revisionsOf } from '../revisions.ts'
 import { wordFailure } from '../words.ts'
 

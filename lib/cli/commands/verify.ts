@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs'
 import { join, relative } from 'node:path'
+import { verifyTwice } from '../../pipeline/twice.ts'
 import { loadPipeline } from '../../pipeline/config.ts'
 import { healResults } from '../../pipeline/remote/heal.ts'
 import type { HealedResult } from '../../pipeline/remote/heal.ts'
 import type { Store } from '../../pipeline/store.ts'
-import { verifyTwice } from '../../pipeline/twice.ts'
 import { verifyStore } from '../../pipeline/verify.ts'
 import type { DamagedResult } from '../../pipeline/verify.ts'
 import { Failure } from '../../util/failure.ts'
@@ -12,7 +12,7 @@ import { size } from '../format.ts'
 import { load } from '../load.ts'
 import { exitCodeOf, write, writeError, writeFailures, writeJson } from '../output.ts'
 import { jsonPrinter, linePrinter } from '../printer.ts'
-import type { ConfigOptions } from '../program.ts'
+import type { ConfigOptions } from '../options.ts'
 import { revisionsOf } from '../revisions.ts'
 import { listenForStop } from '../signals.ts'
 import { storeHere } from '../store.ts'
@@ -50,16 +50,6 @@ export async function verify(options: VerifyArguments): Promise<number> {
   return left.length > 0 ? 1 : 0
 }
 
-/** Results verify as well without a pipeline.yaml, and with one that is wrong. */
-async function heal(store: Store, damaged: readonly DamagedResult[]): Promise<readonly HealedResult[]> {
-  const untouched = damaged.map((result) => ({ ...result, healed: false }))
-  if (damaged.length === 0 || !existsSync('pipeline.yaml')) return untouched
-  const loaded = await loadPipeline({ file: 'pipeline.yaml', overlays: [], sets: [] })
-  if (!loaded.ok || loaded.value.remote === undefined) return untouched
-  const tell = (message: string, code: string): void => writeError(wordFailure(new Failure(code, message), 'warning'))
-  return healResults(loaded.value.remote, store, damaged, tell)
-}
-
 async function runTwice(stage: string, options: VerifyArguments): Promise<number> {
   const json = options.json === true
   const stop = listenForStop((step) => writeError(`${step}: the stored result stays; once more ends the stage at once`))
@@ -72,6 +62,16 @@ async function runTwice(stage: string, options: VerifyArguments): Promise<number
   if (done.ok) return stop.exitCode() ?? (done.value.every(({ result }) => result === 'identical') ? 0 : 1)
   writeFailures(done.error, json)
   return stop.exitCode() ?? exitCodeOf(done.error)
+}
+
+/** Results verify as well without a pipeline.yaml, and with one that is wrong. */
+async function heal(store: Store, damaged: readonly DamagedResult[]): Promise<readonly HealedResult[]> {
+  const untouched = damaged.map((result) => ({ ...result, healed: false }))
+  if (damaged.length === 0 || !existsSync('pipeline.yaml')) return untouched
+  const loaded = await loadPipeline({ file: 'pipeline.yaml', overlays: [], sets: [] })
+  if (!loaded.ok || loaded.value.remote === undefined) return untouched
+  const tell = (message: string, code: string): void => writeError(wordFailure(new Failure(code, message), 'warning'))
+  return healResults(loaded.value.remote, store, damaged, tell)
 }
 
 function words({ damage, aside, healed }: HealedResult, folder: string, root: string): string {

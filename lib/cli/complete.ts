@@ -45,13 +45,18 @@ async function argumentsOf(command: Command, before: readonly string[]): Promise
   const argument = declared[given.length] ?? declared.findLast(({ variadic }) => variadic)
   const name = argument?.name() ?? ''
   if (name === 'settings') return parameters(before)
-  if (name === 'stage' || name === 'stages')
-    return ((await pipelineOf(before))?.stages ?? []).flatMap((stage) => [stage.name, stage.id])
-  if (EXPERIMENTS.has(name)) return listExperiments(process.cwd()).map(({ record }) => record.hash.slice(0, 16))
+  if (name === 'stage' || name === 'stages') return stages(before)
+  if (name === 'targets') return [...(await stages(before)), ...experiments()]
+  if (EXPERIMENTS.has(name)) return experiments()
   return argument?.argChoices ?? []
 }
 
 const EXPERIMENTS: ReadonlySet<string> = new Set(['hash', 'a', 'b', 'model'])
+
+const experiments = (): string[] => listExperiments(process.cwd()).map(({ record }) => record.hash.slice(0, 16))
+
+const stages = async (before: readonly string[]): Promise<string[]> =>
+  ((await pipelineOf(before))?.stages ?? []).flatMap((stage) => [stage.name, stage.id])
 
 const parameters = async (before: readonly string[]): Promise<string[]> =>
   flatten((await pipelineOf(before))?.params ?? {}).map(([name]) => `${name}=`)

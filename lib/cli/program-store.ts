@@ -114,14 +114,13 @@ export function addStore(program: Command, end: (code: number) => void): void {
 }
 
 function addRemote(program: Command, end: (code: number) => void): void {
-  withConfig(
-    program.command('push [hash]').description('push results to the remote: all that are here, or an experiment'),
-  ).action(async (hash: string | undefined, options: ConfigOptions) =>
-    end(await (await import('./commands/sync.ts')).pushResults(hash, options)),
-  )
-  withConfig(
-    program.command('pull [hash]').description('fetch results from the remote: all that are lacking, or an experiment'),
-  ).action(async (hash: string | undefined, options: ConfigOptions) =>
-    end(await (await import('./commands/sync.ts')).pullResults(hash, options)),
-  )
+  for (const [verb, description] of [
+    ['push', 'push results to the remote: all that are here, or those of experiments or stages'],
+    ['pull', 'fetch results from the remote: all that are lacking, or those of experiments or stages'],
+  ] as const) {
+    withConfig(program.command(`${verb} [targets...]`).description(description)).action(
+      async (targets: string[], options: ConfigOptions) =>
+        end(await (await import('./commands/sync.ts')).sync(verb, targets, options)),
+    )
+  }
 }

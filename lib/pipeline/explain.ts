@@ -11,7 +11,7 @@ import type { Manifest } from './manifest.ts'
 import { nearestResult } from './nearest.ts'
 import type { Nearest } from './nearest.ts'
 import type { Input, OutputRef, Pipeline, Stage } from './pipeline.ts'
-import { planStages } from './plan.ts'
+import { planStages, remoteOf } from './plan.ts'
 import type { Planned, State } from './plan.ts'
 import { prepare, recordOf, sourcesOf } from './prepare.ts'
 import type { Prepared } from './prepare.ts'
@@ -60,7 +60,9 @@ export async function explainStage(
 ): Promise<Result<readonly Explanation[], Failure[]>> {
   const prepared = await prepare(pipeline, [target], resolveRevisions)
   if (!prepared.ok) return prepared
-  const planned = await planStages(prepared.value, false)
+  // a remote that fails is taken as one that has nothing, as by a run, which says so
+  const remote = await remoteOf(pipeline, new AbortController().signal, () => undefined)
+  const planned = await planStages(prepared.value, false, remote)
   prepared.value.stats.save()
   const asked = prepared.value.stages.filter(({ id, name }) => id === target || name === target)
   return ok(asked.map((stage) => explanation({ prepared: prepared.value, planned }, stage)))

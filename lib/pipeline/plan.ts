@@ -1,3 +1,4 @@
+import pLimit from 'p-limit'
 import { Failure } from '../util/failure.ts'
 import { err, ok } from '../util/result.ts'
 import type { Result } from '../util/result.ts'
@@ -86,7 +87,7 @@ export async function remoteOf(
   signal: AbortSignal,
   tell: Tell,
 ): Promise<RemoteSession | undefined> {
-  return remote && (await import('./remote/session.ts')).openSession(remote, signal, tell)
+  return remote && new (await import('./remote/session.ts')).RemoteSession(remote, signal, tell)
 }
 
 export interface Planned {
@@ -108,11 +109,13 @@ export async function planStages(
   const known = { settled: new Map<string, Settled>(), manifests: new Map<string, Manifest>(), here: new Set<string>() }
   const states = new Map<string, State>()
   const earlier = memoised((name: string) => prepared.store.manifests(name))
+  // one at a time, as each hashes with all that the machine has
+  const look = pLimit(1)
   const planOne = async (stage: Stage): Promise<StagePlan> => {
     const record = recordOf(prepared, stage, known.settled)
     const key = isComplete(record) ? keyOf(record) : null
     const forced = isForced(stage, force)
-    const local = key === null ? undefined : await prepared.store.find(stage.name, key)
+    const local = key === null ? undefined : await look(() => prepared.store.find(stage.name, key))
     const isAsked = key !== null && local?.state !== 'whole' && !forced && Object.keys(stage.out).length > 0
     const shared = isAsked ? await remote?.find(stage.id, { stage: stage.name, key }) : undefined
     const found: Found | undefined = shared === undefined ? local : { state: 'whole', manifest: shared }

@@ -55,6 +55,10 @@ it('completes in bash: commands, options, choices, stages, cells, parameters, ex
       ['set', ''],
       ['word=', 'deep.times='],
     ],
+    [
+      ['push', ''],
+      ['say', 'each', 'each[2]', 'each[3]', String(last.experiment).slice(0, 16)],
+    ],
     [['show', ''], [String(last.experiment).slice(0, 16)]],
     [['log', '--to', 't'], ['tensorboard']],
     [

@@ -41,6 +41,8 @@ test('what one project ran another restores without running, as its dry run says
     ['restore', 'restore'],
   )
   assert.equal(planned[0]!.reason, `it is in the remote file:${share}`)
+  assert.match((await second.run('explain', 'join')).out, /it is in the remote file:/)
+  assert.match((await second.run('set', 'n=1')).out, /restore +make, join/)
   assert.equal(second.has('artifacts'), false)
   const { last, notices } = await second.shared()
   assert.deepEqual([outcomes(last), notices, second.ran()], [RESTORED, [], []])
@@ -104,12 +106,25 @@ const WRONGS: Readonly<Record<string, readonly [(share: string) => void, RegExp]
     /^"results\/make\/.*" in the remote .* of another key/,
   ],
   'an entry that lacks an empty folder': [
-    (share) => edit(share, (text) => text.replace('"folder/deep/empty"', '"folder/deep"')),
+    (share) => edit(share, (text) => text.replace('"folder/deep/empty"', '"folder/deep/other"')),
     /does not describe its output "folder" as it was made\./,
   ],
   'an entry that leads out of the result': [
     (share) => edit(share, (text) => text.replace('"folder/deep/empty"', '"folder/../../../out"')),
     /is not whole, or of another key/,
+  ],
+  'an entry with two at one path': [
+    (share) =>
+      edit(share, (text) => text.replace('"links":[', '"links":[{"path":"folder/none","target":"folder/same"},')),
+    /is not whole, or of another key/,
+  ],
+  'an entry with a file in a link': [
+    (share) => edit(share, (text) => text.replace('"folder/link"', '"folder/deep"')),
+    /is not whole, or of another key/,
+  ],
+  'an entry with a link that leads nowhere': [
+    (share) => edit(share, (text) => text.replace('"target":"folder/deep/3"', '"target":"folder/deep/33"')),
+    /^"results\/make\/.*" in the remote .* is wrong: /,
   ],
 }
 
@@ -147,11 +162,11 @@ test('push and pull carry an experiment, which is then shown and reproduced else
   first.write('pipeline.yaml', first.read('pipeline.yaml').replace('/elsewhere', '/here'))
   assert.equal((await first.run('push', '0000')).code, 2)
   const pushed = await first.ask('push', hash.slice(0, 10))
-  assert.deepEqual([pushed.code, pushed.json['experiment']], [0, hash])
+  assert.deepEqual([pushed.code, pushed.json['experiments']], [0, [hash]])
   const second = new Sharing(t, `file:${join(share, 'here')}`)
   const pulled = await second.ask('pull', hash.slice(0, 10))
   const results = (pulled.json['stages'] as { result: string }[]).map(({ result }) => result)
-  assert.deepEqual([pulled.code, pulled.json['experiment'], results], [0, hash, ['pulled', 'pulled']])
+  assert.deepEqual([pulled.code, pulled.json['experiments'], results], [0, [hash], ['pulled', 'pulled']])
   assert.equal((await second.run('show', hash)).code, 0)
   assert.deepEqual(outcomes((await second.shared()).last), RESTORED)
   assert.deepEqual(second.ran(), [])

@@ -31,6 +31,7 @@ export async function set(settings: readonly string[], { recipe, json = false }:
   // a hub that does not answer is no mistake of the value's
   if (!plan.ok && exitCodeOf(plan.error) === 2) return refuse(plan.error, json)
   if (before.ok && edits.length > 0) writeLike(file, before.value.mark + text)
+  for (const notice of plan.ok ? plan.value.notices : []) writeError(wordFailure(notice, 'warning'))
   if (json) writeJson({ type: 'set', edits, plan: plan.ok ? planJson(plan.value) : null })
   else {
     write(edits.length === 0 ? 'nothing changed: the values are there already' : wordEdits(edits))

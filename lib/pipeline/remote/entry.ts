@@ -54,9 +54,11 @@ export function parseEntry(text: string, key: Digest): ResultEntry | undefined {
     }
     const manifest = parseManifest(JSON.stringify(sealed), key)
     if (version !== 1 || manifest === undefined || !hasOutputsOfRecord(manifest)) return undefined
-    const paths = [manifest.files.map(({ path }) => path), folders, links.flatMap(({ path, target }) => [path, target])]
+    const leaves = [...manifest.files, ...links].map(({ path }) => path)
+    const paths = [...leaves, ...folders, ...links.map(({ target }) => target)]
     const files = Object.values(manifest.record.out)
-    return paths.flat().every((path) => isInside(path, files)) ? { manifest, folders, links } : undefined
+    if (!paths.every((path) => isInside(path, files)) || !areApart(leaves, folders)) return undefined
+    return { manifest, folders, links }
   } catch {
     return undefined
   }
@@ -71,3 +73,13 @@ const isInside = (path: string, files: readonly string[]): boolean =>
   files.some((file) => path === file || path.startsWith(`${file}/`)) &&
   path.split('/').every((part) => part !== '' && part !== '.' && part !== '..') &&
   !/[\\\0]/.test(path)
+
+/** No two at one path, and none in a file or a link. */
+function areApart(leaves: readonly string[], folders: readonly string[]): boolean {
+  const taken = new Set([...leaves, ...folders])
+  if (taken.size < leaves.length + folders.length) return false
+  const above = new Set([...taken].flatMap((path) => parents(path)))
+  return leaves.every((path) => !above.has(path))
+}
+
+const parents = (path: string): string[] => [...path.matchAll(/\//g)].map(({ index }) => path.slice(0, index))

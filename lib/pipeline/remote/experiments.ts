@@ -20,8 +20,8 @@ interface ExperimentEntry {
 
 const PREFIX = 'experiments/'
 const nameOf = (hash: string): string => `${PREFIX}${hash}.json`
-/** `pinned` is a mark of the folder that it lies in. */
-const FILES = /^(record\.json|report\.html|metrics\.jsonl|bundles\/[0-9a-f]{64}\.mjs\.gz)$/
+/** A pin and tags are marks of the folder that they lie in. */
+const FILES = /^(record\.json|report\.html|metrics\.jsonl|bundles\/[0-9a-f]{64}\.mjs\.gz|outputs\/[0-9a-f]{64})$/
 
 /** Pushes the record of an experiment, its page and its code; what says that they are there goes last. */
 export async function pushExperiment(channel: Channel, root: string, hash: string): Promise<Pushed> {

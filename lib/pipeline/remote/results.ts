@@ -91,7 +91,12 @@ async function assertWhole(
   place: ResultPlace,
   work: Work,
 ): Promise<void> {
-  const sealed = await store.seal(work, manifest.record.out)
+  // what the entry describes wrongly the remote has wrong, not who made the result
+  const sealed = await store.seal(work, manifest.record.out).catch((error: unknown) => {
+    throw error instanceof Failure
+      ? remoteDamage(remote.address, entryName(place), `is wrong: ${error.message}`)
+      : error
+  })
   const wrong = Object.keys(manifest.outputs).find(
     (name) => sealed.outputs[name]?.digest !== manifest.outputs[name]?.digest,
   )

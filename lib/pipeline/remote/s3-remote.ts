@@ -19,6 +19,8 @@ const MOST_PARTS = 9_000
 const CONNECT_MS = 3_000
 /** A request on which nothing moves for so long has failed. */
 const IDLE_MS = 20_000
+/** An answer must have begun after so long, all attempts together; how long its body takes is another matter. */
+const ANSWER_MS = 15_000
 
 /** A bucket of S3, or of anything that speaks its protocol; the SDK's own variables and files say where, and who asks. */
 export class S3Remote implements Remote {
@@ -47,15 +49,15 @@ export class S3Remote implements Remote {
   }
 
   async read(name: string, signal: AbortSignal): Promise<Readable | undefined> {
-    const found = await this.#absentOr('read', name, signal, () =>
-      this.#client.send(new GetObjectCommand(this.#place(name)), { abortSignal: own(signal) }),
+    const found = await this.#absentOr('read', name, signal, (abortSignal) =>
+      this.#client.send(new GetObjectCommand(this.#place(name)), { abortSignal }),
     )
     return found?.Body as Readable | undefined
   }
 
   async size(name: string, signal: AbortSignal): Promise<number | undefined> {
-    const found = await this.#absentOr('read', name, signal, () =>
-      this.#client.send(new HeadObjectCommand(this.#place(name)), { abortSignal: own(signal) }),
+    const found = await this.#absentOr('read', name, signal, (abortSignal) =>
+      this.#client.send(new HeadObjectCommand(this.#place(name)), { abortSignal }),
     )
     return found?.ContentLength
   }
@@ -91,8 +93,8 @@ export class S3Remote implements Remote {
         ...place,
         ...(token === undefined ? {} : { ContinuationToken: token }),
       })
-      const page = await this.#absentOr('listed', prefix, signal, () =>
-        this.#client.send(command, { abortSignal: own(signal) }),
+      const page = await this.#absentOr('listed', prefix, signal, (abortSignal) =>
+        this.#client.send(command, { abortSignal }),
       )
       names.push(...(page?.Contents ?? []).map(({ Key }) => Key!.slice(this.#prefix.length)))
       token = page?.NextContinuationToken
@@ -104,14 +106,24 @@ export class S3Remote implements Remote {
     return { Bucket: this.#bucket, Key: this.#prefix + name }
   }
 
-  async #absentOr<T>(doing: string, name: string, signal: AbortSignal, ask: () => Promise<T>): Promise<T | undefined> {
+  async #absentOr<T>(
+    doing: string,
+    name: string,
+    signal: AbortSignal,
+    ask: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T | undefined> {
+    const late = new AbortController()
+    const timer = setTimeout(() => late.abort(), ANSWER_MS)
     try {
-      return await ask()
+      return await ask(AbortSignal.any([signal, late.signal]))
     } catch (error) {
       // a bucket that is not there is not an object that is not there; an answer without a body does not tell
       if (error instanceof S3ServiceException && (error.name === 'NoSuchKey' || error.name === 'NotFound'))
         return undefined
-      throw this.#failure(doing, name, signal, error)
+      const why = late.signal.aborted ? new Error(`no answer in ${ANSWER_MS / 1000} s`) : error
+      throw this.#failure(doing, name, signal, why)
+    } finally {
+      clearTimeout(timer)
     }
   }
 

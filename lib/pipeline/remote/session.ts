@@ -21,55 +21,55 @@ export function makeChannel(remote: Remote, signal: AbortSignal): Channel {
   return { remote, signal, limit: pLimit(TRANSFERS_AT_ONCE), wrong: new Set<Digest>() }
 }
 
-export async function openSession(address: RemoteAddress, signal: AbortSignal, tell: Tell): Promise<RemoteSession> {
-  return new RemoteSession(makeChannel(await openRemote(address), signal), tell)
-}
-
 /**
  * What a run asks of a remote. No failure of it is the run's: what is damaged is said and taken as absent; a remote
  * that cannot be reached is said once and not asked again.
  */
 export class RemoteSession {
-  readonly #channel: Channel
+  readonly #remote: RemoteAddress
+  readonly #signal: AbortSignal
   readonly #tell: Tell
   readonly #said = new Set<string>()
   readonly #pushes = new Set<Promise<void>>()
-  #isDown = false
+  /** Ends what waits when the remote is given up: each would wait as long as the first. */
+  readonly #down = new AbortController()
+  #channel: Promise<Channel> | undefined
 
-  constructor(channel: Channel, tell: Tell) {
-    this.#channel = channel
+  constructor(remote: RemoteAddress, signal: AbortSignal, tell: Tell) {
+    this.#remote = remote
+    this.#signal = signal
     this.#tell = tell
   }
 
   get address(): string {
-    return this.#channel.remote.address
+    return this.#remote.text
   }
 
   /** The manifest of a result that the remote has. */
   async find(stage: string, place: ResultPlace): Promise<Manifest | undefined> {
-    return (await this.#ask(stage, NOT_RESTORED, () => findResult(this.#channel, place)))?.manifest
+    return (await this.#ask(stage, NOT_RESTORED, (channel) => findResult(channel, place)))?.manifest
   }
 
   /** Fetches a result that the store does not have. Who calls holds the key's lock. */
   restore(stage: string, store: Store, place: ResultPlace): Promise<Manifest | undefined> {
-    return this.#ask(stage, NOT_RESTORED, () => fetchResult(this.#channel, store, place))
+    return this.#ask(stage, NOT_RESTORED, (channel) => fetchResult(channel, store, place))
   }
 
   /** Pushes a result of the store in the background, see `settle`. */
   push(stage: string, store: Store, place: ResultPlace, manifest: Manifest): void {
-    this.#inBackground(stage, () => pushResult(this.#channel, store, place, manifest))
+    this.#inBackground(stage, (channel) => pushResult(channel, store, place, manifest))
   }
 
   /** The same for the record of an experiment whose results were pushed. */
   pushRecord(root: string, hash: string): void {
-    this.#inBackground(null, () => pushExperiment(this.#channel, root, hash))
+    this.#inBackground(null, (channel) => pushExperiment(channel, root, hash))
   }
 
   /** Waits for what is pushed in the background. */
   async settle(): Promise<void> {
     const { size } = this.#pushes
     await Promise.all(this.#pushes)
-    if (size === 0 || !this.#channel.signal.aborted) return
+    if (size === 0 || !this.#signal.aborted) return
     this.#tell(
       null,
       'PUSH_STOPPED',
@@ -77,17 +77,27 @@ export class RemoteSession {
     )
   }
 
-  #inBackground(stage: string | null, push: () => Promise<unknown>): void {
+  #inBackground(stage: string | null, push: (channel: Channel) => Promise<unknown>): void {
     const pushed = this.#ask(stage, NOT_PUSHED, push).then(() => void this.#pushes.delete(pushed))
     this.#pushes.add(pushed)
   }
 
-  async #ask<T>(stage: string | null, consequence: string, ask: () => Promise<T>): Promise<T | undefined> {
-    if (this.#isDown) return undefined
+  /** Opened when it is first asked: a run in which all is fresh loads no client. */
+  #open(): Promise<Channel> {
+    const signal = AbortSignal.any([this.#signal, this.#down.signal])
+    return (this.#channel ??= openRemote(this.#remote).then((remote) => makeChannel(remote, signal)))
+  }
+
+  async #ask<T>(
+    stage: string | null,
+    consequence: string,
+    ask: (channel: Channel) => Promise<T>,
+  ): Promise<T | undefined> {
+    if (this.#isOver()) return undefined
     try {
-      return await ask()
+      return await ask(await this.#open())
     } catch (error) {
-      if (this.#channel.signal.aborted) return undefined
+      if (this.#isOver()) return undefined
       const failure = storeFailure(error, 'the remote was asked')
       if (failure.code === 'REMOTE_FAILED') this.#giveUp(failure)
       else this.#say(stage, failure, consequence)
@@ -95,9 +105,13 @@ export class RemoteSession {
     }
   }
 
+  #isOver(): boolean {
+    return this.#signal.aborted || this.#down.signal.aborted
+  }
+
   #giveUp(failure: Failure): void {
-    if (!this.#isDown) this.#say(null, failure, GIVEN_UP)
-    this.#isDown = true
+    this.#say(null, failure, GIVEN_UP)
+    this.#down.abort()
   }
 
   /** The plan and the run ask for the same. */

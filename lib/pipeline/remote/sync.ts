@@ -9,6 +9,7 @@ import { keyOf } from '../key.ts'
 import type { Manifest } from '../manifest.ts'
 import type { Pipeline } from '../pipeline.ts'
 import { settledBy } from '../plan.ts'
+import { nearest } from '../../util/nearest.ts'
 import { artifactsOf, isComplete, prepare, recordOf } from '../prepare.ts'
 import type { Prepared, Settled } from '../prepare.ts'
 import { projectAt } from '../project.ts'
@@ -25,8 +26,8 @@ import { makeChannel } from './session.ts'
 /** What a push or a pull did. */
 export interface Synced {
   readonly remote: string
-  /** Whose record was pushed or pulled; null where there is none. */
-  readonly experiment: string | null
+  /** Whose records were pushed or pulled. */
+  readonly experiments: readonly string[]
   readonly stages: readonly SyncedStage[]
 }
 
@@ -43,67 +44,87 @@ export interface SyncedStage {
 }
 
 export interface SyncOptions {
-  /** The beginning of an experiment's hash; all that the pipeline says now, if none is given. */
-  readonly experiment: string | undefined
+  /** Names of stages, which mean also what these read, and hashes of experiments; none: all that the pipeline says now. */
+  readonly targets: readonly string[]
   readonly resolveRevisions: ResolveRevisions
   readonly signal: AbortSignal
 }
 
 type Act = (channel: Channel, store: Store, place: ResultPlace) => Promise<Omit<SyncedStage, 'stage' | 'key'>>
 
-/** Pushes the results that the store has of the pipeline's stages, or of an experiment's, and the record. */
+/** Pushes the results that the store has of the pipeline's stages, or of experiments', and the records. */
 export function push(pipeline: Pipeline, options: SyncOptions): Promise<Result<Synced, Failure[]>> {
   return sync(pipeline, options, pushOne, async (channel, hash) => {
     const found = readExperiment(pipeline.root, hash)
-    if (!found.ok) return options.experiment === undefined ? undefined : Promise.reject(found.error)
+    if (!found.ok) return Promise.reject(found.error)
     await pushExperiment(channel, pipeline.root, found.value.record.hash)
     return found.value.record
   })
 }
 
-/** Fetches the results that the store lacks of the pipeline's stages, or of an experiment's, and the record. */
+/** Fetches the results that the store lacks of the pipeline's stages, or of experiments', and the records. */
 export function pull(pipeline: Pipeline, options: SyncOptions): Promise<Result<Synced, Failure[]>> {
   return sync(pipeline, options, takeResult, async (channel, prefix) => {
-    try {
-      const hash = await findExperiment(channel, prefix)
-      await fetchExperiment(channel, pipeline.root, hash)
-      const found = readExperiment(pipeline.root, hash)
-      if (!found.ok) throw found.error
-      return found.value.record
-    } catch (error) {
-      const isAbsent = error instanceof Failure && error.code === 'EXPERIMENT_UNKNOWN'
-      if (isAbsent && options.experiment === undefined) return undefined
-      throw error
-    }
+    const hash = await findExperiment(channel, prefix)
+    await fetchExperiment(channel, pipeline.root, hash)
+    const found = readExperiment(pipeline.root, hash)
+    if (!found.ok) throw found.error
+    return found.value.record
   })
 }
 
-type Record = (channel: Channel, hash: string) => Promise<ExperimentRecord | undefined>
+/** Brings an experiment's record to the other side. Rejects with a Failure, EXPERIMENT_UNKNOWN where there is none. */
+type Bring = (channel: Channel, hash: string) => Promise<ExperimentRecord>
 
 async function sync(
   pipeline: Pipeline,
-  { experiment, resolveRevisions, signal }: SyncOptions,
+  { targets, resolveRevisions, signal }: SyncOptions,
   act: Act,
-  record: Record,
+  bring: Bring,
 ): Promise<Result<Synced, Failure[]>> {
   if (pipeline.remote === undefined) return err([noRemote()])
   const channel = makeChannel(await openRemote(pipeline.remote), signal)
-  const { address: remote } = channel.remote
+  const names = targets.filter((target) => pipeline.stages.some(({ id, name }) => id === target || name === target))
+  const experiments: string[] = []
+  const stages: SyncedStage[] = []
   try {
-    if (experiment !== undefined) {
-      const known = await record(channel, experiment)
-      const stages = await syncRecorded(channel, pipeline.root, known!, act)
-      return ok({ remote, experiment: known!.hash, stages })
+    for (const target of targets.filter((one) => !names.includes(one))) {
+      const record = await bring(channel, target).catch((error: unknown) =>
+        Promise.reject(near(error, pipeline, target)),
+      )
+      experiments.push(record.hash)
+      stages.push(...(await syncRecorded(channel, pipeline.root, record, act)))
     }
-    const prepared = await prepare(pipeline, undefined, resolveRevisions)
-    if (!prepared.ok) return prepared
-    const stages = await syncPlanned(channel, prepared.value, act)
-    const known = await record(channel, experimentHash(prepared.value))
-    return ok({ remote, experiment: known?.hash ?? null, stages })
+    if (targets.length === 0 || names.length > 0) {
+      const prepared = await prepare(pipeline, names, resolveRevisions)
+      if (!prepared.ok) return prepared
+      stages.push(...(await syncPlanned(channel, prepared.value, act)))
+      const hash = experimentHash(prepared.value)
+      // what was not run as a whole has no record
+      const record = names.length > 0 ? undefined : await bring(channel, hash).catch(unlessUnknown)
+      if (record !== undefined) experiments.push(record.hash)
+    }
+    return ok({ remote: channel.remote.address, experiments, stages })
   } catch (error) {
     if (signal.aborted) return err([new Failure('STOPPED', 'Stopped: what is not done yet is left.', { exitCode: 1 })])
     return err([storeFailure(error, 'results were shared')])
   }
+}
+
+const isUnknown = (error: unknown): error is Failure => error instanceof Failure && error.code === 'EXPERIMENT_UNKNOWN'
+
+function unlessUnknown(error: unknown): undefined {
+  if (!isUnknown(error)) throw error
+}
+
+/** What is no experiment may have been meant as a stage. */
+function near(error: unknown, { stages }: Pipeline, target: string): Error {
+  if (!isUnknown(error)) return error as Error
+  const stage = nearest(
+    target,
+    stages.flatMap(({ id, name }) => [name, id]),
+  )
+  return stage === undefined ? error : new Failure(error.code, `${error.message} Did you mean the stage "${stage}"?`)
 }
 
 const noRemote = (): Failure =>

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { Failure } from '../util/failure.ts'
 import { acquire } from '../util/lock.ts'
 import type { Lock } from '../util/lock.ts'
+import { beginAudit } from './audit.ts'
 import { commandOf } from './changes.ts'
 import { runChild } from './child.ts'
 import type { ChildEnd } from './child.ts'
@@ -42,6 +43,8 @@ export interface StageTask {
   readonly reason: string
   /** Run although the result is there, and compare. */
   readonly force: boolean
+  /** Note what it reaches for, and name what it did not declare. */
+  readonly audit: boolean
   readonly grant: Grant
 }
 
@@ -161,20 +164,18 @@ async function runStage(run: Execution, task: StageTask, key: Digest, lock: Lock
   const job = join(work.folder, 'job.json')
   const engine = { name: run.engine, threads: grant.threads }
   const place = { work, checkpoint: checkpoint.folder, lock: { folder: lock.folder, key: lock.key, token: lock.token } }
-  writeFileSync(job, JSON.stringify(jobOf(run.prepared, stage, run.settled, engine, place)))
+  const told = jobOf(run.prepared, stage, run.settled, engine, place)
+  writeFileSync(job, JSON.stringify(told))
+  const audit = task.audit ? await beginAudit({ prepared: run.prepared, stage, job: told, work }) : undefined
+  const command = [process.execPath, await hostBundle(), job]
   const log = join(work.result, LOG)
   run.emit({ type: 'stage-started', stage: stage.id, key, reason: task.reason, log })
-  const heard: { done: boolean; device: string | null; failure: Failure | undefined } = {
-    done: false,
-    device: null,
-    failure: undefined,
-  }
+  const heard: Heard = { done: false, device: null, failure: undefined }
   const end = await runChild({
-    host: await hostBundle(),
-    job,
+    command: audit?.watched(command) ?? command,
     task: lock.token,
     cwd: stage.program.kind === 'command' ? run.prepared.pipeline.root : work.scratch,
-    env: childEnvironment(process.env, stage.env, grant.gpus),
+    env: { ...childEnvironment(process.env, stage.env, grant.gpus), ...audit?.env },
     log,
     timeoutSeconds: stage.timeoutSeconds,
     graceSeconds: run.graceSeconds,
@@ -184,6 +185,7 @@ async function runStage(run: Execution, task: StageTask, key: Digest, lock: Lock
     onMessage: (message) => hear(run, stage, heard, message),
   })
   if (run.signal.aborted || run.kill.aborted) throw cancelled(stage)
+  for (const { code, message } of audit?.end() ?? []) notice(run, task, code, message)
   if (end.timedOut) throw timedOut(stage)
   if (heard.failure !== undefined) throw heard.failure
   if (!heard.done || end.exitCode !== 0) throw died(stage, end)

@@ -13,7 +13,7 @@ import { claim, goLive } from './live.ts'
 import type { Manifest } from './manifest.ts'
 import { readMetrics } from './metrics.ts'
 import type { Pipeline, Stage } from './pipeline.ts'
-import { planStages, settledBy } from './plan.ts'
+import { isForced, planStages, settledBy } from './plan.ts'
 import type { PlanOptions, Planned } from './plan.ts'
 import { isComplete, prepare, recordOf, upstream } from './prepare.ts'
 import type { Prepared, Settled } from './prepare.ts'
@@ -21,6 +21,8 @@ import { Pool, machineCapacity } from './resources.ts'
 import { storeFailure } from './store.ts'
 
 export interface RunOptions extends PlanOptions {
+  /** Stages (ids or names) whose reads are held against what they declare; true for all. Name them in `force` too. */
+  readonly audit?: PlanOptions['force']
   /** Stages at once; the number of cores if not said. */
   readonly jobs?: number | undefined
   /** After a failure, go on with what does not depend on it. */
@@ -175,12 +177,14 @@ class Run {
   #execute(stage: Stage, grant: Awaited<ReturnType<Pool['take']>>): Promise<StageEnd> {
     const record = recordOf(this.#prepared, stage, this.#settled)
     if (!isComplete(record)) throw new Error(`Internal error: "${stage.id}" was started before what it reads`)
+    const audit = isForced(stage, this.#options.audit)
     const plan = this.#planned.stages.find((one) => one.stage === stage.id)!
     return executeStage(this.#execution(), {
       stage,
       record,
       reason: plan.reason,
-      force: plan.reason === 'forced',
+      force: plan.reason === 'forced' || audit,
+      audit,
       grant,
     })
   }

@@ -35,7 +35,7 @@ check('tests', process.execPath, [
 
 function check(what, program, args) {
   const start = Date.now()
-  const { status } = spawnSync(program, args, { stdio: 'inherit' })
+  const { status } = spawnSync(program, args, { stdio: 'inherit', env: { ...process.env, ORT_DISABLE_TELEMETRY: '1' } })
   console.log(`${what}: ${status === 0 ? 'ok' : 'FAILED'} (${((Date.now() - start) / 1000).toFixed(1)} s)`)
   if (status !== 0) process.exit(1)
 }

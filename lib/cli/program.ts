@@ -124,6 +124,10 @@ function addRun(program: Command, end: (code: number) => void): void {
     .option('--keep-going', 'after a failure, go on with what does not depend on it')
     .addOption(engineOption())
     .option('--force', 'run the named stages, or all, although their results are there')
+    .option(
+      '--audit',
+      'run them although their results are there, and name what they read and did not declare; exit code 1 if anything',
+    )
     .action(async (stages: string[], options: RunArguments) =>
       end(await (await import('./commands/run.ts')).run(stages, options)),
     )

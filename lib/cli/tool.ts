@@ -8,6 +8,7 @@ import { ANSWER_FD, received } from '../util/answer.ts'
 import type { Answer, Said } from '../util/answer.ts'
 import { Failure } from '../util/failure.ts'
 import { packageRoot } from '../util/package-root.ts'
+import { NO_TELEMETRY } from '../util/telemetry.ts'
 import { fetchingPrinter } from './fetching.ts'
 
 interface AskHooks {
@@ -26,7 +27,11 @@ export async function askTool(
   { onPart = () => undefined, signal }: AskHooks = {},
 ): Promise<unknown> {
   const file = await bundleTool(name)
-  const child = spawn(process.execPath, [file, ...args], { stdio: ['ignore', 'ignore', 'pipe', 'pipe'], signal })
+  const child = spawn(process.execPath, [file, ...args], {
+    stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...NO_TELEMETRY },
+    signal,
+  })
   child.on('error', () => undefined) // it was stopped; `close` follows
   const ended = new Promise<number | null>((resolve) => child.on('close', resolve))
   const errors: string[] = []

@@ -6,10 +6,8 @@ import { TASK_VARIABLE, killStrays, signalGroup } from './process-group.ts'
 import { openLog } from './stage-log.ts'
 
 export interface ChildOptions {
-  /** The bundle of host.ts. */
-  readonly host: string
-  /** The file with the job. */
-  readonly job: string
+  /** Node with the bundle of host.ts and the file with the job. */
+  readonly command: readonly string[]
   /** Names this run of the stage, in every process that comes of it. */
   readonly task: string
   readonly cwd: string
@@ -40,7 +38,8 @@ const LONGEST_MS = 2 ** 31 - 1
 export async function runChild(options: ChildOptions): Promise<ChildEnd> {
   const { execa } = await import('execa')
   const log = openLog(options.log, options.onLine)
-  const child = execa(process.execPath, [options.host, options.job], {
+  const [program, ...args] = options.command
+  const child = execa(program!, args, {
     cwd: options.cwd,
     env: { ...options.env, [TASK_VARIABLE]: options.task },
     extendEnv: false,

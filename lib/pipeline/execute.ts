@@ -5,6 +5,7 @@ import type { Failure } from '../util/failure.ts'
 import { annotate, holderOf } from '../util/lock-note.ts'
 import { acquire } from '../util/lock.ts'
 import type { Lock } from '../util/lock.ts'
+import { beginAudit } from './audit.ts'
 import { commandOf } from './changes.ts'
 import { runChild } from './child.ts'
 import type { Digest } from './canonical.ts'
@@ -52,6 +53,8 @@ export interface StageTask {
   readonly reason: string
   /** Run although the result is there, and compare. */
   readonly force: boolean
+  /** Note what it reaches for, and name what it did not declare. */
+  readonly audit: boolean
   readonly grant: Grant
 }
 
@@ -205,20 +208,18 @@ async function runStage(run: Execution, task: StageTask, key: Digest, lock: Lock
   const engine = { name: run.engine, threads: grant.threads }
   const locks = [lock, ...(grant.locks ?? [])].map(({ folder, key, token }) => ({ folder, key, token }))
   const place = { work, checkpoint: checkpoint.folder, locks }
-  writeFileSync(job, JSON.stringify(jobOf(run.prepared, stage, run.settled, engine, place)))
+  const told = jobOf(run.prepared, stage, run.settled, engine, place)
+  writeFileSync(job, JSON.stringify(told))
+  const audit = task.audit ? await beginAudit({ prepared: run.prepared, stage, job: told, work }) : undefined
+  const command = [process.execPath, await hostBundle(), job]
   const log = join(work.result, LOG)
   run.emit({ type: 'stage-started', stage: stage.id, key, reason: task.reason, log })
-  const heard: Heard = {
-    done: false,
-    device: null,
-    failure: undefined,
-  }
+  const heard: Heard = { done: false, device: null, failure: undefined }
   const end = await runChild({
-    host: await hostBundle(),
-    job,
+    command: audit?.watched(command) ?? command,
     task: lock.token,
     cwd: stage.program.kind === 'command' ? run.prepared.pipeline.root : work.scratch,
-    env: childEnvironment(process.env, stage.env, grant.gpus),
+    env: { ...childEnvironment(process.env, stage.env, grant.gpus), ...audit?.env },
     log,
     timeoutSeconds: stage.timeoutSeconds,
     graceSeconds: run.graceSeconds,
@@ -228,6 +229,7 @@ async function runStage(run: Execution, task: StageTask, key: Digest, lock: Lock
     onMessage: (message) => hear(stage, heard, message, run.emit),
   })
   if (run.signal.aborted || run.kill.aborted) throw cancelled(stage)
+  for (const { code, message } of audit?.end() ?? []) notice(run, task, code, message)
   if (end.timedOut) throw timedOut(stage)
   if (heard.failure !== undefined) throw heard.failure
   if (!heard.done || end.exitCode !== 0) throw died(stage, end)

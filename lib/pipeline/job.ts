@@ -1,8 +1,10 @@
 import { mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Json } from '../util/json.ts'
+import { NO_TELEMETRY } from '../util/telemetry.ts'
 import type { Job } from './host-protocol.ts'
 import { inputValue } from './stage-inputs.ts'
+import { TASK_VARIABLE } from './process-group.ts'
 import type { ArgumentPart, Stage } from './pipeline.ts'
 import type { Prepared, Settled } from './prepare.ts'
 import type { EngineChoice } from './stage.ts'
@@ -62,6 +64,10 @@ const plain = (value: Json): string => (typeof value === 'string' ? value : JSON
 const PASSED =
   /^(PATH|HOME|USER|LOGNAME|SHELL|TERM|TMPDIR|TMP|TEMP|LD_LIBRARY_PATH|DYLD_\w+|XDG_\w+|HF_\w+|CUDA_\w+|NVIDIA_\w+|VK_\w+|\w+_PROXY|SSL_CERT_\w+|NODE_EXTRA_CA_CERTS|SYSTEMROOT|WINDIR|COMSPEC|PATHEXT|APPDATA|LOCALAPPDATA|USERPROFILE|PROGRAMFILES)$/i
 
+/** Whether a stage sees a variable without declaring it. */
+export const isPassed = (name: string): boolean =>
+  PASSED.test(name) || ['LC_ALL', 'TZ', TASK_VARIABLE, ...Object.keys(NO_TELEMETRY)].includes(name)
+
 /** Undeclared variables, the locale and the time zone of this machine cannot reach a result. */
 export function childEnvironment(
   env: NodeJS.ProcessEnv,
@@ -72,5 +78,11 @@ export function childEnvironment(
     ([name, value]) => value !== undefined && (PASSED.test(name) || declared.includes(name)),
   )
   const visible = gpus.length > 0 ? { CUDA_VISIBLE_DEVICES: gpus.join(',') } : {}
-  return { LC_ALL: 'C.UTF-8', TZ: 'UTC', ...(Object.fromEntries(kept) as Record<string, string>), ...visible }
+  return {
+    LC_ALL: 'C.UTF-8',
+    TZ: 'UTC',
+    ...NO_TELEMETRY,
+    ...(Object.fromEntries(kept) as Record<string, string>),
+    ...visible,
+  }
 }

@@ -29,12 +29,16 @@ export function packageName(specifier: string): string | undefined {
  * The packages that code importing `names` can reach, by their place in node_modules, as `version integrity` of
  * package-lock.json (npm's format 3); without a lockfile, what is installed, by version alone.
  */
-export function packageClosure(project: string, names: readonly string[]): Result<Record<string, string>, Failure> {
+export function packageClosure(
+  project: string,
+  names: readonly string[],
+  leftOut = ENGINES,
+): Result<Record<string, string>, Failure> {
   const lock = readLock(project)
   const found: Record<string, string> = {}
   const queue = names.map((name) => ({ name, from: '', optional: false }))
   for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
-    if (ENGINES.test(next.name)) continue
+    if (leftOut.test(next.name)) continue
     const place = resolve(lock, next.from, next.name)
     const entry = place === undefined ? undefined : lock?.[place]
     if (place === undefined || entry === undefined) {
@@ -53,6 +57,17 @@ export function packageClosure(project: string, names: readonly string[]): Resul
       Object.entries(found).map(([place, version]) => [place.replace(/^node_modules\//, ''), version]),
     ),
   )
+}
+
+/** Where the engines and all that they can reach lie in node_modules: what a stage may load although no key has it. */
+export function enginePlaces(project: string): readonly string[] {
+  const places = Object.keys(readLock(project) ?? {}).map((place) => place.replace(/^node_modules\//, ''))
+  const closure = packageClosure(
+    project,
+    places.filter((place) => ENGINES.test(place)),
+    /^$/,
+  )
+  return closure.ok ? Object.keys(closure.value) : []
 }
 
 /**

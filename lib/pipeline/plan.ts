@@ -146,7 +146,7 @@ export const settledBy = (manifest: Manifest): Settled => ({
   outputs: Object.fromEntries(Object.entries(manifest.outputs).map(([name, output]) => [name, output.digest])),
 })
 
-const isForced = (stage: Stage, force: PlanOptions['force']): boolean =>
+export const isForced = (stage: Stage, force: PlanOptions['force']): boolean =>
   typeof force === 'boolean' ? force : (force ?? []).some((name) => name === stage.id || name === stage.name)
 
 /** All that the decision about one stage is made from. */

@@ -9,6 +9,7 @@ import { runPipeline } from '../../pipeline/run.ts'
 import type { RunSummary } from '../../pipeline/run.ts'
 import { watchPipeline } from '../../pipeline/watch.ts'
 import type { Failure } from '../../util/failure.ts'
+import { watchAudit } from '../audit.ts'
 import { load } from '../load.ts'
 import { logRecorded } from '../log-recorded.ts'
 import { exitCodeOf, write, writeError, writeFailures, writeJson } from '../output.ts'
@@ -28,12 +29,18 @@ export interface RunArguments extends ConfigOptions {
   readonly keepGoing?: boolean
   readonly engine: string
   readonly force?: boolean
+  readonly audit?: boolean
 }
 
-/** `pipeline run`: makes what is not there. Exit code 0; 1 a stage failed; 2 a mistake of the user; 128 + signal. */
+/**
+ * `pipeline run`: makes what is not there. Exit code 0; 1 a stage failed, or an audit found something; 2 a mistake of the
+ * user; 128 + signal.
+ */
 export async function run(targets: readonly string[], options: RunArguments): Promise<number> {
   const json = options.json === true
-  const force = options.force === true ? (targets.length > 0 ? targets : true) : undefined
+  const named = targets.length > 0 ? targets : true
+  const audit = options.audit === true ? named : undefined
+  const force = options.force === true ? named : audit
   const stop = listenForStop((step) => writeError(step === 'stopping' ? STOPPING : 'ending all stages at once'))
   if (options.watch === true) return watch(targets, force, options, stop)
   const loaded = await load(options)
@@ -43,14 +50,20 @@ export async function run(targets: readonly string[], options: RunArguments): Pr
     const code = await dryRun(loaded.value, plan, json)
     return stop.exitCode() ?? code
   }
-  const print = json ? jsonPrinter : linePrinter()
-  const ran = await runPipeline(loaded.value, { ...runOptions(options, stop, print), targets, force })
+  const audited = watchAudit()
+  const printer = json ? jsonPrinter : linePrinter()
+  const print: Printer = (event) => {
+    audited.hear(event)
+    printer(event)
+  }
+  const ran = await runPipeline(loaded.value, { ...runOptions(options, stop, print), targets, force, audit })
   if (!ran.ok) {
     const code = refuse(ran.error, options)
     return stop.exitCode() ?? code
   }
   if (!json) sayWhere(loaded.value, ran.value)
-  return stop.exitCode() ?? (ran.value.failures.length > 0 ? 1 : 0)
+  if (!json && audit !== undefined) write(audited.summary())
+  return stop.exitCode() ?? (ran.value.failures.length > 0 || audited.found() ? 1 : 0)
 }
 
 const STOPPING = 'stopping: stages write a checkpoint first; once more ends them at once'

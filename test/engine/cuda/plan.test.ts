@@ -90,7 +90,8 @@ describe('a plan fuses', () => {
     const [graph] = await trainingGraphs()
     const { calls } = plan(graph!, 'fp32')
     const texts = calls.flatMap((call) => (call.kind === 'launch' ? [call.source.text] : []))
-    assert.ok(texts.length < 200, `${texts.length} launches`)
+    // of which the head's gradient takes one for each chunk after the first: a sum on the way keeps one of them alive
+    assert.ok(texts.length < 205, `${texts.length} launches`)
     assert.ok(new Set(texts).size < 70, `${new Set(texts).size} kernels`)
     const writes = calls.filter((call) => call.kind === 'copy')
     assert.deepEqual(writes, []) // all state is updated in place

@@ -11,13 +11,15 @@ export interface Figure {
   readonly ours: number
   readonly peer: number | null
   readonly peerName: string | null
-  /** ours ÷ peer. */
+  /** ours ÷ peer; null where that is none, or 0. */
   readonly ratio: number | null
   /** What is to be reached, by the ratio, or by `ours` where there is no peer. */
   readonly reach: Reach
   readonly ok: boolean
   /** Where `ours` and `peer` go, by operation, in their unit. */
   readonly parts?: { readonly ours: Account; readonly peer: Account }
+  /** What was done how often, where faults are counted. */
+  readonly fault?: { readonly attack: string; readonly what: 'wrong' | 'lost'; readonly tries: number }
 }
 
 /** Parts of a time by the name of an operation, the largest first; the small ones are the last, `REST`. */
@@ -35,7 +37,7 @@ type Measured = Pick<Figure, 'what' | 'unit' | 'ours' | 'reach'> & {
 }
 
 export function figure({ what, unit, ours, reach, peer, peerName }: Measured): Figure {
-  const ratio = peer === undefined ? null : ours / peer
+  const ratio = peer === undefined || peer === 0 ? null : ours / peer
   const value = ratio ?? ours
   const ok = 'max' in reach ? value <= reach.max : value >= reach.min
   return { what, unit, ours, peer: peer ?? null, peerName: peerName ?? null, ratio, reach, ok }
@@ -80,7 +82,8 @@ export function median(values: readonly number[]): number {
 
 /** `train-step: 251 ms, PyTorch 298 ms, ratio 0.84 (at most 0.85): reached` */
 export function words({ what, unit, ours, peer, peerName, ratio, reach, ok }: Figure): string {
-  const beside = peer === null ? '' : `, ${peerName ?? 'peer'} ${round(peer)} ${unit}, ratio ${round(ratio ?? NaN)}`
+  const told = ratio === null ? '' : `, ratio ${round(ratio)}`
+  const beside = peer === null ? '' : `, ${peerName ?? 'peer'} ${round(peer)} ${unit}${told}`
   const bound = 'max' in reach ? `at most ${reach.max}` : `at least ${reach.min}`
   return `${what}: ${round(ours)} ${unit}${beside} (${bound}): ${ok ? 'reached' : 'not reached'}`
 }

@@ -1,6 +1,6 @@
 import { readTokens } from '../lib/data/tokens.ts'
 import { openEngine, precisionProperty } from '../lib/engine/index.ts'
-import { fit } from '../lib/model/fit.ts'
+import { fit, lengths } from '../lib/model/fit.ts'
 import { innerProperties } from '../lib/model/inner-params.ts'
 import { lossProperties, objectiveOf } from '../lib/model/loss-params.ts'
 import { closeMixture, openMixture } from '../lib/model/open-mixture.ts'
@@ -48,6 +48,7 @@ export default defineStage({
   },
   in: ['student', 'tokens', 'tasks?', 'targets?', 'teacher?', 'mixed{}?', 'mixedTargets{}?'],
   out: ['student', 'curves'],
+  extend: lengths,
   async run({ with: params, in: from, out, engine: choice, ranOn, ...hooks }) {
     const read = readTokens(from.tokens)
     if (!read.ok) throw read.error

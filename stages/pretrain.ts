@@ -1,7 +1,7 @@
 import { readTokens } from '../lib/data/tokens.ts'
 import { openEngine, precisionProperty } from '../lib/engine/index.ts'
 import type { Attention, GptConfig } from '../lib/model/config.ts'
-import { fit } from '../lib/model/fit.ts'
+import { fit, lengths } from '../lib/model/fit.ts'
 import { trainProperties } from '../lib/model/train-params.ts'
 import { initialise, parameterCount } from '../lib/model/weights.ts'
 import { defineStage } from '../lib/pipeline/stage.ts'
@@ -35,6 +35,7 @@ export default defineStage({
   },
   in: ['tokens', 'tokenizer'],
   out: ['model', 'curves'],
+  extend: lengths,
   async run({ with: params, in: from, out, engine: choice, ranOn, ...hooks }) {
     const tokens = readTokens(from.tokens)
     if (!tokens.ok) throw tokens.error

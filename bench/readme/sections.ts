@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { faultSection } from './faults.ts'
 import { readJson, readText } from './read.ts'
 import type { RecordedExperiment, RecordedSeeds } from './recorded.ts'
 import { realPairSection } from './real-pair.ts'
@@ -30,6 +31,7 @@ export function sections(folder: string): Readonly<Record<string, string>> {
     temperature: transcript === undefined ? NOT_RUN : fenced(transcript),
     'real-pair': realPairSection(readBenches(folder)) ?? NOT_RUN,
     speed: speedSection(readBenches(folder)) || NOT_RUN,
+    faults: faultSection(readBenches(folder)) || NOT_RUN,
   }
   // the report's no-break spaces look like any other in an editor
   return Object.fromEntries(Object.entries(made).map(([name, text]) => [name, text.replaceAll('\u00a0', ' ')]))

@@ -16,11 +16,14 @@ export function readBenches(folder: string): readonly Benches[] {
     .map((name) => readJson(join(folder, name)) as Benches)
 }
 
-/** A table a machine. */
-export const speedSection = (machines: readonly Benches[]): string => machines.map(ofMachine).join('\n\n')
+/** A table a machine; faults have a table of their own. */
+export const speedSection = (machines: readonly Benches[]): string =>
+  machines.map(ofMachine).filter(Boolean).join('\n\n')
 
 function ofMachine(benches: Benches): string {
-  const sorted = Object.entries(benches).sort(([a], [b]) => (a < b ? -1 : 1))
+  const others = Object.entries(benches).filter(([bench]) => bench !== 'faults')
+  if (others.length === 0) return ''
+  const sorted = others.sort(([a], [b]) => (a < b ? -1 : 1))
   const rows = sorted.flatMap(([bench, { figures }]) => figures.map((figure) => row(bench, figure)))
   const names = [...new Set(sorted.map(([, { machine }]) => machine))]
   const head = ['what', 'ours', 'peer', 'ratio', 'reach', 'reached?']

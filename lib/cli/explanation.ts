@@ -1,7 +1,7 @@
 import type { Explanation, Since, Step } from '../pipeline/explain.ts'
 import type { JsonObject } from '../util/json.ts'
 import { duration, short, table } from './format.ts'
-import { stateWord } from './plan.ts'
+import { estimateWords, stateWord } from './plan.ts'
 import { style } from './style.ts'
 import { placeName } from './words.ts'
 
@@ -42,6 +42,3 @@ const machineWords = (machine: JsonObject): string =>
   Object.entries(machine)
     .map(([name, value]) => (typeof value === 'string' ? value : `${name} ${short(value)}`))
     .join(', ')
-
-const estimateWords = ({ seconds, results }: NonNullable<Explanation['estimate']>): string =>
-  `about ${duration(seconds)}, ${results === 1 ? 'as the earlier result' : `the median of ${results} earlier results`}`

@@ -3,7 +3,7 @@ import type { LoadedPipeline } from '../pipeline/config.ts'
 import type { Failure } from '../util/failure.ts'
 import type { Result } from '../util/result.ts'
 import { writeError } from './output.ts'
-import type { ConfigOptions } from './program.ts'
+import type { ConfigOptions } from './options.ts'
 import { wordFailure } from './words.ts'
 
 /** Reads pipeline.yaml of the working folder, and words its notices on standard error. */

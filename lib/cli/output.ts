@@ -1,3 +1,4 @@
+import { constants } from 'node:os'
 import type { Failure } from '../util/failure.ts'
 import { wordFailure } from './words.ts'
 
@@ -43,5 +44,18 @@ export function ignoreClosedOutput(): void {
 /** Ends the process once everything written has reached its reader. */
 export function exit(code: number): void {
   process.exitCode = code
-  process.stdout.write('', () => process.stderr.write('', () => process.exit(code)))
+  process.stdout.write('', () => process.stderr.write('', () => end(code)))
+}
+
+/**
+ * At its exit Node sets the terminal back to what it was, and crashes where that is gone; the signal that told so ends
+ * the process with the same code, to who asks a shell for it.
+ */
+function end(code: number): void {
+  const onTerminal = [process.stdin, process.stdout, process.stderr].some(({ isTTY }) => isTTY)
+  if (code === 128 + constants.signals.SIGHUP && onTerminal) {
+    process.removeAllListeners('SIGHUP')
+    process.kill(process.pid, 'SIGHUP')
+  }
+  process.exit(code)
 }

@@ -1,12 +1,15 @@
-import type { Plan, StagePlan, State } from '../pipeline/plan.ts'
-import { table } from './format.ts'
+import { totalsOf } from '../pipeline/estimate.ts'
+import type { Estimate, Totals } from '../pipeline/estimate.ts'
+import type { EstimatedPlan, Plan, StagePlan, State } from '../pipeline/plan.ts'
+import { duration, table } from './format.ts'
 import { style } from './style.ts'
 import { placeName } from './words.ts'
 
 export const planJson = ({ experiment, stages }: Plan): Readonly<Record<string, unknown>> => ({
   type: 'plan',
   experiment,
-  stages: stages.map(({ stage, state, reason, key, changes }) => ({ name: stage, state, reason, key, changes })),
+  stages: stages.map(({ stage, ...plan }) => ({ name: stage, ...plan })),
+  estimate: totalsOf(stages),
 })
 
 const WORDS = { fresh: 'fresh', restore: 'restore', run: 'run', 'may-run': 'may run' } as const satisfies Record<
@@ -21,14 +24,48 @@ const STYLES = { fresh: 'dim', restore: 'cyan', run: 'green', 'may-run': 'yellow
 /** What would happen to each stage, and why, down to the line that was changed. */
 export function planLines({ experiment, stages }: Plan): string {
   const lines = stages.flatMap((stage) => [stageLine(stage), ...changeLines(stage)])
-  return [`experiment ${style('bold', experiment.slice(0, 16))}`, ...lines, summary(stages)].join('\n')
+  return [
+    `experiment ${style('bold', experiment.slice(0, 16))}`,
+    ...lines,
+    summary(stages),
+    ...totalLines(totalsOf(stages)),
+  ].join('\n')
+}
+
+/** The stages that are not fresh, a line for each state. */
+export function stateLines({ stages }: Plan): string {
+  const states = (['restore', 'run', 'may-run'] as const).flatMap((state) => {
+    const names = stages.filter((stage) => stage.state === state).map(({ stage }) => stage)
+    return names.length === 0 ? [] : [`${stateWord(state)} ${names.join(', ')}`]
+  })
+  return states.length === 0 ? 'all stages are fresh' : states.join('\n')
 }
 
 /** As wide as the widest of them. */
 export const stateWord = (state: State): string => style(STYLES[state], WORDS[state].padEnd(8))
 
-const stageLine = ({ stage, state, reason, changes }: StagePlan): string =>
-  `${stateWord(state)} ${stage}  ${style('dim', changes.length > 0 ? 'this changed:' : reason)}`
+function stageLine({ stage, state, reason, changes, estimate }: EstimatedPlan): string {
+  const time = estimate === null ? '' : ` (about ${duration(estimate.seconds)})`
+  return `${stateWord(state)} ${stage}${time}  ${style('dim', changes.length > 0 ? 'this changed:' : reason)}`
+}
+
+/** What runs takes so long in sum; several stages at once take less. None where nothing is known, or nothing runs. */
+export function totalLines({ run, mayRun }: Totals): string[] {
+  const all = { seconds: run.seconds + mayRun.seconds, gpuSeconds: run.gpuSeconds + mayRun.gpuSeconds }
+  if (all.seconds === 0) return []
+  const range = (from: number, to: number): string =>
+    from === to ? duration(to) : `${duration(from)} to ${duration(to)}`
+  const gpu = all.gpuSeconds > 0 ? `, ${range(run.gpuSeconds, all.gpuSeconds)} of GPU time` : ''
+  const unknown = run.unknown + mayRun.unknown
+  const others = unknown === 0 ? '' : `; ${unknown} ${unknown === 1 ? 'stage has' : 'stages have'} no earlier result`
+  return [`about ${range(run.seconds, all.seconds)} in sum${gpu}${others}`]
+}
+
+export const estimateWords = ({ seconds, gpuSeconds, results }: Estimate): string => {
+  const gpu = gpuSeconds > 0 ? `, ${duration(gpuSeconds)} of GPU time` : ''
+  const from = results === 1 ? 'as the earlier result' : `the median of ${results} earlier results`
+  return `about ${duration(seconds)}${gpu}, ${from}`
+}
 
 function changeLines({ changes }: StagePlan): string[] {
   const rows = changes.map(({ place, field, from, to }) => [place ? placeName(place) : '', field, `${from} → ${to}`])

@@ -1,6 +1,7 @@
-import type { Event, Outcome } from '../pipeline/event.ts'
+import { relative } from 'node:path'
+import type { Event, Outcome, RepeatedStage } from '../pipeline/event.ts'
 import { Failure } from '../util/failure.ts'
-import { duration, metricLines } from './format.ts'
+import { duration, metricLines, table } from './format.ts'
 import { failureJson, write, writeError, writeJson } from './output.ts'
 import { style } from './style.ts'
 import { wordFailure } from './words.ts'
@@ -76,8 +77,21 @@ function print(event: Event, state: State): void {
       flush(state)
       printEnd(event, state)
       break
+    case 'watching':
+      write(style('dim', `watching ${event.paths} files and folders; Ctrl-C ends`))
+      break
+    case 'changed': {
+      flush(state)
+      const stopped = event.stopped.length === 0 ? '' : `: stopping ${listed(event.stopped)}`
+      write(`\n${style('yellow', 'changed')}  ${listed(event.paths)}${stopped}`)
+      break
+    }
     case 'reproduced':
       printReproduced(event)
+      break
+    case 'repeated':
+      flush(state)
+      for (const stage of event.stages) printRepeated(stage)
       break
   }
 }
@@ -132,9 +146,20 @@ function printEnd({ stages, metrics, experiment }: Extract<Event, { type: 'finis
 
 /** `identical  first, repeat[2]`: a line for each result that there is. */
 function printReproduced({ stages }: Extract<Event, { type: 'reproduced' }>): void {
-  for (const result of ['identical', 'different', 'failed', 'skipped'] as const) {
+  for (const result of ['identical', 'within', 'different', 'failed', 'skipped'] as const) {
     const names = stages.filter((stage) => stage.result === result).map(({ name }) => name)
-    const word = style(result === 'identical' ? 'green' : 'red', result.padEnd(10))
+    const word = style(result === 'identical' ? 'green' : result === 'within' ? 'yellow' : 'red', result.padEnd(10))
     if (names.length > 0) write(`${word} ${listed(names)}`)
   }
+}
+
+/** Each file that came out otherwise, and where it does first. */
+function printRepeated({ name, result, seconds, files, kept, devices: [first, second] }: RepeatedStage): void {
+  const word = style(result === 'identical' ? 'green' : 'red', result.padEnd(10))
+  write(`${word} ${name}  ${duration(seconds)}`)
+  const rows = files.map(({ path, place, first, second }) => [path, place, `${first}, then ${second}`])
+  if (rows.length > 0) write(table(rows).replace(/^/gm, '  '))
+  if (kept === null) return
+  if (first !== second) write(`  it ran on ${first ?? 'an unnamed device'}, then on ${second ?? 'an unnamed device'}`)
+  write(`  the stored result stays; the second is in ${relative(process.cwd(), kept)} until the next gc`)
 }

@@ -1,14 +1,17 @@
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { Argument, Command, CommanderError, Option } from 'commander'
+import type { Shell } from './commands/completion.ts'
 import type { ExportArguments } from './commands/export.ts'
-import type { GcArguments } from './commands/gc.ts'
 import type { GenerateArguments } from './commands/generate.ts'
-import type { LogArguments } from './commands/log.ts'
 import type { LogitsArguments } from './commands/logits.ts'
 import type { RunArguments } from './commands/run.ts'
 import type { ScoreArguments } from './commands/score.ts'
+import type { SetArguments } from './commands/set.ts'
 import { exportFormats } from '../util/export.ts'
 import { Failure } from '../util/failure.ts'
+import { fromZero, positive, share, whole, withConfig, withJson } from './options.ts'
+import type { ConfigOptions } from './options.ts'
 import { exit, ignoreClosedOutput, writeFailures } from './output.ts'
+import { addExperiments, addStore } from './program-store.ts'
 
 /** Parses the arguments, runs one command and ends the process with its exit code. */
 export async function main(args: readonly string[], version: string): Promise<void> {
@@ -34,44 +37,36 @@ function codeOf(error: unknown, json: boolean): number {
   return 1
 }
 
-/** What every command that reads pipeline.yaml takes. */
-export interface ConfigOptions {
-  readonly recipe: readonly string[]
-  readonly set: readonly string[]
-  readonly json?: boolean
-}
-
-const gather = (value: string, before: readonly string[]): readonly string[] => [...before, value]
-
-function withConfig(command: Command): Command {
-  return withJson(command)
-    .addOption(
-      new Option('-p, --recipe <file>', 'lay a recipe over pipeline.yaml; may be repeated, later wins')
-        .argParser(gather)
-        .default([], 'none'),
-    )
-    .addOption(
-      new Option('--set <name=value>', 'set a parameter: distill.temperature=4; may be repeated')
-        .argParser(gather)
-        .default([], 'none'),
-    )
-}
-
-const withJson = (command: Command): Command => command.option('--json', 'print JSON and nothing else')
-
 function makeProgram(version: string, end: (code: number) => void): Command {
   const program = new Command('pipeline')
   program.description('Runs what pipeline.yaml declares: every stage hashed by content, cached, explained.')
   program.version(version).exitOverride().helpCommand('help [command]', 'list the commands, or explain one')
+  withJson(program.command('init [folder]').description('write a small new project that uses this package')).action(
+    async (folder: string | undefined, options: { json?: boolean }) =>
+      end((await import('./commands/init.ts')).init(folder, options)),
+  )
   addRun(program, end)
   addPlanning(program, end)
+  addSet(program, end)
   addExperiments(program, end)
   addStore(program, end)
   addModels(program, end)
   withJson(
     program.command('doctor').description('say which engines work on this machine, and which one is chosen'),
   ).action(async (options: { json?: boolean }) => end(await (await import('./commands/doctor.ts')).doctor(options)))
+  addCompletion(program, end)
   return program
+}
+
+function addCompletion(program: Command, end: (code: number) => void): void {
+  program
+    .command('completion')
+    .description('print what a shell reads to complete this command: source <(pipeline completion bash)')
+    .addArgument(new Argument('<shell>').choices(['bash', 'zsh', 'fish']))
+    .action(async (shell: Shell) => end((await import('./commands/completion.ts')).completion(shell)))
+  program
+    .command('complete [words...]', { hidden: true })
+    .action(async (words: string[]) => end(await (await import('./commands/completion.ts')).complete(program, words)))
 }
 
 /** What every command on one model takes. */
@@ -120,13 +115,20 @@ function addRun(program: Command, end: (code: number) => void): void {
       .description('run the stages whose results are not there; all, or those named and what they read'),
   )
     .option('--dry-run', 'say what would run and why, and touch nothing')
+    .addOption(
+      new Option('--watch', 'run again whenever a file changes that the plan depends on; Ctrl-C ends').conflicts(
+        'dryRun',
+      ),
+    )
     .addOption(new Option('--jobs <number>', 'stages at once').argParser(positive))
     .option('--keep-going', 'after a failure, go on with what does not depend on it')
     .addOption(engineOption())
     .option('--force', 'run the named stages, or all, although their results are there')
-    .option(
-      '--audit',
-      'run them although their results are there, and name what they read and did not declare; exit code 1 if anything',
+    .addOption(
+      new Option(
+        '--audit',
+        'run them although their results are there, and name what they reach for undeclared; exit code 1 if anything',
+      ).conflicts(['dryRun', 'watch']),
     )
     .action(async (stages: string[], options: RunArguments) =>
       end(await (await import('./commands/run.ts')).run(stages, options)),
@@ -147,82 +149,14 @@ function addPlanning(program: Command, end: (code: number) => void): void {
   )
 }
 
-function addExperiments(program: Command, end: (code: number) => void): void {
-  withJson(program.command('list').description('list the experiments, newest first')).action(
-    async (options: { json?: boolean }) => end((await import('./commands/list.ts')).list(options)),
-  )
-  withJson(program.command('show <hash>').description("show an experiment's parameters, stages and metrics")).action(
-    async (hash: string, options: { json?: boolean }) => end((await import('./commands/show.ts')).show(hash, options)),
-  )
-  withJson(
-    program.command('diff <a> <b>').description('say what differs between two experiments, and nothing else'),
-  ).action(async (a: string, b: string, options: { json?: boolean }) =>
-    end((await import('./commands/diff.ts')).diff(a, b, options)),
-  )
-  withJson(
-    program.command('report [hash]').description("say where an experiment's page is; the newest, if none is named"),
-  ).action(async (hash: string | undefined, options: { json?: boolean }) =>
-    end((await import('./commands/report.ts')).report(hash, options)),
-  )
+function addSet(program: Command, end: (code: number) => void): void {
   withJson(
     program
-      .command('reproduce <hash>')
-      .description('run an experiment again from its recorded code, and compare every output with the record'),
-  ).action(async (hash: string, options: { json?: boolean }) =>
-    end(await (await import('./commands/reproduce.ts')).reproduceExperiment(hash, options)),
+      .command('set <settings...>')
+      .description('write parameters (distill.temperature=4) into pipeline.yaml, and say which stages would run'),
   )
-  withJson(program.command('pin <hash>').description('keep an experiment, and add its record and code to git')).action(
-    async (hash: string, options: { json?: boolean }) =>
-      end(await (await import('./commands/pin.ts')).pin(hash, options)),
-  )
-  withJson(
-    program.command('log [hash]').description('log an experiment to another program; the newest, if none is named'),
-  )
-    .addOption(
-      new Option('--to <name>', 'the program').choices(['tensorboard', 'mlflow', 'wandb']).makeOptionMandatory(),
-    )
-    .option('--dir <folder>', "of TensorBoard's files (default: artifacts/tensorboard)")
-    .action(async (hash: string | undefined, options: LogArguments) =>
-      end(await (await import('./commands/log.ts')).log(hash, options)),
+    .option('-p, --recipe <file>', 'write into this recipe')
+    .action(async (settings: string[], options: SetArguments) =>
+      end(await (await import('./commands/set.ts')).set(settings, options)),
     )
 }
-
-function addStore(program: Command, end: (code: number) => void): void {
-  withJson(program.command('du').description('say what the results take on disk, and which of them are needed')).action(
-    async (options: { json?: boolean }) => end((await import('./commands/du.ts')).du(options)),
-  )
-  withJson(
-    program
-      .command('gc')
-      .description(
-        'remove the results that no experiment, no link in artifacts and no run needs, and what dead runs left',
-      ),
-  )
-    .addOption(
-      new Option(
-        '--bytes <number>',
-        'also those of experiments without a pin, longest unused first, until the store has so many',
-      ).argParser(whole),
-    )
-    .addOption(
-      new Option(
-        '--age <days>',
-        'also those of experiments without a pin, but only what was not used for so long',
-      ).argParser(fromZero),
-    )
-    .option('--dry-run', 'say what would be removed, and touch nothing')
-    .action(async (options: GcArguments) => end(await (await import('./commands/gc.ts')).gc(options)))
-  withJson(
-    program.command('verify').description('read every result again, and move the damaged ones out of the way'),
-  ).action(async (options: { json?: boolean }) => end((await import('./commands/verify.ts')).verify(options)))
-}
-
-const numberWhere = (holds: (value: number) => boolean, expected: string) => (text: string) => {
-  const value = text.trim() === '' ? Number.NaN : Number(text)
-  if (!holds(value)) throw new InvalidArgumentError(`Expected ${expected}.`)
-  return value
-}
-const positive = numberWhere((value) => Number.isSafeInteger(value) && value >= 1, 'a whole number from 1')
-const whole = numberWhere((value) => Number.isSafeInteger(value) && value >= 0, 'a whole number from 0')
-const fromZero = numberWhere((value) => value >= 0 && value < Infinity, 'a number from 0')
-const share = numberWhere((value) => value > 0 && value <= 1, 'a number above 0 and at most 1')

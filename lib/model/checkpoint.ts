@@ -8,8 +8,15 @@ import { Failure } from '../util/failure.ts'
 
 /** Where a training stands, but for its tensors, as JSON. */
 interface Progress {
+  /** Steps done. */
+  readonly step: number
   /** The best step on the validation split so far; its weights lie beside. */
   readonly best: { readonly step: number }
+}
+
+interface Saved<P> {
+  readonly progress: P
+  readonly state: Map<string, TensorValue>
 }
 
 type Tensors = ReadonlyMap<string, TensorValue>
@@ -21,21 +28,21 @@ type Tensors = ReadonlyMap<string, TensorValue>
  */
 export class Checkpoints<P extends Progress> {
   readonly #folder: string
-  readonly #identity: string
+  readonly #identity: (step: number) => string
 
-  /** `identity` is what the training is: a checkpoint of another one is refused. */
-  constructor(folder: string, identity: string) {
+  /** `identity` is what the training is until so many steps are done: a checkpoint of another one is refused. */
+  constructor(folder: string, identity: (step: number) => string) {
     this.#folder = folder
     this.#identity = identity
-    mkdirSync(folder, { recursive: true })
   }
 
   saveBest(step: number, weights: Tensors): void {
+    mkdirSync(this.#folder, { recursive: true })
     writeSafetensors(this.#best(step), weights, { dtype: 'F32' })
   }
 
   save(progress: P, state: Tensors): void {
-    const metadata = { identity: this.#identity, progress: JSON.stringify(progress) }
+    const metadata = { identity: this.#identity(progress.step), progress: JSON.stringify(progress) }
     writeSafetensors(this.#state, state, { dtype: 'F32', metadata })
     for (const entry of readdirSync(this.#folder, { withFileTypes: true })) {
       const file = join(this.#folder, entry.name)
@@ -50,14 +57,20 @@ export class Checkpoints<P extends Progress> {
   }
 
   /** The last checkpoint, or undefined. Throws Failure CHECKPOINT_FOREIGN, SAFETENSORS_…. */
-  load(): { progress: P; state: Map<string, TensorValue> } | undefined {
+  load(): Saved<P> | undefined {
     if (!existsSync(this.#state)) return undefined
-    const metadata = open(this.#state).metadata
-    if (metadata.get('identity') !== this.#identity) {
-      const message = `The checkpoint "${this.#state}" belongs to another training. Remove its folder to start anew.`
-      throw new Failure('CHECKPOINT_FOREIGN', message)
-    }
+    const saved = this.find()
+    if (saved) return saved
+    const message = `The checkpoint "${this.#state}" belongs to another training. Remove its folder to start anew.`
+    throw new Failure('CHECKPOINT_FOREIGN', message)
+  }
+
+  /** The last checkpoint if it is of this training. Throws Failure SAFETENSORS_…. */
+  find(): Saved<P> | undefined {
+    if (!existsSync(this.#state)) return undefined
+    const { metadata } = open(this.#state)
     const progress = JSON.parse(metadata.get('progress')!) as P
+    if (metadata.get('identity') !== this.#identity(progress.step)) return undefined
     return { progress, state: tensorsOf(this.#state) }
   }
 

@@ -98,7 +98,8 @@ export function distillLoss(inputs: LossInputs, chunk: number, { weight, asked =
   for (let start = 0; start < N; start += chunk) {
     const before = parts.at(-1)
     const inTurn: InTurn = (x) => (before ? asked.reduce((y, which) => after(y, before.gradient[which]), x) : x)
-    parts.push(lossOfChunk(inputs, divisor, { start, K: Math.min(chunk, N - start), inTurn }))
+    const part = lossOfChunk(inputs, divisor, { start, K: Math.min(chunk, N - start), inTurn })
+    parts.push(before ? addedOnto(before, part) : part)
   }
   const loss = total(parts.map((part) => part.loss))
   const result = withGradient(loss, [
@@ -109,7 +110,7 @@ export function distillLoss(inputs: LossInputs, chunk: number, { weight, asked =
         0,
       ),
     ],
-    [inputs.head, total(parts.map((part) => part.gradient.head))],
+    [inputs.head, parts.at(-1)!.gradient.head],
   ])
   const terms = parts[0]!.terms.map(({ name }, i) => [name, total(parts.map((part) => part.terms[i]!.value))])
   return {
@@ -128,7 +129,8 @@ interface Chunk {
   readonly loss: Tensor
   readonly ce: Tensor
   readonly terms: readonly Term[]
-  readonly gradient: Readonly<Record<Differentiable, Tensor>> // (K, C) and (V, C)
+  /** (K, C) and (V, C): the latter is the sum over this chunk and those before. */
+  readonly gradient: Readonly<Record<Differentiable, Tensor>>
 }
 
 type Differentiable = 'hidden' | 'head'
@@ -242,6 +244,11 @@ function withUnknown(logits: Tensor, [K, V]: Shape): Tensor {
 
 function back(gradient: Tensor, hidden: Tensor, head: Tensor): Chunk['gradient'] {
   return { hidden: matmul(gradient, head), head: matmul(gradient, hidden, { transposeA: true }) }
+}
+
+/** The head's gradient is summed on the way: a sum of all at the end would keep each chunk's until then. */
+function addedOnto(before: Chunk, part: Chunk): Chunk {
+  return { ...part, gradient: { ...part.gradient, head: add(before.gradient.head, part.gradient.head) } }
 }
 
 const namesOf = (weights: Objective['weights']): LossName[] => Object.keys(weights) as LossName[]

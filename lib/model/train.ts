@@ -38,6 +38,11 @@ export interface TrainOptions {
   readonly seed: number
   /** In whose course the weights of what is mixed in change. */
   readonly epochs?: number
+  /**
+   * After so many steps the state is kept in the folder `extend` of the checkpoints', from which a longer training of the
+   * same beginning goes on; 0: it is not.
+   */
+  readonly keepAt?: number
   /** Steps between two validations; the first is before the first step, the last after the last. */
   readonly validateEvery: number
   /** Rows of the validation split that are used, from its beginning; 0 for all. */
@@ -64,7 +69,7 @@ export interface TrainInputs {
 export type TrainTeacher = Teacher & { readonly objective: Objective }
 
 export interface TrainHooks {
-  /** A folder for checkpoints. */
+  /** A folder for checkpoints; its folder `extend` may hold the one of a shorter training. */
   readonly checkpoint: string
   readonly signal: AbortSignal
   readonly onStep: (point: CurvePoint, steps: number) => void

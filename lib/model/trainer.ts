@@ -17,6 +17,7 @@ import { noLosses, plus } from './step-losses.ts'
 import type { StepLosses } from './step-losses.ts'
 import { averagedNames } from './steps.ts'
 import { loadTeacher } from './taught.ts'
+import { Trajectory } from './trajectory.ts'
 import type { CurvePoint, TrainHooks, TrainInputs, TrainOptions, TrainTeacher, Trained } from './train.ts'
 import { validate } from './validation.ts'
 import { loadInto, readFrom } from './weights.ts'
@@ -48,6 +49,8 @@ export class Trainer {
   readonly #feeds: StepFeeds
   readonly #validation: Rows
   readonly #checkpoints: Checkpoints<Progress>
+  /** Outlives the training, for a longer one of the same beginning. */
+  readonly #extend: Checkpoints<Progress>
   readonly #identity: string
   #fixed: FixedStates | undefined
   #done = 0
@@ -77,7 +80,10 @@ export class Trainer {
     this.#feeds = new StepFeeds(inputs, options)
     this.#validation = new Rows(inputs.validation, options.context)
     this.#identity = identityOf(inputs, options)
-    this.#checkpoints = new Checkpoints(hooks.checkpoint, this.#identity)
+    const trajectory = new Trajectory(inputs, options)
+    const identity = (step: number): string => digestParts([this.#identity, trajectory.digest(step)])
+    this.#checkpoints = new Checkpoints(hooks.checkpoint, identity)
+    this.#extend = new Checkpoints(join(hooks.checkpoint, 'extend'), identity)
   }
 
   get done(): boolean {
@@ -93,7 +99,7 @@ export class Trainer {
   async resume(): Promise<void> {
     const { teacher, weights } = this.#inputs
     if (teacher) loadTeacher(this.#memory, teacher)
-    const last = this.#checkpoints.load()
+    const last = this.#checkpoints.load() ?? this.#shorter()
     loadInto(this.#memory, last ? last.state : new Map([...weights, ...startBeside(this.#inputs, this.#options)]))
     this.#fixed = await this.#openFixed()
     if (!last) return this.#judge(await this.#validate())
@@ -105,10 +111,20 @@ export class Trainer {
     this.#hooks.log(`resumed after step ${this.#done} of ${this.#options.rate.steps}`)
   }
 
+  /** Where a shorter training of the same beginning left off. */
+  #shorter(): ReturnType<Checkpoints<Progress>['find']> {
+    const last = this.#extend.find()
+    if (!last || last.progress.step > this.#options.rate.steps) return undefined
+    const { step } = last.progress.best
+    this.#checkpoints.saveBest(step, this.#extend.loadBest(step))
+    return { ...last, progress: { ...last.progress, points: this.#thinned(last.progress.points) } }
+  }
+
   /** One step of the optimizer; then, when their time has come: validation, a point of the curves, a checkpoint. */
   async step(): Promise<void> {
-    const { rate, validateEvery } = this.#options
+    const { rate, validateEvery, keepAt = 0 } = this.#options
     const losses = (this.#unrecorded ??= await this.#learn())
+    if (this.#done === keepAt) await this.#keep()
     const isDue = this.#done % validateEvery === 0 || this.#done >= rate.steps
     const validated = isDue ? await this.#validate() : undefined
     this.#record(losses, validated, isDue ? await this.#ask() : undefined)
@@ -203,8 +219,13 @@ export class Trainer {
       ...(accNorm === undefined ? {} : { accNorm }),
     }
     this.#hooks.onStep(point, rate.steps)
-    const every = Math.ceil(rate.steps / curveResolution)
-    if (validationLoss !== undefined || this.#done % every === 0) this.#points.push(point)
+    this.#points.push(...this.#thinned([point]))
+  }
+
+  /** A longer training has every second of the points that a shorter one has, or all. */
+  #thinned(points: readonly CurvePoint[]): CurvePoint[] {
+    const every = 2 ** Math.max(0, Math.ceil(Math.log2(this.#options.rate.steps / curveResolution)))
+    return points.filter(({ step, validationLoss }) => validationLoss !== undefined || step % every === 0)
   }
 
   /**
@@ -225,6 +246,19 @@ export class Trainer {
   async #checkpoint(): Promise<void> {
     if (this.#best.loss === Infinity) return // the start is not judged yet: there is nothing to lose
     const start = performance.now()
+    await this.#save(this.#checkpoints)
+    const end = performance.now()
+    this.#nextCheckpoint = end + Math.max(checkpointSeconds * 1000, 10 * (end - start))
+  }
+
+  /** The training so far, as it would be in the middle of a longer one. */
+  async #keep(): Promise<void> {
+    const { step } = this.#best
+    this.#extend.saveBest(step, this.#checkpoints.loadBest(step))
+    await this.#save(this.#extend)
+  }
+
+  async #save(to: Checkpoints<Progress>): Promise<void> {
     const { config } = this.#inputs
     const names = [...startBeside(this.#inputs, this.#options).keys()]
     const state = await readFrom(this.#memory, config)
@@ -234,9 +268,7 @@ export class Trainer {
       checkFinite(this.#done, { [`tensor "${name}"`]: data.find((value) => !Number.isFinite(value)) ?? 0 })
     }
     const [step, unrecorded, points] = [this.#done, this.#unrecorded, this.#points]
-    this.#checkpoints.save({ step, unrecorded, points, best: this.#best, waited: this.#waited }, state)
-    const end = performance.now()
-    this.#nextCheckpoint = end + Math.max(checkpointSeconds * 1000, 10 * (end - start))
+    to.save({ step, unrecorded, points, best: this.#best, waited: this.#waited }, state)
   }
 }
 
@@ -246,16 +278,19 @@ function termNames(teacher: TrainTeacher | undefined): readonly string[] {
   return [...Object.keys(objective.weights), ...(shape.kind === 'online' ? innerNames(shape.inner) : [])]
 }
 
-/** What the numbers depend on: a checkpoint of anything else must not be gone on with. */
+/** What the numbers of every step depend on; what they depend on beside is their trajectory. */
 function identityOf(inputs: TrainInputs, options: TrainOptions): string {
   const { config, train, mixed = [], validation, teacher, weights } = inputs
   const start = [...weights].flatMap(([name, { data }]) => [
     name,
     new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
   ])
+  const ofTrajectory = { rate: 0, epochs: 0, temperature: 0, alpha: 0, fixed: 0, keepAt: 0 }
   const source = teacher && ('model' in teacher ? teacher.model.digest : teacher.targets.header)
   const taught = teacher ? [source, teacher.shape, teacher.objective] : null
-  const others = mixed.map((one) => [one.name, one.weight, one.train.digest, one.targets?.header ?? null])
-  const described = JSON.stringify([config, options, train.digest, others, validation.digest, taught])
+  const others = mixed.map((one) => [one.name, one.train.digest, one.targets?.header ?? null])
+  // twice: the first for the order of the names
+  const own = { ...ofTrajectory, ...options, ...ofTrajectory }
+  const described = JSON.stringify([config, own, train.digest, others, validation.digest, taught])
   return digestParts([described, ...start])
 }

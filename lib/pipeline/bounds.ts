@@ -29,7 +29,7 @@ export function boundsOf(audited: AuditedStage): (access: Access) => boolean {
   const inputs = inputPaths(audited)
   const declared = [...inputs, ...inputs.map(realPlace)]
   const own = ownPaths(audited)
-  const locks = realPlace(audited.job.lock.folder)
+  const locks = audited.job.locks.map(({ folder }) => realPlace(folder))
   const packages = packagesOf(prepared, stage)
   const installed = [prefixOf(process.execPath)]
   const made: string[] = []
@@ -56,7 +56,8 @@ export function boundsOf(audited: AuditedStage): (access: Access) => boolean {
 }
 
 /** The host looks who else makes the same. */
-const isLock = (path: string, folder: string): boolean => path === folder || path.startsWith(join(folder, '.lock-'))
+const isLock = (path: string, folders: readonly string[]): boolean =>
+  folders.some((folder) => path === folder || path.startsWith(join(folder, '.lock-')))
 
 /** Where it works, and what runs it. */
 function ownPaths({ prepared, stage, job, work }: AuditedStage): string[] {

@@ -1,11 +1,13 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { dirname, extname, relative, resolve, sep } from 'node:path'
+import { dirname, extname, join, relative, resolve, sep } from 'node:path'
 import type { BuildFailure, Loader, Message, Metafile, Plugin } from 'esbuild'
 import { Failure } from '../util/failure.ts'
+import { packageRoot } from '../util/package-root.ts'
 import { err, ok } from '../util/result.ts'
 import type { Result } from '../util/result.ts'
 import { sha256 } from './canonical.ts'
 import type { Digest } from './canonical.ts'
+import { readJson } from './files.ts'
 import { packageName } from './packages.ts'
 
 interface Bytes {
@@ -84,7 +86,7 @@ async function bundleEntry(all: Collected, entry: string, above: readonly string
     // type imports go, the project's own tsconfig stays out of the digest
     tsconfigRaw: { compilerOptions: { verbatimModuleSyntax: true, target: 'es2023' } },
     logOverride: all.dynamicImports === 'refuse' ? REFUSED : {},
-    plugins: [sources(all, [...above, entry])],
+    plugins: [ownPackage(), sources(all, [...above, entry])],
   })
   collectImports(all, result.metafile)
   const bytes = result.outputFiles[0]!.contents
@@ -97,6 +99,28 @@ async function bundleEntry(all: Collected, entry: string, above: readonly string
 }
 
 const REFUSED = { 'unsupported-dynamic-import': 'error', 'unsupported-require-call': 'error' } as const
+
+/**
+ * What a project elsewhere imports of this package is bundled like the project's own code: no Node runs the TypeScript
+ * that lies in a package, and a changed `defineStage` is changed code.
+ */
+function ownPackage(): Plugin {
+  const root = packageRoot()
+  const { name, exports } = readJson(join(root, 'package.json')) as {
+    readonly name: string
+    readonly exports: Readonly<Record<string, string>>
+  }
+  return {
+    name: 'own-package',
+    setup(build) {
+      build.onResolve({ filter: new RegExp(`^${name}(/|$)`) }, ({ path }) => {
+        const target = exports[`.${path.slice(name.length)}`]
+        if (target !== undefined) return { path: join(root, target) }
+        return { errors: [{ text: `"${path}" is not what "${name}" exports: ${Object.keys(exports).join(', ')}.` }] }
+      })
+    },
+  }
+}
 
 /** Reads every source itself, so that the digests are those of the very bytes that were bundled. */
 function sources(all: Collected, above: readonly string[]): Plugin {

@@ -4,7 +4,7 @@ import { err, ok } from '../util/result.ts'
 import type { Result } from '../util/result.ts'
 import { digestOf } from './canonical.ts'
 import type { Digest } from './canonical.ts'
-import { readJson, writeAtomic } from './files.ts'
+import { readSealed, writeAtomic, writeSealed } from './files.ts'
 import type { DynamicImports } from './bundle-build.ts'
 import { packageClosure } from './packages.ts'
 import type { Project } from './project.ts'
@@ -58,7 +58,7 @@ export async function bundle(
     sources: digests,
     packages: packages.value,
   }
-  writeAtomic(memo, JSON.stringify({ ...record, lock }), false)
+  writeSealed(memo, { ...record, lock })
   return ok({ ...record, file: bundleFile(project, code.digest) })
 }
 
@@ -66,7 +66,7 @@ export const bundleFile = (project: Project, digest: Digest): string => join(pro
 
 /** The last bundling of this entry, if every source, the lockfile and the bundles are as they were. */
 function remembered(memo: string, project: Project, stats: StatCache): Bundle | undefined {
-  const record = readJson(memo) as unknown as (Omit<Bundle, 'file'> & { readonly lock: Digest | null }) | undefined
+  const record = readSealed(memo) as unknown as (Omit<Bundle, 'file'> & { readonly lock: Digest | null }) | undefined
   if (record === undefined || record.lock !== lockDigest(project, stats)) return undefined
   for (const [path, digest] of Object.entries(record.sources)) {
     if (stats.file(join(project.folder, path)) !== digest) return undefined

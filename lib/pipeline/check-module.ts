@@ -9,7 +9,7 @@ import type { Result } from '../util/result.ts'
 import { digestOf } from './canonical.ts'
 import type { Digest } from './canonical.ts'
 import type { Description } from './describe.ts'
-import { readJson, writeAtomic } from './files.ts'
+import { readSealed, writeSealed } from './files.ts'
 import type { Stage } from './pipeline.ts'
 import type { Project } from './project.ts'
 
@@ -86,7 +86,7 @@ export async function fillParameters(
   project: Project,
 ): Promise<Result<JsonObject, Failure[]>> {
   const memo = join(project.cache, 'filled', `${digestOf(['filled', code, stage.with])}.json`)
-  const known = readJson(memo)
+  const known = readSealed(memo)
   if (known !== undefined) return ok(known as JsonObject)
   const { Ajv } = await import('ajv')
   const validate = new Ajv({ allErrors: true, useDefaults: true, strict: false, allowUnionTypes: true }).compile(
@@ -94,7 +94,7 @@ export async function fillParameters(
   )
   const filled = structuredClone(stage.with)
   if (!validate(filled)) return err((validate.errors ?? []).map((error) => parameterFailure(stage, error, schema)))
-  writeAtomic(memo, JSON.stringify(filled), false)
+  writeSealed(memo, filled)
   return ok(filled)
 }
 

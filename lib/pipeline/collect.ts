@@ -3,6 +3,7 @@ import { acquire, livingKeys, tryAcquire } from '../util/lock.ts'
 import type { Lock } from '../util/lock.ts'
 import { sha256 } from './canonical.ts'
 import { remove, syncFolder } from './files.ts'
+import { extensionsOf } from './extension.ts'
 import { DAY_MS, removeLeftovers, staleLeftovers } from './leftovers.ts'
 import type { Leftover } from './leftovers.ts'
 import { claimLock } from './live.ts'
@@ -94,7 +95,7 @@ async function removeResults(root: string, store: Store, chosen: readonly Result
   const taken = await takeAway(root, store, chosen)
   try {
     for (const stage of new Set(taken.map(({ result }) => result.stage))) syncFolder(store.stageFolder(stage))
-    for (const { gone } of taken) remove(gone)
+    for (const { gone } of taken) gone.forEach(remove)
   } finally {
     for (const { lock } of taken) lock.release()
   }
@@ -103,7 +104,7 @@ async function removeResults(root: string, store: Store, chosen: readonly Result
 
 interface Taken {
   readonly result: ResultUsage
-  readonly gone: string
+  readonly gone: readonly string[]
   /** Held until the room is free, so that a run which makes it anew does not clear the same folder away. */
   readonly lock: Lock
 }
@@ -118,7 +119,8 @@ async function takeAway(root: string, store: Store, chosen: readonly ResultUsage
       if (lock === undefined) return []
       const usedAt = store.usedAt(stage, key)
       if (usedAt !== undefined && isFree({ needs: needs(result, usedAt) })) {
-        return { result, gone: store.abandon(stage, key), lock }
+        const paths = [store.folder(stage, key), ...extensionsOf(store.stageFolder(stage), key)]
+        return { result, gone: paths.map((path) => store.abandon(stage, key, path)), lock }
       }
       lock.release()
       return []

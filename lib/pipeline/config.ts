@@ -9,6 +9,8 @@ import { Paths } from './paths.ts'
 import type { OutputRef, Pipeline } from './pipeline.ts'
 import { Problems } from './problems.ts'
 import { References, RESERVED_PARAMS } from './references.ts'
+import { parseAddress } from './remote/address.ts'
+import type { RemoteAddress } from './remote/address.ts'
 import { makeSource } from './source.ts'
 import { makeStages, readDefinitions, resolveStages } from './stages.ts'
 import { child, entriesOf, refused, textOf, toJsonObject } from './tree.ts'
@@ -23,6 +25,8 @@ export interface ConfigFiles {
   readonly overlays: readonly string[]
   /** `a.b=value`, laid over all. */
   readonly sets: readonly string[]
+  /** Text to take in place of a file's own, by absolute path: what the file would be. */
+  readonly texts?: ReadonlyMap<string, string>
 }
 
 export interface LoadedPipeline extends Pipeline {
@@ -47,11 +51,12 @@ export function loadPipeline(files: ConfigFiles): Promise<Result<LoadedPipeline,
 const nameFrom = (root: string, file: string): string => relative(root, resolve(file)).split(sep).join('/')
 
 /** All files and settings as one tree; undefined where one of them could not be read. */
-function readDocument({ file, overlays, sets }: ConfigFiles, root: string, problems: Problems): MapTree | undefined {
-  const base = readFile(file, root, problems)
+function readDocument(files: ConfigFiles, root: string, problems: Problems): MapTree | undefined {
+  const { file, overlays, sets, texts } = files
+  const base = readFile(file, root, problems, texts)
   let document: Tree | undefined = base
   for (const recipe of overlays) {
-    const tree = readFile(recipe, root, problems)
+    const tree = readFile(recipe, root, problems, texts)
     const recipeTree = tree && readRecipe(tree, problems)
     if (recipeTree) document = overlay(document, recipeTree)
   }
@@ -63,11 +68,11 @@ function readDocument({ file, overlays, sets }: ConfigFiles, root: string, probl
   return undefined
 }
 
-function readFile(file: string, root: string, problems: Problems): Tree | undefined {
+function readFile(file: string, root: string, problems: Problems, texts: ConfigFiles['texts']): Tree | undefined {
   const name = nameFrom(root, file)
   problems.announce(name)
   try {
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file))
+    const text = texts?.get(resolve(file)) ?? new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file))
     return parseYaml(makeSource(name, text), problems)
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : ''
@@ -90,7 +95,8 @@ function missing(file: string, problems: Problems): void {
 
 function makePipeline(document: MapTree, root: string, problems: Problems): Omit<LoadedPipeline, 'files'> | undefined {
   const resolved = resolveDocument(document, problems)
-  const valid = checkSchema(resolved.document, problems)
+  const json = toJsonObject(resolved.document)
+  const valid = checkSchema(resolved.document, json, problems)
   const definitions = readDefinitions(resolved.document, valid, root, problems)
   const inputs = new Inputs(definitions, new Paths(root, problems), problems)
   const stages = makeStages(definitions, inputs, problems)
@@ -100,16 +106,26 @@ function makePipeline(document: MapTree, root: string, problems: Problems): Omit
     return tree && source !== undefined ? inputs.output(source, tree.at) : undefined
   }
   const [metrics, page] = [output('metrics'), output('page')]
-  const json = toJsonObject(resolved.document)
+  const remote = readRemote(child(resolved.document, 'remote'), root, problems)
   return {
     root,
     params: toJsonObject(child(resolved.document, 'params')),
     metrics,
     page,
+    remote,
     stages,
     resolved: json,
     notices: resolved.notices,
   }
+}
+
+function readRemote(tree: Tree | undefined, root: string, problems: Problems): RemoteAddress | undefined {
+  const text = textOf(tree)
+  if (tree === undefined || text === undefined || text === '') return undefined // the schema has said so
+  const address = parseAddress(text, root)
+  if (address.ok) return address.value
+  problems.add('VALUE_INVALID', tree.at, address.error)
+  return undefined
 }
 
 /** The document with `${}` resolved in parameters and stages, and a notice for each parameter that is not used. */

@@ -45,8 +45,13 @@ const valueOf = (side: 'a' | 'b', values: ReadonlyMap<string, Json>, name: strin
 const shared = ({ record, other }: Side) =>
   Object.entries(record.stages).filter(([stage]) => Object.hasOwn(other.stages, stage))
 
-function stages({ record }: Side): JsonObject {
-  return Object.fromEntries(Object.keys(record.stages).map((stage) => [stage, 'there']))
+/** Which there are, and what those that both have call their outputs' files. */
+function stages(side: Side): JsonObject {
+  const there = Object.keys(side.record.stages).map((stage): [string, Json] => [stage, 'there'])
+  const outputs = shared(side).flatMap(([id, { stage }]): [string, Json][] =>
+    stage === undefined ? [] : [[`${id}.out`, { ...stage.out }]],
+  )
+  return Object.fromEntries([...there, ...outputs])
 }
 
 /** Module defaults filled in: a default that changed is a difference although no file says so. */

@@ -15,9 +15,30 @@ export interface StageResult {
 /** How a stage of an experiment came out when it was run again from its record. */
 export interface ReproducedStage {
   readonly name: string
-  /** `different`: other bytes than recorded; `failed` and `skipped`: there is nothing to compare. */
+  /**
+   * `within`: other bytes, but every number within the declared tolerance of the one recorded; `different`: other bytes;
+   * `failed` and `skipped`: there is nothing to compare.
+   */
+  readonly result: 'identical' | 'within' | 'different' | 'failed' | 'skipped'
+  readonly seconds: number
+}
+
+/** How a stage came out when it was run a second time from the same inputs. */
+export interface RepeatedStage {
+  readonly name: string
   readonly result: 'identical' | 'different' | 'failed' | 'skipped'
   readonly seconds: number
+  /** The files that are not the same, and the first place in each; '' where the file itself is not there twice. */
+  readonly files: readonly {
+    readonly path: string
+    readonly place: string
+    readonly first: string
+    readonly second: string
+  }[]
+  /** Where the second result is, if it is not the same. */
+  readonly kept: string | null
+  /** What it ran on first, and now. */
+  readonly devices: readonly [first: string | null, second: string | null]
 }
 
 /** All that happens in a run; the core only emits, one printer words it. */
@@ -44,9 +65,15 @@ export type Event =
       readonly stages: readonly StageResult[]
       readonly metrics: JsonObject
     }
+  /** `run --watch` waits for one of so many files and folders to change. */
+  | { readonly type: 'watching'; readonly paths: number }
+  /** What changed, relative to the project where it lies in it; a run follows, or replaces the one in progress. */
+  | { readonly type: 'changed'; readonly paths: readonly string[]; readonly stopped: readonly string[] }
   /** The last event of a reproduction; without an experiment where it was refused before anything ran. */
   | {
       readonly type: 'reproduced'
       readonly experiment: string | null
       readonly stages: readonly ReproducedStage[]
     }
+  /** The last event of a stage's second run. */
+  | { readonly type: 'repeated'; readonly stages: readonly RepeatedStage[] }

@@ -1,18 +1,22 @@
 import { existsSync, writeFileSync } from 'node:fs'
-import { arch, cpus, platform, release } from 'node:os'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { Failure } from '../util/failure.ts'
+import type { Failure } from '../util/failure.ts'
+import { annotate, holderOf } from '../util/lock-note.ts'
 import { acquire } from '../util/lock.ts'
 import type { Lock } from '../util/lock.ts'
 import { beginAudit } from './audit.ts'
 import { commandOf } from './changes.ts'
 import { runChild } from './child.ts'
-import type { ChildEnd } from './child.ts'
 import type { Digest } from './canonical.ts'
 import type { Event, Outcome } from './event.ts'
+import { keepExtension, offerExtension } from './extension.ts'
+import { withGpus } from './gpus.ts'
 import { hostBundle } from './host-bundle.ts'
-import type { Message } from './host-protocol.ts'
-import { changedInput } from './stage-inputs.ts'
+import { hear } from './hear.ts'
+import type { Heard } from './hear.ts'
+import { holdInputs } from './stage-inputs.ts'
+import { cancelled, died, timedOut } from './stage-failures.ts'
 import { childEnvironment, jobOf } from './job.ts'
 import { keyOf } from './key.ts'
 import type { KeyRecord } from './key.ts'
@@ -22,9 +26,12 @@ import type { Manifest } from './manifest.ts'
 import type { Stage } from './pipeline.ts'
 import { sourcesOf } from './prepare.ts'
 import type { Prepared, Settled } from './prepare.ts'
+import type { RemoteSession } from './remote/session.ts'
 import type { Grant } from './resources.ts'
+import { withRetries } from './retry.ts'
 import { storeFailure } from './store.ts'
 import type { Work } from './store.ts'
+import { machine } from './surroundings.ts'
 
 /** What the stages of one run share. */
 export interface Execution {
@@ -35,6 +42,9 @@ export interface Execution {
   readonly kill: AbortSignal
   readonly emit: (event: Event) => void
   readonly settled: ReadonlyMap<string, Settled>
+  readonly remote: RemoteSession | undefined
+  /** Whether a stage that failed may start again; always, if not said. */
+  readonly mayRetry?: () => boolean
 }
 
 export interface StageTask {
@@ -44,23 +54,46 @@ export interface StageTask {
   /** Run although the result is there, and compare. */
   readonly force: boolean
   /** Note what it reaches for, and name what it did not declare. */
-  readonly audit: boolean
+  readonly audit?: boolean
   readonly grant: Grant
 }
 
 export type StageEnd =
-  | { readonly outcome: Exclude<Outcome, 'failed' | 'skipped'>; readonly key: Digest; readonly manifest: Manifest }
-  | { readonly outcome: 'failed'; readonly key: Digest; readonly failure: Failure; readonly log: string | null }
+  Made | { readonly outcome: 'failed'; readonly key: Digest; readonly failure: Failure; readonly log: string | null }
+
+interface Made {
+  readonly outcome: Exclude<Outcome, 'failed' | 'skipped'>
+  readonly key: Digest
+  readonly manifest: Manifest
+  readonly second?: Second
+}
+
+/** What a stage came out with whose result was there. */
+export interface Second {
+  readonly device: string | null
+  /** Where it is if it is not the same as the first. */
+  readonly folder: string | null
+}
 
 /** Gives a stage its result: one that is there by now, or one that it makes. Never throws what the world can cause. */
 export async function executeStage(run: Execution, task: StageTask): Promise<StageEnd> {
-  const key = keyOf(task.record)
-  try {
+  return guarded(run, task, async (key) => {
     const end = await locked(run, task, key)
     if (end.outcome === 'failed') return end
     // the very last, so that a run killed before it finds "restore" and tidies up
     const moved = publishLink(run, task, key)
     return end.outcome === 'ran' || !moved ? end : { ...end, outcome: 'restored' }
+  })
+}
+
+/** Runs a stage although its result is there, which stays, as does the link; `second` says what came out. Never throws. */
+export const repeatStage = (run: Execution, task: StageTask): Promise<StageEnd> =>
+  guarded(run, task, (key) => locked(run, { ...task, force: true }, key))
+
+async function guarded(run: Execution, task: StageTask, work: (key: Digest) => Promise<StageEnd>): Promise<StageEnd> {
+  const key = keyOf(task.record)
+  try {
+    return await work(key)
   } catch (error) {
     const failure = run.signal.aborted
       ? cancelled(task.stage)
@@ -71,18 +104,25 @@ export async function executeStage(run: Execution, task: StageTask): Promise<Sta
 
 async function locked(run: Execution, task: StageTask, key: Digest): Promise<StageEnd> {
   const folder = run.prepared.store.stageFolder(task.stage.name)
-  const wait = (holder: string): void =>
-    notice(run, task, 'LOCK_WAIT', `"${task.stage.id}" waits for ${holder}, which makes the same result.`)
-  const lock = await acquire(folder, key, run.signal, wait)
+  const lock = await acquire(folder, key, run.signal, waitNotice(run, task, key))
+  annotate(lock, `on ${hostname()}`)
   try {
-    return (await share(run, task, key)) ?? (await make(run, task, key, lock))
+    const shared = await share(run, task, key)
+    if (shared !== undefined) return shared
+    // GPUs after the key's lock: who waits for a result holds none
+    return await withRetries(run, task, () => withGpus(run, task, (held) => make(run, held, key, lock)))
   } finally {
     lock.release()
   }
 }
 
-/** Takes the result that is there, if it is whole; moves a damaged one out of the way. */
-async function share(run: Execution, task: StageTask, key: Digest): Promise<StageEnd | undefined> {
+export const waitNotice = (run: Execution, task: Pick<StageTask, 'stage'>, key: Digest) => (): void => {
+  const holder = holderOf(run.prepared.store.stageFolder(task.stage.name), key) ?? 'another run'
+  notice(run, task, 'LOCK_WAIT', `"${task.stage.id}" waits for ${holder}, which makes the same result.`)
+}
+
+/** Takes the result that is there, if it is whole; moves a damaged one out of the way. Who calls holds the key's lock. */
+export async function share(run: Execution, task: Omit<StageTask, 'grant'>, key: Digest): Promise<Made | undefined> {
   const { stage } = task
   const { store } = run.prepared
   store.use(stage.name, key)
@@ -114,18 +154,19 @@ export function publishLink(run: Execution, task: Pick<StageTask, 'stage'>, key:
 async function make(run: Execution, task: StageTask, key: Digest, lock: Lock): Promise<StageEnd> {
   const { stage } = task
   const { store } = run.prepared
-  const before = await changedInput(run.prepared, stage, run.settled)
-  if (before !== undefined) return { outcome: 'failed', key, failure: before, log: null }
+  const inputs = await holdInputs(run.prepared, stage, run.settled)
   const work = store.begin(stage.name, key)
   const log = join(work.result, LOG)
   try {
     const started = performance.now()
     const device = await runStage(run, task, key, lock, work)
-    const during = await changedInput(run.prepared, stage, run.settled)
-    if (during !== undefined) throw during
+    await holdInputs(run.prepared, stage, run.settled, inputs)
     const sealed = await store.seal(work, stage.out)
     const seconds = (performance.now() - started) / 1000
-    return publish(run, task, key, work, manifestOf(run, task, key, sealed, device, seconds))
+    const end = publish(run, task, key, work, manifestOf(run, task, key, sealed, device, seconds))
+    keepExtension(run.prepared, stage, task.record)
+    store.dropCheckpoint(stage.name, key)
+    return end
   } catch (error) {
     const failure = storeFailure(error, `stage "${stage.id}" ran`)
     const kept = keepFailed(run, work, stage, key, failure)
@@ -161,12 +202,15 @@ async function runStage(run: Execution, task: StageTask, key: Digest, lock: Lock
       `A checkpoint of another key was in the place of the one of "${stage.id}"; it was moved to "${checkpoint.refused}".`,
     )
   }
+  // one that is run again to be compared must not go on from what it left itself
+  if (!task.force) offerExtension(run.prepared, stage, task.record)
   const job = join(work.folder, 'job.json')
   const engine = { name: run.engine, threads: grant.threads }
-  const place = { work, checkpoint: checkpoint.folder, lock: { folder: lock.folder, key: lock.key, token: lock.token } }
+  const locks = [lock, ...(grant.locks ?? [])].map(({ folder, key, token }) => ({ folder, key, token }))
+  const place = { work, checkpoint: checkpoint.folder, locks }
   const told = jobOf(run.prepared, stage, run.settled, engine, place)
   writeFileSync(job, JSON.stringify(told))
-  const audit = task.audit ? await beginAudit({ prepared: run.prepared, stage, job: told, work }) : undefined
+  const audit = task.audit === true ? await beginAudit({ prepared: run.prepared, stage, job: told, work }) : undefined
   const command = [process.execPath, await hostBundle(), job]
   const log = join(work.result, LOG)
   run.emit({ type: 'stage-started', stage: stage.id, key, reason: task.reason, log })
@@ -182,7 +226,7 @@ async function runStage(run: Execution, task: StageTask, key: Digest, lock: Lock
     signal: run.signal,
     kill: run.kill,
     onLine: (line) => run.emit({ type: 'stage-log', stage: stage.id, line }),
-    onMessage: (message) => hear(run, stage, heard, message),
+    onMessage: (message) => hear(stage, heard, message, run.emit),
   })
   if (run.signal.aborted || run.kill.aborted) throw cancelled(stage)
   for (const { code, message } of audit?.end() ?? []) notice(run, task, code, message)
@@ -192,50 +236,24 @@ async function runStage(run: Execution, task: StageTask, key: Digest, lock: Lock
   return heard.device
 }
 
-interface Heard {
-  done: boolean
-  device: string | null
-  failure: Failure | undefined
-}
-
-function hear(run: Execution, stage: Stage, heard: Heard, message: Message): void {
-  switch (message.type) {
-    case 'progress':
-      run.emit({ type: 'stage-progress', stage: stage.id, ...message.progress })
-      break
-    case 'ran-on':
-      heard.device = message.device
-      break
-    case 'done':
-      heard.done = true
-      break
-    case 'cancelled':
-      break
-    case 'failure':
-      heard.failure = new Failure(message.code, message.message, {
-        exitCode: message.exitCode,
-        place: stage.place,
-        cause: message.stack,
-      })
-      break
-  }
-}
-
 /** A second result of one key is compared with the first, which stays. */
 function publish(run: Execution, task: StageTask, key: Digest, work: Work, manifest: Manifest): StageEnd {
   const { stage } = task
   const { store } = run.prepared
   const first = readManifest(store.folder(stage.name, key), key)
+  let folder: string | null = null
   if (first === undefined) store.publish(work, stage.name, manifest)
   else {
     const differing = Object.keys(manifest.outputs).filter(
       (name) => first.outputs[name]?.digest !== manifest.outputs[name]?.digest,
     )
-    if (differing.length > 0) reportDifference(run, task, differing, store.setAside(work, stage.name, key))
-    else store.discard(work)
+    if (differing.length > 0) {
+      folder = store.setAside(work, stage.name, key)
+      reportDifference(run, task, differing, folder)
+    } else store.discard(work)
   }
-  store.dropCheckpoint(stage.name, key)
-  return { outcome: 'ran', key, manifest: first ?? manifest }
+  if (first === undefined) return { outcome: 'ran', key, manifest }
+  return { outcome: 'ran', key, manifest: first, second: { device: manifest.ran.device, folder } }
 }
 
 function reportDifference(run: Execution, task: StageTask, outputs: readonly string[], kept: string): void {
@@ -256,15 +274,7 @@ function manifestOf(
   device: string | null,
   seconds: number,
 ): Manifest {
-  const machine = {
-    platform: platform(),
-    release: release(),
-    arch: arch(),
-    cpu: cpus()[0]?.model ?? '',
-    cores: cpus().length,
-    node: process.version,
-  }
-  const ran = { device, engine: run.engine, machine, at: new Date().toISOString(), seconds }
+  const ran = { device, engine: run.engine, machine: machine(), at: new Date().toISOString(), seconds }
   const { stage, record } = task
   const code = { sources: sourcesOf(run.prepared, stage), ...commandOf(stage.program) }
   return { version: 1, stage: stage.id, key, record, ...sealed, ...code, ran }
@@ -272,27 +282,4 @@ function manifestOf(
 
 function notice(run: Execution, task: Pick<StageTask, 'stage'>, code: string, message: string): void {
   run.emit({ type: 'notice', stage: task.stage.id, code, message })
-}
-
-const cancelled = (stage: Stage): Failure =>
-  new Failure('STAGE_CANCELLED', `Stage "${stage.id}" was stopped. Run again to go on from its checkpoint.`, {
-    exitCode: 1,
-  })
-
-const timedOut = (stage: Stage): Failure =>
-  new Failure(
-    'STAGE_TIMEOUT',
-    `Stage "${stage.id}" ran longer than its ${stage.timeoutSeconds ?? 0} s. Raise its \`timeout\`.`,
-    {
-      exitCode: 1,
-      place: stage.place,
-    },
-  )
-
-function died(stage: Stage, end: ChildEnd): Failure {
-  const how = end.signal === null ? `exit code ${end.exitCode ?? '?'}` : `signal ${end.signal}`
-  return new Failure('STAGE_DIED', `Stage "${stage.id}" ended with ${how} before its work was done.`, {
-    exitCode: 1,
-    place: stage.place,
-  })
 }

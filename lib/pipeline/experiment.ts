@@ -1,21 +1,24 @@
-import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { Failure } from '../util/failure.ts'
 import type { JsonObject } from '../util/json.ts'
+import { nearest } from '../util/nearest.ts'
 import { err, ok } from '../util/result.ts'
 import type { Result } from '../util/result.ts'
 import { bundleFile } from './bundle.ts'
 import type { Digest } from './canonical.ts'
 import { definitions } from './definition.ts'
 import type { Event, Outcome, StageResult } from './event.ts'
-import { messageOf, readJson, writeAtomic } from './files.ts'
+import { messageOf, remove, writeAtomic } from './files.ts'
 import { metricLines } from './metric-lines.ts'
+import { hasTolerances, keepOutputs, keptOutputs } from './kept-outputs.ts'
 import { outputPath } from './stage-inputs.ts'
 import type { Manifest } from './manifest.ts'
 import type { Stage } from './pipeline.ts'
 import { artifactsOf, sourcesOf } from './prepare.ts'
 import type { Prepared, Settled } from './prepare.ts'
+import { RECORD, damagedFiles, readRecord, writeRecord } from './record-file.ts'
 import { git, gitState, machine } from './surroundings.ts'
 
 export interface StageRecord {
@@ -78,10 +81,10 @@ export interface Finished {
   readonly emit: (event: Event) => void
 }
 
-const RECORD = 'record.json'
 const PAGE = 'report.html'
 const METRICS = 'metrics.jsonl'
 const PINNED = 'pinned'
+export const TAGS = 'tags'
 
 /**
  * Records a run that came to its end, and gives the record. One in which nothing ran leaves an earlier whole record as
@@ -91,18 +94,35 @@ export async function writeExperiment(finished: Finished): Promise<ExperimentRec
   const folder = experimentFolder(finished.prepared.artifacts, finished.hash)
   const { page } = finished.prepared.pipeline
   const hasPage = page !== undefined && finished.settled.has(page.stage) && finished.joinReport !== undefined
-  const known = [RECORD, METRICS, ...(hasPage ? [PAGE] : [])].every((file) => existsSync(join(folder, file)))
-  if (known && finished.results.every(({ outcome }) => outcome === 'fresh')) return undefined
+  const files = [METRICS, ...(hasPage ? [PAGE] : [])]
+  const known = [RECORD, ...files].every((file) => existsSync(join(folder, file)))
+  const judged = hasTolerances(join(folder, RECORD), finished.prepared.stages)
+  const whole = mend(finished, folder)
+  if (known && judged && whole && finished.results.every(({ outcome }) => outcome === 'fresh')) return undefined
   const record = await recordOf(finished)
-  writeBundles(finished, join(folder, BUNDLES))
+  files.push(...writeBundles(finished, folder))
+  keepOutputs(finished.prepared, finished.settled, folder)
   if (hasPage) {
     const html = readFileSync(outputPath(finished.prepared, page, finished.settled), 'utf8')
     writeAtomic(join(folder, PAGE), await finished.joinReport(html, record))
   }
   const { prepared, settled, metrics, emit } = finished
   writeAtomic(join(folder, METRICS), metricLines(prepared, settled, metrics, emit))
-  writeAtomic(join(folder, RECORD), `${JSON.stringify(record, null, 2)}\n`)
+  writeRecord(folder, record, files)
   return record
+}
+
+/** Takes out of the way what of an earlier record was damaged, and says so; false where there was such. */
+function mend({ prepared, hash, emit }: Finished, folder: string): boolean {
+  if (!existsSync(join(folder, RECORD))) return true
+  const damaged = damagedFiles(folder, prepared.stats)
+  prepared.stats.save()
+  if (damaged.length === 0) return true
+  for (const file of damaged) remove(join(folder, file))
+  const names = damaged.map((file) => `"${file}"`).join(', ')
+  const message = `The record of experiment ${hash.slice(0, 16)} was damaged: ${names} is not what was written. It is written anew.`
+  emit({ type: 'notice', stage: null, code: 'RECORD_DAMAGED', message })
+  return false
 }
 
 const experimentFolder = (artifacts: string, hash: string): string => join(artifacts, 'experiments', hash)
@@ -160,30 +180,28 @@ function stageRecord(finished: Finished, result: StageResult, definition: Digest
   }
 }
 
-const recordedStage = ({ name, cell, program, in: inputs, out, resources, env, timeoutSeconds, place }: Stage) => ({
-  name,
-  cell,
-  program,
-  in: inputs,
-  out,
-  resources,
-  env,
-  timeoutSeconds,
-  place,
-})
+function recordedStage(stage: Stage): RecordedStage {
+  const { name, cell, program, in: inputs, out, resources, env, timeoutSeconds, retries, tolerance = {}, place } = stage
+  return { name, cell, program, in: inputs, out, resources, env, timeoutSeconds, retries, tolerance, place }
+}
 
-function writeBundles(finished: Finished, folder: string): void {
-  for (const { bundle } of finished.prepared.identities.values()) {
-    for (const digest of bundle === undefined ? [] : [bundle.digest, ...bundle.workers]) {
-      const file = join(folder, `${digest}.mjs.gz`)
-      if (!existsSync(file)) writeAtomic(file, gzipSync(readFileSync(bundleFile(finished.prepared.project, digest))))
-    }
-  }
+/** Gives their paths, relative to the experiment's folder. */
+function writeBundles({ prepared }: Finished, folder: string): string[] {
+  const bundles = [...prepared.identities.values()].flatMap(({ bundle }) => bundle ?? [])
+  const digests = new Set(bundles.flatMap(({ digest, workers }) => [digest, ...workers]))
+  return [...digests].map((digest) => {
+    const name = join(BUNDLES, `${digest}.mjs.gz`)
+    const file = join(folder, name)
+    if (!existsSync(file)) writeAtomic(file, gzipSync(readFileSync(bundleFile(prepared.project, digest))))
+    return name
+  })
 }
 
 export interface ListedExperiment {
   readonly record: ExperimentRecord
   readonly pinned: boolean
+  /** Its names, sorted. */
+  readonly tags: readonly string[]
   /** Absolute path of the joined page; null where the experiment has none. */
   readonly page: string | null
   /** Absolute path of its `metrics.jsonl`; null where it was recorded without. */
@@ -201,31 +219,37 @@ export function listExperiments(root: string): ListedExperiment[] {
 
 function readOne(root: string, hash: string): ListedExperiment | undefined {
   const [own, pinned] = recordFolders(root, hash)
-  const record = (readJson(join(own, RECORD)) ?? readJson(join(pinned, RECORD))) as unknown as
-    ExperimentRecord | undefined
-  if (record?.version !== 1 || record.hash !== hash) return undefined
+  const record = readRecord([own, pinned])
+  if (record?.hash !== hash) return undefined
   const first = (...files: string[]): string | null => files.find((file) => existsSync(file)) ?? null
   return {
     record,
     pinned: existsSync(join(own, PINNED)) || existsSync(pinned),
+    tags: tagsIn(own, pinned),
     page: first(join(own, PAGE)),
     metricsFile: first(join(own, METRICS), join(pinned, METRICS)),
   }
 }
 
-/** The experiment whose hash begins with `prefix`. */
+/** The tags in an experiment's folders: see tag.ts. */
+export function tagsIn(...folders: readonly string[]): string[] {
+  const found = folders
+    .map((folder) => join(folder, TAGS))
+    .flatMap((tags) => (existsSync(tags) ? readdirSync(tags) : []))
+  return [...new Set(found)].sort()
+}
+
+/** The experiment that is tagged `prefix`, or whose hash begins with it: a tag is never the beginning of a hash. */
 export function readExperiment(root: string, prefix: string): Result<ListedExperiment, Failure> {
   const all = listExperiments(root)
-  const found = all.filter(({ record }) => prefix !== '' && record.hash.startsWith(prefix))
+  const tagged = all.filter(({ tags }) => tags.includes(prefix))
+  const found = tagged.length > 0 ? tagged : all.filter(({ record }) => prefix !== '' && record.hash.startsWith(prefix))
   if (found.length === 1) return ok(found[0]!)
   if (found.length > 1) {
-    const hashes = found.map(({ record }) => record.hash.slice(0, 16)).join(', ')
-    return err(
-      new Failure(
-        'EXPERIMENT_AMBIGUOUS',
-        `"${prefix}" begins the hashes of ${found.length} experiments: ${hashes}. Give more digits.`,
-      ),
-    )
+    const hashes = `${found.length} experiments: ${found.map(({ record }) => record.hash.slice(0, 16)).join(', ')}`
+    const [is, advice] =
+      tagged.length > 0 ? ['is a tag of', 'Tag one of them again'] : ['begins the hashes of', 'Give more digits']
+    return err(new Failure('EXPERIMENT_AMBIGUOUS', `"${prefix}" ${is} ${hashes}. ${advice}.`))
   }
   const known =
     all.length === 0
@@ -234,12 +258,13 @@ export function readExperiment(root: string, prefix: string): Result<ListedExper
           .slice(0, 10)
           .map(({ record }) => record.hash.slice(0, 12))
           .join(', ')}`
-  return err(
-    new Failure(
-      'EXPERIMENT_UNKNOWN',
-      `No experiment's hash begins with "${prefix}"; ${known}. \`pipeline list\` shows all.`,
-    ),
+  const near = nearest(
+    prefix,
+    all.flatMap(({ tags }) => tags),
   )
+  const meant = near === undefined ? '' : ` Did you mean "${near}"?`
+  const message = `No experiment's hash begins with "${prefix}", and none is tagged so; ${known}. \`pipeline list\` shows all.${meant}`
+  return err(new Failure('EXPERIMENT_UNKNOWN', message))
 }
 
 /** Keeps an experiment from gc, and adds its record, metrics and code to git under `experiments/<hash>/`. Gives that folder. */
@@ -258,7 +283,10 @@ export async function pinExperiment(
     const names = existsSync(join(own, BUNDLES)) ? readdirSync(join(own, BUNDLES)) : []
     const bundles = names.map((name) => join(BUNDLES, basename(name)))
     const metrics = existsSync(join(own, METRICS)) ? [METRICS] : []
-    for (const file of [...bundles, ...metrics, RECORD]) copyFileSync(join(own, file), join(folder, file))
+    const tags = tagsIn(own).map((tag) => join(TAGS, tag))
+    const outputs = keptOutputs(own)
+    for (const file of [...bundles, ...metrics, ...tags, ...outputs, RECORD])
+      cpSync(join(own, file), join(folder, file))
   }
   try {
     await git(root, ['add', '--', join('experiments', hash)])

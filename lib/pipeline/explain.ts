@@ -4,12 +4,14 @@ import type { Result } from '../util/result.ts'
 import type { Digest } from './canonical.ts'
 import { waitingChanges } from './changes.ts'
 import type { Change } from './changes.ts'
+import { estimateOf } from './estimate.ts'
+import type { Estimate } from './estimate.ts'
 import type { InputIdentity } from './key.ts'
 import type { Manifest } from './manifest.ts'
 import { nearestResult } from './nearest.ts'
 import type { Nearest } from './nearest.ts'
 import type { Input, OutputRef, Pipeline, Stage } from './pipeline.ts'
-import { planStages } from './plan.ts'
+import { planStages, remoteOf } from './plan.ts'
 import type { Planned, State } from './plan.ts'
 import { prepare, recordOf, sourcesOf } from './prepare.ts'
 import type { Prepared } from './prepare.ts'
@@ -43,8 +45,8 @@ export interface Explanation {
   readonly key: Digest | null
   /** The chain of causes, each after those that it follows from; the last is the stage itself. */
   readonly steps: readonly Step[]
-  /** The median of so many earlier results; null where there is none. */
-  readonly estimate: { readonly seconds: number; readonly results: number } | null
+  /** Null where there is no earlier result. */
+  readonly estimate: Estimate | null
 }
 
 /**
@@ -58,7 +60,9 @@ export async function explainStage(
 ): Promise<Result<readonly Explanation[], Failure[]>> {
   const prepared = await prepare(pipeline, [target], resolveRevisions)
   if (!prepared.ok) return prepared
-  const planned = await planStages(prepared.value, false)
+  // a remote that fails is taken as one that has nothing, as by a run, which says so
+  const remote = await remoteOf(pipeline, new AbortController().signal, () => undefined)
+  const planned = await planStages(prepared.value, false, remote)
   prepared.value.stats.save()
   const asked = prepared.value.stages.filter(({ id, name }) => id === target || name === target)
   return ok(asked.map((stage) => explanation({ prepared: prepared.value, planned }, stage)))
@@ -126,12 +130,4 @@ function readsThen(input: Input, then: InputIdentity | undefined): ChangedRead[]
     const before = then.cells[cell]
     return before === undefined ? [] : [{ ref, before }]
   })
-}
-
-/** From its own earlier results; where it has none, from those of the other cells. */
-function estimateOf({ id }: Stage, earlier: readonly Manifest[]): Explanation['estimate'] {
-  const own = earlier.filter((manifest) => manifest.stage === id)
-  const seconds = (own.length > 0 ? own : earlier).map(({ ran }) => ran.seconds).sort((a, b) => a - b)
-  const middle = seconds[Math.floor(seconds.length / 2)]
-  return middle === undefined ? null : { seconds: middle, results: seconds.length }
 }

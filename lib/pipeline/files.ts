@@ -1,16 +1,28 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
+import {
+  chmodSync,
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import { randomBytes } from 'node:crypto'
 import type { Json } from '../util/json.ts'
+import { sha256 } from './canonical.ts'
 
 export const token = (): string => randomBytes(6).toString('hex')
 
 /** Writes a whole file or none: beside it, flushed to disk, then renamed over it. */
-export function writeAtomic(file: string, data: string | Uint8Array, durable = true): void {
+export function writeAtomic(file: string, data: string | Uint8Array, durable = true, mode?: number): void {
   mkdirSync(dirname(file), { recursive: true })
   const temporary = `${file}.${token()}.tmp`
   try {
     writeDurable(temporary, data, durable)
+    if (mode !== undefined) chmodSync(temporary, mode)
     renameSync(temporary, file)
   } catch (error) {
     rmSync(temporary, { force: true })
@@ -48,6 +60,22 @@ export function syncFolder(folder: string): void {
 export function readJson(file: string): Json | undefined {
   try {
     return JSON.parse(readFileSync(file, 'utf8')) as Json
+  } catch {
+    return undefined
+  }
+}
+
+/** A cache file: JSON below the digest of its own text, so that one with a flipped bit is none. Not flushed to disk. */
+export function writeSealed(file: string, value: unknown): void {
+  const body = JSON.stringify(value)
+  writeAtomic(file, `${sha256(body)}\n${body}`, false)
+}
+
+/** What `writeSealed` wrote; undefined where it is missing or not whole. */
+export function readSealed(file: string): Json | undefined {
+  try {
+    const [seal, body] = readFileSync(file, 'utf8').split('\n', 2)
+    return body !== undefined && sha256(body) === seal ? (JSON.parse(body) as Json) : undefined
   } catch {
     return undefined
   }

@@ -16,8 +16,8 @@ export type Job = {
   readonly out: Readonly<Record<string, string>>
   readonly checkpoint: string
   readonly engine: EngineChoice
-  /** The host holds the key's lock too, so that nobody starts the same work before it is really gone. */
-  readonly lock: { readonly folder: string; readonly key: string; readonly token: string }
+  /** Of the key and the GPUs. The host holds them too, so that nobody has them before it is really gone. */
+  readonly locks: readonly { readonly folder: string; readonly key: string; readonly token: string }[]
 }
 
 export type Message =

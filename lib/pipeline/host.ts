@@ -9,13 +9,13 @@ import { writeAll } from '../util/write-all.ts'
 import { messageOf } from './files.ts'
 import { MESSAGE_FD } from './host-protocol.ts'
 import type { Job, Message } from './host-protocol.ts'
+import { endOwnGroup } from './process-group.ts'
 import { holdBeside } from '../util/lock.ts'
 import type { Progress } from './stage.ts'
 
 async function runJob(job: Job): Promise<void> {
-  const watchdog = new Worker(new URL('./watchdog.ts', import.meta.url))
-  watchdog.unref()
-  if (!holdBeside(job.lock.folder, job.lock.key, job.lock.token)) process.exit(1)
+  startWatchdog()
+  if (!job.locks.every(({ folder, key, token }) => holdBeside(folder, key, token))) process.exit(1)
   const abort = new AbortController()
   for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(name, () => abort.abort())
   try {
@@ -29,11 +29,20 @@ async function runJob(job: Job): Promise<void> {
   }
 }
 
+function startWatchdog(): void {
+  const isOrphan = new Int32Array(new SharedArrayBuffer(4))
+  new Worker(new URL('./watchdog.ts', import.meta.url), { workerData: isOrphan }).unref()
+  process.on('exit', () => {
+    if (Atomics.load(isOrphan, 0) === 1) endOwnGroup()
+  })
+}
+
 interface StageModule {
   readonly default?: {
     readonly params?: JsonObject
     readonly in?: readonly string[]
     readonly out?: readonly string[]
+    readonly extend?: readonly string[]
     readonly run?: (context: unknown) => Promise<void>
   }
 }
@@ -145,7 +154,8 @@ async function describeOne(bundle: string): Promise<Json> {
   try {
     const { default: stage } = await load(bundle)
     if (typeof stage?.run !== 'function') return { error: 'it has no default export made by defineStage()' }
-    return { params: stage.params ?? {}, in: stage.in ?? [], out: stage.out ?? [] }
+    const { params = {}, in: from = [], out = [], extend = [] } = stage
+    return { params, in: from, out, extend }
   } catch (error) {
     return { error: messageOf(error) }
   }

@@ -23,6 +23,8 @@ export interface Identity {
   readonly packages: Readonly<Record<string, string>>
   /** Undefined for a program. */
   readonly bundle: Bundle | undefined
+  /** Parameters in which a run may differ from one that it goes on from. */
+  readonly extend: readonly string[]
 }
 
 /** Bundles every stage's module, reads its declarations and checks the stages against them; all failures at once. */
@@ -48,6 +50,7 @@ export async function identifyStages(
         env,
         packages: {},
         bundle: undefined,
+        extend: [],
       })
       continue
     }
@@ -65,6 +68,7 @@ export async function identifyStages(
         env,
         packages: bundled.packages,
         bundle: bundled,
+        extend: description.extend ?? [],
       })
   }
   return failures.length > 0 ? err(failures) : ok(identities)

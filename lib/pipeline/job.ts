@@ -13,7 +13,7 @@ import type { Work } from './store.ts'
 interface JobPlace {
   readonly work: Work
   readonly checkpoint: string
-  readonly lock: Job['lock']
+  readonly locks: Job['locks']
 }
 
 /** What the child is told: everything it may read and write, by absolute path. */
@@ -37,7 +37,7 @@ export function jobOf(
           kind: 'command',
           argv: stage.program.argv.map((parts) => parts.map((part) => argument(part, inputs, out)).join('')),
         }
-  return { program, with: identity.with, in: inputs, out, checkpoint: place.checkpoint, engine, lock: place.lock }
+  return { program, with: identity.with, in: inputs, out, checkpoint: place.checkpoint, engine, locks: place.locks }
 }
 
 /** Values stand inside an argument as they are: no shell ever sees them. */

@@ -52,12 +52,14 @@ export function removeLeftovers(store: Store, leftovers: readonly Leftover[], da
 
 /** The key in the name of what a run has beside its result. */
 const keyOf = (path: string): Digest | undefined =>
-  /^\.(?:tmp|failed|checkpoint)-([0-9a-f]{64})/.exec(basename(path))?.[1] as Digest | undefined
+  /^\.(?:tmp|failed|checkpoint|extend)-([0-9a-f]{64})/.exec(basename(path))?.[1] as Digest | undefined
 
 function isStale(path: string, days = KEPT_DAYS): boolean {
   const key = keyOf(path)
   if (key === undefined || !existsSync(path)) return false
-  if (basename(path).startsWith('.tmp-') || existsSync(join(dirname(path), key))) return true
+  const isDone = existsSync(join(dirname(path), key))
+  if (basename(path).startsWith('.extend-')) return !isDone
+  if (basename(path).startsWith('.tmp-') || isDone) return true
   return lastWrite(path) <= Date.now() - days * DAY_MS
 }
 

@@ -1,5 +1,6 @@
 import { lstatSync, mkdirSync, readdirSync, readlinkSync, renameSync, rmSync, rmdirSync, symlinkSync } from 'node:fs'
 import { basename, dirname, join, relative, resolve, sep } from 'node:path'
+import { errorCode } from '../util/error-code.ts'
 import { moveAside, token } from './files.ts'
 import type { Stage } from './pipeline.ts'
 
@@ -32,7 +33,8 @@ export function link(artifacts: string, stage: Stage, folder: string): { moved: 
   const path = linkPath(artifacts, stage)
   if (linkedFolder(path) === folder) return { moved: false, aside: [] }
   const aside = [...makeParent(artifacts, dirname(path)), ...clear(artifacts, path)]
-  const temporary = join(artifacts, 'store', `.link-${token()}`)
+  // not in the store, which may be a link to another file system
+  const temporary = join(artifacts, `.link-${token()}`)
   if (process.platform === 'win32') symlinkSync(folder, temporary, 'junction')
   else symlinkSync(relative(dirname(path), folder), temporary)
   renameSync(temporary, path)
@@ -41,7 +43,8 @@ export function link(artifacts: string, stage: Stage, folder: string): { moved: 
 
 /** The folder of a matrix's cells may be where the stage, before it had a matrix, had its link. */
 function makeParent(artifacts: string, parent: string): string[] {
-  const stat = lstatSync(parent, { throwIfNoEntry: false })
+  // `artifacts` itself may be a link of the user's to another disk
+  const stat = parent === artifacts ? undefined : lstatSync(parent, { throwIfNoEntry: false })
   const aside = stat === undefined || stat.isDirectory() ? [] : clear(artifacts, parent)
   if (stat?.isSymbolicLink() === true && aside.length === 0) rmSync(parent)
   mkdirSync(parent, { recursive: true })
@@ -56,7 +59,17 @@ function clear(artifacts: string, path: string): string[] {
     rmdirSync(path)
     return []
   }
-  return [moveAside(path, join(artifacts, 'store', '.aside'), basename(path))]
+  return [putAside(artifacts, path)]
+}
+
+function putAside(artifacts: string, path: string): string {
+  try {
+    return moveAside(path, join(artifacts, 'store', '.aside'), basename(path))
+  } catch (error) {
+    // the store is a link to another file system
+    if (errorCode(error) !== 'EXDEV') throw error
+    return moveAside(path, join(artifacts, '.aside'), basename(path))
+  }
 }
 
 /** A link into the store. */

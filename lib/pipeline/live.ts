@@ -1,5 +1,6 @@
-import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, lstatSync, mkdirSync, readlinkSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { Failure } from '../util/failure.ts'
 import { acquire, livingKeys, tryAcquire } from '../util/lock.ts'
 import type { Lock } from '../util/lock.ts'
 import { sha256 } from './canonical.ts'
@@ -23,15 +24,35 @@ const START_DIGITS = 12
 export const runsFolder = (store: Store): string => join(store.root, '.runs')
 
 /** Says that a run lives, until it is released; undefined where the store cannot be written, by gc neither. */
-export function goLive(store: Store): Lock | undefined {
+export function goLive(store: Store): Pick<Lock, 'release'> | undefined {
+  refuseDangling(store)
   const start = Date.now().toString(16).padStart(START_DIGITS, '0')
   try {
     mkdirSync(runsFolder(store), { recursive: true })
-    return tryAcquire(runsFolder(store), `${start}${token()}`)
+    const lock = tryAcquire(runsFolder(store), `${start}${token()}`)
+    return lock && { release: () => releaseIfCan(lock) }
   } catch (error) {
     storeFailure(error, 'a run began')
     return undefined
   }
+}
+
+/** A disk that fails at the very end must not end the command with an error: the lock goes with this process. */
+function releaseIfCan(lock: Lock): void {
+  try {
+    lock.release()
+  } catch (error) {
+    storeFailure(error, 'a run ended')
+  }
+}
+
+/** `artifacts` or the store in it may be a link of the user's to another disk, which is not there today. */
+function refuseDangling(store: Store): void {
+  const paths = [dirname(store.root), store.root]
+  const link = paths.find((path) => lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() && !existsSync(path))
+  if (link === undefined) return
+  const message = `"${link}" is a link to "${readlinkSync(link)}", which is not there. Mount or make it, or remove the link.`
+  throw new Failure('STORE_MISSING', message, { exitCode: 1 })
 }
 
 /**

@@ -64,7 +64,16 @@ export function manifestDamage(folder: string, key: string): { expected: string 
 /** The manifest of a result folder; undefined where there is none that is whole and the key's own. */
 export function readManifest(folder: string, key: string): Manifest | undefined {
   try {
-    const { seal, ...body } = JSON.parse(readFileSync(join(folder, MANIFEST), 'utf8')) as Manifest & { seal: string }
+    return parseManifest(readFileSync(join(folder, MANIFEST), 'utf8'), key)
+  } catch {
+    return undefined
+  }
+}
+
+/** The manifest in a text; undefined where it is not whole, or not the key's own. */
+export function parseManifest(text: string, key: string): Manifest | undefined {
+  try {
+    const { seal, ...body } = JSON.parse(text) as Manifest & { seal: string }
     if (sha256(JSON.stringify(body)) !== seal || body.key !== key || keyOf(body.record) !== key) return undefined
     return body
   } catch {

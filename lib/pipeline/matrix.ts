@@ -7,8 +7,8 @@ import { spotOf, standsInText, withTemplate } from './references.ts'
 import type { Spot } from './source.ts'
 import { joinTexts } from './template.ts'
 import type { Reference, Template } from './template.ts'
-import { describe, entriesOf, itemsOf, refused } from './tree.ts'
-import type { Entry, ScalarTree, Tree } from './tree.ts'
+import { describe, entriesOf, itemsOf, mapEntries, mapItems } from './tree.ts'
+import type { ScalarTree, Tree } from './tree.ts'
 
 const MOST_CELLS = 100_000
 
@@ -106,18 +106,12 @@ export function hasPending(tree: Tree | undefined): boolean {
 /** Puts a cell's values in the place of `${matrix.axis}`. */
 export function bindCell(tree: Tree, cell: Cell, problems: Problems): Tree | undefined {
   if (tree.kind === 'scalar') return tree.pending ? bindScalar(tree, tree.pending, cell, problems) : tree
-  if (tree.kind === 'list') {
-    const items = tree.items.map((item) => bindCell(item, cell, problems)).filter((item) => item !== undefined)
-    return { ...tree, items }
-  }
-  const entries = new Map<string, Entry>()
-  for (const [name, { keyAt, value }] of tree.entries) {
-    entries.set(name, { keyAt, value: bindCell(value, cell, problems) ?? refused(value.at) })
-  }
-  return { ...tree, entries }
+  if (tree.kind === 'list') return mapItems(tree, (item) => bindCell(item, cell, problems))
+  return mapEntries(tree, (value) => bindCell(value, cell, problems))
 }
 
 function bindScalar(tree: ScalarTree, template: Template, cell: Cell, problems: Problems): Tree | undefined {
+  if (!template.some(isMatrix)) return tree
   const [first] = template
   if (template.length === 1 && isMatrix(first)) return valueOf(first, tree, cell, problems)
   const parts: (string | Reference)[] = []

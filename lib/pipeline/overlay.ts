@@ -8,7 +8,7 @@ import type { Entry, MapTree, Tree } from './tree.ts'
 import { parseYaml } from './yaml.ts'
 
 /** What a recipe may say: it lays over these keys of pipeline.yaml. */
-const OVERLAID: ReadonlySet<string> = new Set(['version', 'params', 'stages', 'metrics', 'page'])
+const OVERLAID: ReadonlySet<string> = new Set(['version', 'params', 'stages', 'metrics', 'page', 'remote'])
 
 /** Lays one tree over another: maps merge by key, lists and scalars replace, null removes. */
 export function overlay(base: Tree | undefined, over: Tree): Tree {
@@ -46,26 +46,29 @@ export function applySet(document: Tree, argument: string, problems: Problems): 
   return known ? overlay(document, nest(['params', ...setting.path], setting.at, setting.value)) : document
 }
 
-interface Setting {
+export interface Setting {
   readonly path: readonly string[]
   readonly at: Spot
   readonly value: Tree
+  /** The value as the user wrote it; undefined for a part of it. */
+  readonly text: string | undefined
 }
 
-function parseSet(argument: string, problems: Problems): Setting | undefined {
-  const source = makeSource('--set', argument)
+/** Reads `a.b=value`; `origin` is what messages call it. */
+export function parseSet(argument: string, problems: Problems, origin = '--set'): Setting | undefined {
+  const source = makeSource(origin, argument)
   source.lines.addNewLine(0)
   const at = { source, offset: 0 }
   const equals = argument.indexOf('=')
   const path = argument.slice(0, Math.max(0, equals)).split('.')
   const text = argument.slice(equals + 1)
   if (path.includes('') || text.trim() === '') {
-    const advice = "Write --set a.b=VALUE; null removes the parameter, '' is the empty text."
+    const advice = `Write ${origin} a.b=VALUE; ${origin === '--set' ? 'null removes the parameter, ' : ''}'' is the empty text.`
     problems.add('SET_INVALID', at, `"${argument}" does not say what to set. ${advice}`)
     return undefined
   }
-  const value = parseYaml(makeSource('--set', text), problems)
-  return value && { path, at, value: moveTo(value, { source, offset: equals + 1 }) }
+  const value = parseYaml(makeSource(origin, text), problems)
+  return value && { path, at, value: moveTo(value, { source, offset: equals + 1 }), text }
 }
 
 /** Points every part of the value at the argument as the user wrote it. */
@@ -77,7 +80,12 @@ function moveTo(tree: Tree, at: Spot): Tree {
   return { ...tree, at, entries }
 }
 
-function checkKnown(params: Tree | undefined, { path, at, value }: Setting, problems: Problems): boolean {
+/** Only what is there can be set: else says so, with the nearest name. */
+export function checkKnown(
+  params: Tree | undefined,
+  { path, at, value }: Omit<Setting, 'text'>,
+  problems: Problems,
+): boolean {
   let tree = params
   for (const [depth, name] of path.entries()) {
     const entry = entriesOf(tree).get(name)

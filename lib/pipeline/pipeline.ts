@@ -1,5 +1,7 @@
 import type { Json, JsonObject } from '../util/json.ts'
 import type { Place } from '../util/failure.ts'
+import type { Tolerance } from '../util/tolerance.ts'
+import type { RemoteAddress } from './remote/address.ts'
 
 /** What config makes of pipeline.yaml, recipes and --set: parameters resolved, matrices expanded, checked, acyclic. */
 export interface Pipeline {
@@ -12,6 +14,8 @@ export interface Pipeline {
   readonly metrics: OutputRef | undefined
   /** The HTML output that is the experiment's page. */
   readonly page: OutputRef | undefined
+  /** Where results are shared with others. */
+  readonly remote: RemoteAddress | undefined
   /** Stages and cells, each after all that it reads. */
   readonly stages: readonly Stage[]
   /** The document after all overlays, with `${}` resolved: what the experiment records. */
@@ -40,6 +44,9 @@ export interface Stage {
   /** Names of declared environment variables. */
   readonly env: readonly string[]
   readonly timeoutSeconds: number | undefined
+  /** Output to how far its numbers may be off when the stage is reproduced; not in the key. Absent in older records. */
+  readonly tolerance?: Readonly<Record<string, Tolerance>>
+  readonly retries: Retries
   readonly place: Place
   /** Where a parameter's value was written: keys are dotted paths below `with` and `in` (`with.temperature`). */
   readonly places: Readonly<Record<string, Place>>
@@ -63,6 +70,13 @@ export type Input =
   | { readonly kind: 'path'; readonly path: string }
   /** A `hub:` or `https:` source as written; it enters as a string, a branch or tag by its commit. */
   | { readonly kind: 'string'; readonly value: string }
+
+export interface Retries {
+  /** Tries after the first one. */
+  readonly times: number
+  /** Before the second try; each wait after it is twice as long. */
+  readonly backoffSeconds: number
+}
 
 export interface Resources {
   readonly gpu: number

@@ -1,17 +1,23 @@
-import type { Failure } from '../util/failure.ts'
-import { ok } from '../util/result.ts'
+import pLimit from 'p-limit'
+import { Failure } from '../util/failure.ts'
+import { err, ok } from '../util/result.ts'
 import type { Result } from '../util/result.ts'
 import type { Digest } from './canonical.ts'
 import type { Change } from './changes.ts'
 import { experimentHash } from './definition.ts'
+import { estimateOf } from './estimate.ts'
+import type { Estimate } from './estimate.ts'
 import { keyOf } from './key.ts'
 import { linkPath, linkedFolder } from './link.ts'
+import { beyondMachine } from './machine-limits.ts'
 import type { Manifest } from './manifest.ts'
 import { nearestResult } from './nearest.ts'
 import type { Pipeline, Stage } from './pipeline.ts'
 import { isComplete, prepare, recordOf, sourcesOf, upstream } from './prepare.ts'
 import type { PartialRecord, Prepared, Settled } from './prepare.ts'
+import type { RemoteSession, Tell } from './remote/session.ts'
 import type { ResolveRevisions } from './revisions.ts'
+import { storeFailure } from './store.ts'
 import type { Found } from './store.ts'
 
 export type State = 'fresh' | 'restore' | 'run' | 'may-run'
@@ -31,23 +37,57 @@ export interface StagePlan {
 
 export interface Plan {
   readonly experiment: Digest
-  readonly stages: readonly StagePlan[]
+  readonly stages: readonly EstimatedPlan[]
+  /** Worth saying of the remote. */
+  readonly notices: readonly Failure[]
 }
+
+/** Null for a stage that does not run, and for one of which there is no earlier result. */
+export type EstimatedPlan = StagePlan & { readonly estimate: Estimate | null }
 
 export interface PlanOptions {
   readonly targets?: readonly string[] | undefined
   /** Stages (ids or names) to run although their results are there; true for all. */
   readonly force?: readonly string[] | boolean | undefined
   readonly resolveRevisions: ResolveRevisions
+  /** Ends what is asked of a remote. */
+  readonly signal?: AbortSignal | undefined
 }
 
 /** What a run would do and why. Touches nothing but node_modules/.cache/pipeline. */
 export async function planRun(pipeline: Pipeline, options: PlanOptions): Promise<Result<Plan, Failure[]>> {
   const prepared = await prepare(pipeline, options.targets, options.resolveRevisions)
   if (!prepared.ok) return prepared
-  const { stages } = await planStages(prepared.value, options.force)
-  prepared.value.stats.save()
-  return ok({ experiment: experimentHash(prepared.value), stages })
+  try {
+    return await planPrepared(prepared.value, options)
+  } catch (error) {
+    return err([storeFailure(error, 'the store was read')])
+  }
+}
+
+async function planPrepared(prepared: Prepared, options: PlanOptions): Promise<Result<Plan, Failure[]>> {
+  const notices: Failure[] = []
+  const tell: Tell = (_, code, message) => void notices.push(new Failure(code, message))
+  const remote = await remoteOf(prepared.pipeline, options.signal ?? new AbortController().signal, tell)
+  const { stages, earlier } = await planStages(prepared, options.force, remote)
+  prepared.stats.save()
+  const refused = await beyondMachine(prepared.stages, () => Promise.resolve(stages))
+  if (refused.length > 0) return err(refused)
+  const estimated = stages.map((plan) => {
+    const stage = prepared.byId.get(plan.stage)!
+    const runs = plan.state === 'run' || plan.state === 'may-run'
+    return { ...plan, estimate: runs ? estimateOf(stage, earlier(stage.name)) : null }
+  })
+  return ok({ experiment: experimentHash(prepared), stages: estimated, notices })
+}
+
+/** Loads nothing where the pipeline has no remote. */
+export async function remoteOf(
+  { remote }: Pipeline,
+  signal: AbortSignal,
+  tell: Tell,
+): Promise<RemoteSession | undefined> {
+  return remote && new (await import('./remote/session.ts')).RemoteSession(remote, signal, tell)
 }
 
 export interface Planned {
@@ -55,34 +95,50 @@ export interface Planned {
   /** Results of the stages that are fresh or restored. */
   readonly settled: ReadonlyMap<string, Settled>
   readonly manifests: ReadonlyMap<string, Manifest>
+  /** Of these stages those whose results, and all that they were made from, the store has: the others are fetched. */
+  readonly here: ReadonlySet<string>
   /** Earlier results of all cells of a stage, newest first. */
   readonly earlier: (name: string) => readonly Manifest[]
 }
 
-export async function planStages(prepared: Prepared, force: PlanOptions['force']): Promise<Planned> {
-  const settled = new Map<string, Settled>()
-  const manifests = new Map<string, Manifest>()
-  const stages: StagePlan[] = []
+export async function planStages(
+  prepared: Prepared,
+  force: PlanOptions['force'],
+  remote?: RemoteSession,
+): Promise<Planned> {
+  const known = { settled: new Map<string, Settled>(), manifests: new Map<string, Manifest>(), here: new Set<string>() }
   const states = new Map<string, State>()
   const earlier = memoised((name: string) => prepared.store.manifests(name))
-  for (const stage of prepared.stages) {
-    const record = recordOf(prepared, stage, settled)
+  // one at a time, as each hashes with all that the machine has
+  const look = pLimit(1)
+  const planOne = async (stage: Stage): Promise<StagePlan> => {
+    const record = recordOf(prepared, stage, known.settled)
     const key = isComplete(record) ? keyOf(record) : null
-    const found = key === null ? undefined : await prepared.store.find(stage.name, key)
-    const plan = decide(stage, record, {
-      key,
-      found,
-      forced: isForced(stage, force),
-      ...lookup(prepared, stage, key, states, earlier),
-    })
-    stages.push(plan)
+    const forced = isForced(stage, force)
+    const local = key === null ? undefined : await look(() => prepared.store.find(stage.name, key))
+    const isAsked = key !== null && local?.state !== 'whole' && !forced && Object.keys(stage.out).length > 0
+    const shared = isAsked ? await remote?.find(stage.id, { stage: stage.name, key }) : undefined
+    const found: Found | undefined = shared === undefined ? local : { state: 'whole', manifest: shared }
+    const facts = { key, found, forced, remote: shared && remote?.address }
+    const plan = decide(stage, record, { ...facts, ...lookup(prepared, stage, key, states, earlier) })
     states.set(stage.id, plan.state)
     if (found?.state === 'whole' && (plan.state === 'fresh' || plan.state === 'restore')) {
-      settled.set(stage.id, settledBy(found.manifest))
-      manifests.set(stage.id, found.manifest)
+      known.settled.set(stage.id, settledBy(found.manifest))
+      known.manifests.set(stage.id, found.manifest)
+      if (shared === undefined && upstream(stage).every((id) => known.here.has(id))) known.here.add(stage.id)
     }
+    return plan
   }
-  return { stages, settled, manifests, earlier }
+  // stages that do not read each other are looked up side by side: a remote answers slowly
+  const plans = new Map<string, Promise<StagePlan>>()
+  for (const stage of prepared.stages) {
+    const before = upstream(stage).flatMap((id) => plans.get(id) ?? [])
+    plans.set(
+      stage.id,
+      Promise.all(before).then(() => planOne(stage)),
+    )
+  }
+  return { ...known, stages: await Promise.all(plans.values()), earlier }
 }
 
 export const settledBy = (manifest: Manifest): Settled => ({
@@ -98,8 +154,10 @@ interface Facts {
   readonly key: Digest | null
   readonly found: Found | undefined
   readonly forced: boolean
+  /** The remote that the result was found in, for want of one in the store. */
+  readonly remote: string | undefined
   /** The stage's link points at the result. */
-  readonly linked: boolean
+  readonly linked: () => boolean
   /** Stages it reads that run, or may. */
   readonly waitsFor: readonly string[]
   /** Earlier results, newest first; asked for only where a reason needs them. */
@@ -114,9 +172,9 @@ function lookup(
   states: ReadonlyMap<string, State>,
   earlier: (name: string) => readonly Manifest[],
 ) {
-  const link = linkedFolder(linkPath(prepared.artifacts, stage))
   return {
-    linked: key !== null && link === prepared.store.folder(stage.name, key),
+    linked: () =>
+      key !== null && linkedFolder(linkPath(prepared.artifacts, stage)) === prepared.store.folder(stage.name, key),
     waitsFor: upstream(stage).filter((id) => states.get(id) === 'run' || states.get(id) === 'may-run'),
     earlier: () => earlier(stage.name),
     sources: sourcesOf(prepared, stage),
@@ -143,8 +201,9 @@ function decide(stage: Stage, record: PartialRecord, facts: Facts): StagePlan {
   })
   if (Object.keys(stage.out).length === 0) return plan('run', 'it has no outputs, so it always runs')
   if (facts.forced) return plan('run', 'forced')
+  if (facts.remote !== undefined) return plan('restore', `it is in the remote ${facts.remote}`)
   if (facts.found?.state === 'whole') {
-    return facts.linked ? plan('fresh', 'nothing it depends on has changed') : plan('restore', 'it was made before')
+    return facts.linked() ? plan('fresh', 'nothing it depends on has changed') : plan('restore', 'it was made before')
   }
   if (facts.found?.state === 'damaged') return plan('run', `its result was damaged: ${facts.found.what}`)
   const nearest = nearestResult(stage, record, facts.sources, facts.earlier())

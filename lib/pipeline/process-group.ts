@@ -16,10 +16,27 @@ export function signalGroup(leader: number, signal: NodeJS.Signals): void {
 
 /** Ends what left the group of its stage (`setsid`, a daemon), found by the variable that it inherited. Linux alone shows it. */
 export function killStrays(task: string): void {
-  for (const pid of processIds()) {
-    if (pid !== process.pid && environmentOf(pid).includes(`${TASK_VARIABLE}=${task}\0`)) signalOne(pid)
-  }
+  for (const pid of othersOf(task)) signalOne(pid)
 }
+
+/** A process that dies of SIGKILL may first have to give back what it holds of a device. */
+const DYING_MS = 1000
+const POLL_MS = 5
+
+/** Ends the stage that this process leads, and then this process: what it holds is free once the others are gone. */
+export function endOwnGroup(): void {
+  const task = process.env[TASK_VARIABLE] ?? ''
+  killStrays(task)
+  const sleeper = new Int32Array(new SharedArrayBuffer(4))
+  for (let waited = 0; waited < DYING_MS && othersOf(task).length > 0; waited += POLL_MS) {
+    Atomics.wait(sleeper, 0, 0, POLL_MS)
+  }
+  signalGroup(process.pid, 'SIGKILL')
+}
+
+/** A zombie has no environment any more. */
+const othersOf = (task: string): number[] =>
+  processIds().filter((pid) => pid !== process.pid && environmentOf(pid).includes(`${TASK_VARIABLE}=${task}\0`))
 
 function processIds(): number[] {
   try {

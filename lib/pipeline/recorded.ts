@@ -27,7 +27,7 @@ export function recordedPipeline(root: string, record: ExperimentRecord): Result
   if (stages.length < Object.keys(record.stages).length) return err(tooOld(root, record.hash))
   // JSON moves names that are numbers to the front
   const sorted = sortStages(stages, circular, new Problems())
-  return ok({ root, files, params, resolved, stages: sorted, metrics: undefined, page: undefined })
+  return ok({ root, files, params, resolved, stages: sorted, metrics: undefined, page: undefined, remote: undefined })
 }
 
 function circular({ id }: Stage): never {
@@ -37,7 +37,9 @@ function circular({ id }: Stage): never {
 function recordedStage(id: string, { stage, with: parameters }: StageRecord): Stage | undefined {
   if (stage === undefined) return undefined
   const inputs = Object.entries(stage.in).map(([name, input]) => [name, inputHere(input)] as const)
-  return { ...stage, id, with: parameters, in: Object.fromEntries(inputs), places: {} }
+  // a record from before there were retries
+  const retries = (stage as Partial<typeof stage>).retries ?? { times: 0, backoffSeconds: 0 }
+  return { ...stage, retries, id, with: parameters, in: Object.fromEntries(inputs), places: {} }
 }
 
 const inputHere = (input: Input): Input =>
@@ -72,7 +74,7 @@ export function recordedIdentities(
 }
 
 function identityOf(stage: Stage, { code, workers, packages, with: parameters }: StageRecord, project: Project) {
-  const known = { with: parameters, env: envIdentity(stage.env, process.env), packages }
+  const known = { with: parameters, env: envIdentity(stage.env, process.env), packages, extend: [] }
   if (stage.program.kind === 'command') return { ...known, code: commandDigest(stage.program.argv), bundle: undefined }
   const bundle = { digest: code, file: bundleFile(project, code), workers, packages, sources: {} }
   return { ...known, code, bundle }

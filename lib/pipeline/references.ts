@@ -4,7 +4,7 @@ import type { Problems } from './problems.ts'
 import type { Spot } from './source.ts'
 import { joinTexts, parseTemplate } from './template.ts'
 import type { Reference, Template, TemplatePart } from './template.ts'
-import { describe, entriesOf, refused, sizeOf } from './tree.ts'
+import { describe, entriesOf, mapEntries, mapItems, sizeOf } from './tree.ts'
 import type { Entry, ScalarTree, Tree } from './tree.ts'
 
 /** First names of references that are no parameters: they wait for a cell or for a command's values. */
@@ -36,13 +36,8 @@ export class References {
   /** The tree with its references resolved; those that `scope` names stay, as pending text. Undefined after a problem. */
   resolve(tree: Tree, scope: Scope): Tree | undefined {
     if (tree.kind === 'scalar') return this.#scalar(tree, scope)
-    if (tree.kind === 'list') return this.#list(tree, scope)
-    const entries = new Map<string, Entry>()
-    for (const [name, entry] of tree.entries) {
-      const value = this.resolve(entry.value, scope) ?? refused(entry.value.at)
-      entries.set(name, value === entry.value ? entry : { keyAt: entry.keyAt, value })
-    }
-    return { kind: 'map', at: tree.at, entries }
+    if (tree.kind === 'list') return mapItems(tree, (item) => this.resolve(item, scope))
+    return mapEntries(tree, (value) => this.resolve(value, scope))
   }
 
   /** The parameters that nothing refers to: of a subtree that is wholly unused, its root alone. */
@@ -50,11 +45,6 @@ export class References {
     const found: { name: string; at: Spot }[] = []
     for (const [name, entry] of entriesOf(this.#params)) this.#collectUnused(name, entry, found)
     return found
-  }
-
-  #list(tree: Tree & { readonly kind: 'list' }, scope: Scope): Tree {
-    const items = tree.items.map((item) => this.resolve(item, scope)).filter((item) => item !== undefined)
-    return { kind: 'list', at: tree.at, items }
   }
 
   #scalar(tree: ScalarTree, scope: Scope): Tree | undefined {

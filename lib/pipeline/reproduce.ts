@@ -4,13 +4,17 @@ import { Failure } from '../util/failure.ts'
 import { err, ok } from '../util/result.ts'
 import type { Result } from '../util/result.ts'
 import { definitions, experimentHash } from './definition.ts'
-import type { ReproducedStage, StageResult } from './event.ts'
-import { readExperiment } from './experiment.ts'
-import type { ExperimentRecord, StageRecord } from './experiment.ts'
+import type { Digest } from './canonical.ts'
+import type { StageResult } from './event.ts'
+import { readExperiment, recordFolders } from './experiment.ts'
+import type { ExperimentRecord } from './experiment.ts'
 import { token } from './files.ts'
+import { judge } from './judge.ts'
+import type { Judged, OutputJudged } from './judge.ts'
+import { findKept } from './kept-outputs.ts'
 import type { Manifest } from './manifest.ts'
 import { versionsAt } from './packages.ts'
-import { artifactsOf, prepare } from './prepare.ts'
+import { artifactsOf, prepare, upstream } from './prepare.ts'
 import type { Prepared } from './prepare.ts'
 import { projectAt } from './project.ts'
 import { pathHere, recordedIdentities, recordedPipeline } from './recorded.ts'
@@ -19,6 +23,7 @@ import { runPrepared } from './run.ts'
 import type { RunOptions } from './run.ts'
 import { contentOf } from './stage-inputs.ts'
 import { StatCache } from './stat-cache.ts'
+import { Store } from './store.ts'
 
 /**
  * Runs every stage of a recorded experiment from its recorded code and its sources, in an empty store, and holds each
@@ -42,8 +47,10 @@ export async function reproduce(
   }
   const options = { ...stop, onEvent, engine: record.engine, resolveRevisions: pinsOf(record) }
   const { finished, failures, manifests } = await runPrepared(prepared.value, options)
-  const stages = finished.stages.map((one) => compare(one, record.stages[one.name]!, manifests.get(one.name)))
-  const differences = firstDifference(stages, record, manifests, artifacts)
+  const judged = await judgeAll(root, record, finished.stages, prepared.value, manifests)
+  for (const message of tolerated(judged)) onEvent({ type: 'notice', stage: null, code: 'WITHIN_TOLERANCE', message })
+  const stages = judged.map(({ stage }) => stage)
+  const differences = firstDifferent(judged, record, prepared.value, manifests)
   const all = [...failures, ...differences]
   if (all.length === 0 || stop.signal.aborted) rmSync(artifacts, { recursive: true, force: true })
   for (const failure of differences) onEvent({ type: 'failure', stage: null, failure, log: null })
@@ -113,27 +120,68 @@ function packageChanges({ project }: Prepared, { stages }: ExperimentRecord): st
   })
 }
 
-function compare({ name, outcome, seconds }: StageResult, recorded: StageRecord, manifest?: Manifest): ReproducedStage {
-  if (outcome === 'failed' || outcome === 'skipped') return { name, result: outcome, seconds }
-  return { name, result: differing(recorded, manifest!).length === 0 ? 'identical' : 'different', seconds }
+async function judgeAll(
+  root: string,
+  record: ExperimentRecord,
+  results: readonly StageResult[],
+  { store, stats, byId }: Prepared,
+  manifests: ReadonlyMap<string, Manifest>,
+): Promise<Judged[]> {
+  const recordedStore = new Store(artifactsOf(root), stats)
+  const judged: Judged[] = []
+  for (const result of results) {
+    const { name } = byId.get(result.name)!
+    const recorded = record.stages[result.name]!
+    const manifest = manifests.get(result.name)
+    const here = manifest === undefined ? '' : store.folder(name, manifest.key)
+    const find = async (output: string, digest: Digest): Promise<string | undefined> =>
+      (await inStore(recordedStore, name, recorded.key, output, digest)) ??
+      findKept(recordFolders(root, record.hash), digest, stats)
+    judged.push(await judge(result, recorded, manifest, { here, recorded: find }))
+  }
+  return judged
 }
 
-const differing = ({ outputs }: StageRecord, manifest: Manifest): string[] =>
-  Object.keys(outputs).filter((name) => outputs[name] !== manifest.outputs[name]?.digest)
+async function inStore(store: Store, stage: string, key: Digest, output: string, digest: Digest) {
+  const found = await store.find(stage, key)
+  const known = found.state === 'whole' ? found.manifest.outputs[output] : undefined
+  return known?.digest === digest ? join(store.folder(stage, key), known.file) : undefined
+}
 
-/** Stages come each after what it reads, so that the first which differs was given what was recorded. */
-function firstDifference(
-  stages: readonly ReproducedStage[],
+const tolerated = (judged: readonly Judged[]): string[] =>
+  judged.flatMap(({ stage, outputs }) =>
+    outputs.flatMap(({ output, within }) =>
+      within === null
+        ? []
+        : `Output "${output}" of "${stage.name}" came out in other bytes, within its tolerance: its numbers are at most ${Number(within.toPrecision(3))} from the recorded ones.`,
+    ),
+  )
+
+/** Stages come each after what it reads, so that the first which differs was given what was recorded, or nearly. */
+function firstDifferent(
+  judged: readonly Judged[],
   record: ExperimentRecord,
+  { artifacts, byId }: Prepared,
   manifests: ReadonlyMap<string, Manifest>,
-  artifacts: string,
 ): Failure[] {
-  const first = stages.find(({ result }) => result === 'different')
+  const first = judged.find(({ stage }) => stage.result === 'different')
   if (first === undefined) return []
-  const [recorded, manifest] = [record.stages[first.name]!, manifests.get(first.name)!]
-  const outputs = differing(recorded, manifest).map((output) => `"${output}"`)
-  const [here, there] = [manifest.ran.device, recorded.device].map((device) => device ?? 'an unnamed device')
+  const { name } = first.stage
+  const near = judged.filter(({ stage }) => stage.result === 'within').map(({ stage }) => stage.name)
+  const reads = upstream(byId.get(name)!).filter((id) => near.includes(id))
+  const inputs = reads.length === 0 ? 'and inputs' : `and with inputs within tolerance (of "${reads.join('", "')}")`
+  const outputs = first.outputs.filter(({ within }) => within === null).map(wordOutput)
+  const [here, there] = [manifests.get(name)!.ran.device, record.stages[name]!.device].map(
+    (device) => device ?? 'an unnamed device',
+  )
   const on = here === there ? '' : ` It ran on ${here!} here, and on ${there!} when it was recorded.`
-  const message = `"${first.name}" is the first stage that came out otherwise than recorded: other bytes for ${outputs.join(', ')} from the same code and inputs.${on} Its result is below "${artifacts}".`
+  const message = `"${name}" is the first stage that came out otherwise than recorded: other bytes for ${outputs.join(', ')} from the same code ${inputs}.${on} Its result is below "${artifacts}".`
   return [new Failure('NOT_REPRODUCED', message, { exitCode: 1 })]
+}
+
+function wordOutput({ output, first, tolerance }: OutputJudged): string {
+  if (first !== null) return `"${output}" (${first.place}: ${first.expected} recorded, ${first.found} here)`
+  return tolerance === undefined
+    ? `"${output}"`
+    : `"${output}" (the recorded one is not here, so that its numbers cannot be held against the tolerance)`
 }

@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs'
 import { availableParallelism, totalmem } from 'node:os'
+import type { Lock } from '../util/lock.ts'
 import type { Resources } from './pipeline.ts'
 
 export interface Capacity {
@@ -14,6 +15,10 @@ export interface Capacity {
 
 export interface Grant {
   readonly gpus: readonly string[]
+  /** GPUs that would do as well, where another run on the host has one of `gpus`. */
+  readonly others?: readonly string[]
+  /** What keeps the GPUs from those runs. */
+  readonly locks?: readonly Lock[]
   /** CPU threads that the stage may use. */
   readonly threads: number
   release(): void
@@ -22,12 +27,18 @@ export interface Grant {
 export function machineCapacity(jobs: number | undefined, env: NodeJS.ProcessEnv): Capacity {
   const ids = gpuIds(env)
   const cpu = availableParallelism()
-  return { gpus: ids.length === 0 ? [''] : ids, cpu, memory: totalmem(), jobs: Math.max(1, jobs ?? cpu) }
+  return { gpus: ids.length === 0 ? [''] : ids, cpu, memory: machineMemory(), jobs: Math.max(1, jobs ?? cpu) }
 }
+
+/** Bytes; what the container may use, where it is less than the machine has. */
+export const machineMemory = (): number => Math.min(totalmem(), process.constrainedMemory() || Infinity)
 
 function gpuIds(env: NodeJS.ProcessEnv): string[] {
   const visible = env.CUDA_VISIBLE_DEVICES
-  if (visible !== undefined) return visible.split(',').filter((id) => id !== '' && id !== '-1')
+  if (visible !== undefined) {
+    const ids = visible.split(',').map((id) => id.trim())
+    return [...new Set(ids)].filter((id) => id !== '' && id !== '-1')
+  }
   try {
     return readdirSync('/proc/driver/nvidia/gpus').map((_, index) => String(index))
   } catch {
@@ -43,7 +54,8 @@ interface Need {
 
 /**
  * Hands out GPUs, cores and memory, to each stage all that it asks for or nothing yet, in the order of asking, so that
- * none that asks for much waits for ever. Who asks for more than the machine has gets all that it has.
+ * none that asks for much waits for ever. Who asks for more GPUs or cores than there are gets all of them; who asks for
+ * more memory was refused before (machine-limits.ts).
  */
 export class Pool {
   readonly #capacity: Capacity
@@ -99,6 +111,9 @@ export class Pool {
       this.#memory += need.memory
       this.#serve()
     }
-    return { gpus: gpus.filter((id) => id !== ''), threads: need.cpu, release }
+    const [given, others] = [gpus, this.#capacity.gpus.filter((id) => !gpus.includes(id))].map((ids) =>
+      ids.filter((id) => id !== ''),
+    )
+    return { gpus: given!, others: need.gpu > 0 ? others! : [], threads: need.cpu, release }
   }
 }

@@ -5,19 +5,22 @@ import type { Result } from '../util/result.ts'
 import type { Digest } from './canonical.ts'
 import type { Event, StageResult } from './event.ts'
 import { executeStage, publishLink } from './execute.ts'
-import type { Execution, StageEnd } from './execute.ts'
+import type { Execution, StageEnd, StageTask } from './execute.ts'
 import { writeExperiment } from './experiment.ts'
 import type { ExperimentRecord, JoinReport } from './experiment.ts'
 import { experimentHash } from './definition.ts'
 import { claim, goLive } from './live.ts'
+import { beyondMachine } from './machine-limits.ts'
 import type { Manifest } from './manifest.ts'
 import { readMetrics } from './metrics.ts'
 import type { Pipeline, Stage } from './pipeline.ts'
-import { isForced, planStages, settledBy } from './plan.ts'
+import { isForced, planStages, remoteOf, settledBy } from './plan.ts'
 import type { PlanOptions, Planned } from './plan.ts'
 import { isComplete, prepare, recordOf, upstream } from './prepare.ts'
 import type { Prepared, Settled } from './prepare.ts'
+import type { RemoteSession, Tell } from './remote/session.ts'
 import { Pool, machineCapacity } from './resources.ts'
+import { pushBehind, restoreStage } from './restore.ts'
 import { storeFailure } from './store.ts'
 
 export interface RunOptions extends PlanOptions {
@@ -35,6 +38,8 @@ export interface RunOptions extends PlanOptions {
   readonly kill: AbortSignal
   /** Seconds from the first to the end of a stage that does not stop; 10 if not said. */
   readonly graceSeconds?: number | undefined
+  /** Ends one stage as `signal` ends all of them: `--watch` stops those whose definition has changed. */
+  readonly signalOf?: ((stage: string) => AbortSignal) | undefined
   readonly onEvent: (event: Event) => void
   /** Joins the experiment's page with what belongs to this run. */
   readonly joinReport?: JoinReport | undefined
@@ -56,27 +61,41 @@ export interface RunSummary {
 export async function runPipeline(pipeline: Pipeline, options: RunOptions): Promise<Result<RunSummary, Failure[]>> {
   const prepared = await prepare(pipeline, options.targets, options.resolveRevisions)
   if (!prepared.ok) return err(prepared.error)
-  return ok(await runPrepared(prepared.value, options))
+  try {
+    const plans = async (): Promise<Planned['stages']> => (await planStages(prepared.value, options.force)).stages
+    const refused = await beyondMachine(prepared.value.stages, plans)
+    if (refused.length > 0) return err(refused)
+    return ok(await runPrepared(prepared.value, options))
+  } catch (error) {
+    return err([storeFailure(error, 'the store was read')])
+  }
 }
 
 /** The same for stages that are prepared already. */
 export async function runPrepared(prepared: Prepared, options: RunOptions): Promise<RunSummary> {
   const live = goLive(prepared.store)
   try {
-    const planned = await planAndClaim(prepared, options, live !== undefined)
-    return await new Run(prepared, options, planned).finish()
+    const tell: Tell = (stage, code, message) => options.onEvent({ type: 'notice', stage, code, message })
+    const remote = await remoteOf(prepared.pipeline, options.signal, tell)
+    const planned = await planAndClaim(prepared, options, live !== undefined, remote)
+    return await new Run(prepared, options, planned, remote).finish()
   } finally {
     live?.release()
   }
 }
 
 /** Plans anew where gc took a result between its being found and its being claimed. */
-async function planAndClaim(prepared: Prepared, options: RunOptions, live: boolean): Promise<Planned> {
+export async function planAndClaim(
+  prepared: Prepared,
+  options: Pick<RunOptions, 'force' | 'signal'>,
+  live: boolean,
+  remote: RemoteSession | undefined,
+): Promise<Planned> {
   for (;;) {
-    const planned = await planStages(prepared, options.force)
+    const planned = await planStages(prepared, options.force, remote)
     const results = prepared.stages.flatMap((stage) => {
       const key = planned.settled.get(stage.id)?.key
-      return key === undefined ? [] : [{ stage: stage.name, key }]
+      return key === undefined || !planned.here.has(stage.id) ? [] : [{ stage: stage.name, key }]
     })
     if (!live || results.length === 0 || options.signal.aborted) return planned
     if (await claim(prepared.store, results, options.signal)) return planned
@@ -87,17 +106,19 @@ class Run {
   readonly #prepared: Prepared
   readonly #options: RunOptions
   readonly #planned: Planned
+  readonly #remote: RemoteSession | undefined
   readonly #settled: Map<string, Settled>
   readonly #manifests: Map<string, Manifest>
   readonly #results = new Map<string, StageResult>()
   readonly #failures: Failure[] = []
   readonly #experiment: Digest
 
-  constructor(prepared: Prepared, options: RunOptions, planned: Planned) {
+  constructor(prepared: Prepared, options: RunOptions, planned: Planned, remote: RemoteSession | undefined) {
     this.#prepared = prepared
     this.#options = options
     this.#planned = planned
-    this.#settled = new Map(planned.settled)
+    this.#remote = remote
+    this.#settled = new Map([...planned.settled].filter(([stage]) => planned.here.has(stage)))
     this.#manifests = new Map(planned.manifests)
     this.#experiment = experimentHash(prepared)
   }
@@ -151,6 +172,7 @@ class Run {
       this.#skip(stage)
       return
     }
+    if (this.#remote !== undefined && (await this.#restore(stage, this.#remote))) return
     const grant = await pool.take(stage.resources)
     try {
       if (!this.#mayStart(stage)) {
@@ -159,9 +181,7 @@ class Run {
       }
       const started = performance.now()
       const end = await this.#execute(stage, grant)
-      const seconds = (performance.now() - started) / 1000
-      if (end.outcome === 'failed') this.#fail(stage, end.key, end.failure, end.log, seconds)
-      else this.#succeed(stage, end, seconds)
+      this.#end(stage, end, started)
     } finally {
       grant.release()
     }
@@ -169,24 +189,38 @@ class Run {
 
   /** The gate: after Ctrl-C or a failure nothing new starts. */
   #mayStart(stage: Stage): boolean {
-    if (this.#options.signal.aborted || this.#options.kill.aborted) return false
-    if (this.#failures.length > 0 && this.#options.keepGoing !== true) return false
+    if (this.#options.signal.aborted || this.#options.kill.aborted || !this.#mayRetry()) return false
+    if (this.#options.signalOf?.(stage.id).aborted === true) return false
     return upstream(stage).every((before) => this.#settled.has(before))
   }
 
+  readonly #mayRetry = (): boolean => this.#failures.length === 0 || this.#options.keepGoing === true
+
+  /** True if the stage came to its end without a run. */
+  async #restore(stage: Stage, remote: RemoteSession): Promise<boolean> {
+    const started = performance.now()
+    const end = await restoreStage(this.#execution(), remote, this.#task(stage))
+    if (end !== undefined) this.#end(stage, end, started)
+    return end !== undefined
+  }
+
+  #end(stage: Stage, end: StageEnd, started: number): void {
+    const seconds = (performance.now() - started) / 1000
+    if (end.outcome === 'failed') this.#fail(stage, end.key, end.failure, end.log, seconds)
+    else this.#succeed(stage, end, seconds)
+  }
+
   #execute(stage: Stage, grant: Awaited<ReturnType<Pool['take']>>): Promise<StageEnd> {
+    const signal = this.#options.signalOf?.(stage.id) ?? this.#options.signal
+    return executeStage({ ...this.#execution(), signal }, { ...this.#task(stage), grant })
+  }
+
+  #task(stage: Stage): Omit<StageTask, 'grant'> {
     const record = recordOf(this.#prepared, stage, this.#settled)
     if (!isComplete(record)) throw new Error(`Internal error: "${stage.id}" was started before what it reads`)
-    const audit = isForced(stage, this.#options.audit)
     const plan = this.#planned.stages.find((one) => one.stage === stage.id)!
-    return executeStage(this.#execution(), {
-      stage,
-      record,
-      reason: plan.reason,
-      force: plan.reason === 'forced' || audit,
-      audit,
-      grant,
-    })
+    const reason = this.#planned.settled.has(stage.id) ? 'its result could not be restored' : plan.reason
+    return { stage, record, reason, force: plan.reason === 'forced', audit: isForced(stage, this.#options.audit) }
   }
 
   #execution(): Execution {
@@ -198,12 +232,15 @@ class Run {
       kill: this.#options.kill,
       emit: this.#emit,
       settled: this.#settled,
+      remote: this.#remote,
+      mayRetry: this.#mayRetry,
     }
   }
 
   #succeed(stage: Stage, end: Exclude<StageEnd, { outcome: 'failed' }>, seconds: number): void {
     this.#settled.set(stage.id, settledBy(end.manifest))
     this.#manifests.set(stage.id, end.manifest)
+    if (end.outcome === 'ran') pushBehind(this.#execution(), { stage }, end.manifest)
     const { device } = end.manifest.ran
     this.#done({ name: stage.id, key: end.key, outcome: end.outcome, seconds }, device)
   }
@@ -228,6 +265,7 @@ class Run {
     const stages = this.#prepared.stages.map((stage) => this.#results.get(stage.id)!)
     const complete = stages.every(({ outcome }) => outcome !== 'failed' && outcome !== 'skipped')
     const metrics = complete ? await this.#record(stages) : undefined
+    await this.#remote?.settle()
     const experiment = metrics === undefined ? null : this.#experiment
     const finished = { type: 'finished', experiment, stages, metrics: metrics ?? {} } as const
     this.#emit(finished)
@@ -249,6 +287,7 @@ class Run {
         joinReport: this.#options.joinReport,
         emit: this.#emit,
       })
+      if (record !== undefined) this.#remote?.pushRecord(this.#prepared.pipeline.root, record.hash)
       if (record !== undefined) await this.#options.onRecorded?.(record)
       return metrics
     } catch (error) {

@@ -61,6 +61,39 @@ export const stageSchema = {
       exclusiveMinimum: 0,
       description: 'seconds, or text such as `90s`, `15m`, `2h`',
     },
+    tolerance: {
+      type: 'object',
+      additionalProperties: {
+        type: ['number', 'object'],
+        minimum: 0,
+        minProperties: 1,
+        additionalProperties: false,
+        properties: {
+          absolute: { type: 'number', minimum: 0, description: 'how far at least' },
+          relative: {
+            type: 'number',
+            minimum: 0,
+            description: 'and how much farther, as a share of the recorded number',
+          },
+        },
+      },
+      description:
+        'output to how far its numbers may be from the recorded ones when an experiment is reproduced: a number is both absolute and relative; not in the key',
+    },
+    retries: {
+      type: ['integer', 'object'],
+      minimum: 0,
+      additionalProperties: false,
+      properties: {
+        times: { type: 'integer', minimum: 0, description: 'tries after the first; 1 if not said' },
+        backoff: {
+          type: ['string', 'number'],
+          minimum: 0,
+          description: 'the wait before the second try, in seconds or as `30s`; then doubled; 1 s if not said',
+        },
+      },
+      description: 'how often a stage that failed is tried again, a number or `{ times: 2, backoff: 30s }`',
+    },
   },
 } as const
 
@@ -78,6 +111,11 @@ export const documentSchema = {
       description: "`stage.output`: the JSON output whose content is the experiment's metrics",
     },
     page: { type: 'string', description: "`stage.output`: the HTML output that is the experiment's page" },
+    remote: {
+      type: 'string',
+      minLength: 1,
+      description: 'a store of results shared with others: `file:PATH` or `s3://BUCKET/PREFIX`',
+    },
     params: { type: 'object', description: 'every knob, in one tree; `${a.b}` takes a value or a subtree' },
     stages: { type: 'object', additionalProperties: stageSchema, description: 'name to stage' },
   },

@@ -1,8 +1,12 @@
-import type { Resources } from './pipeline.ts'
+import { nearest } from '../util/nearest.ts'
+import { toRecord } from '../util/record.ts'
+import type { Tolerance } from '../util/tolerance.ts'
+import type { Resources, Retries } from './pipeline.ts'
+import { didYouMean, someOf } from './problems.ts'
 import type { Problems } from './problems.ts'
 import type { StageSource } from './schema.ts'
 import type { Spot } from './source.ts'
-import { child } from './tree.ts'
+import { child, entriesOf } from './tree.ts'
 import type { Tree } from './tree.ts'
 
 const BYTES: Readonly<Record<string, number>> = {
@@ -22,11 +26,19 @@ export interface Settings {
   readonly resources: Resources
   readonly env: readonly string[]
   readonly timeoutSeconds: number | undefined
+  readonly tolerance: Readonly<Record<string, Tolerance>>
+  readonly retries: Retries
 }
 
 /** What a stage asks of the machine; nothing asked where the stage is not valid, which is reported elsewhere. */
-export function readSettings(source: StageSource | undefined, tree: Tree, problems: Problems): Settings {
-  const { resources, env = [], timeout } = source ?? {}
+export function readSettings(
+  source: StageSource | undefined,
+  tree: Tree,
+  outputs: ReadonlyMap<string, unknown> | undefined,
+  problems: Problems,
+): Settings {
+  const { resources, env = [], timeout, tolerance = {}, retries = 0 } = source ?? {}
+  refuseUnknown(child(tree, 'tolerance'), outputs, problems)
   const memoryAt = child(child(tree, 'resources'), 'memory')?.at
   return {
     resources: {
@@ -36,7 +48,36 @@ export function readSettings(source: StageSource | undefined, tree: Tree, proble
     },
     env: [...new Set(env)],
     timeoutSeconds: measure(timeout, SECONDS, '"timeout"', '15m', child(tree, 'timeout')?.at, problems),
+    tolerance: toRecord(Object.entries(tolerance).map(([output, given]) => [output, toleranceOf(given)] as const)),
+    retries: readRetries(typeof retries === 'number' ? { times: retries } : retries, child(tree, 'retries'), problems),
   }
+}
+
+type Given = number | { readonly absolute?: number; readonly relative?: number }
+
+const toleranceOf = (given: Given): Tolerance =>
+  typeof given === 'number' ? { absolute: given, relative: given } : { absolute: 0, relative: 0, ...given }
+
+function refuseUnknown(
+  tolerance: Tree | undefined,
+  outputs: ReadonlyMap<string, unknown> | undefined,
+  problems: Problems,
+): void {
+  if (outputs === undefined) return
+  for (const [output, { keyAt }] of entriesOf(tolerance)) {
+    if (outputs.has(output)) continue
+    const known = `its outputs are ${someOf(outputs.keys())}.${didYouMean(nearest(output, outputs.keys()))}`
+    problems.add('OUTPUT_UNKNOWN', keyAt, `"tolerance" names "${output}", which the stage does not make: ${known}`)
+  }
+}
+
+function readRetries(
+  { times = 1, backoff }: { readonly times?: number; readonly backoff?: string | number },
+  tree: Tree | undefined,
+  problems: Problems,
+): Retries {
+  const seconds = measure(backoff, SECONDS, '"backoff"', '30s', child(tree, 'backoff')?.at, problems)
+  return { times, backoffSeconds: seconds ?? 1 }
 }
 
 function measure(

@@ -5,7 +5,7 @@ import type { Digest } from './canonical.ts'
 import type { Input, OutputRef, Stage } from './pipeline.ts'
 import { pinned } from './prepare.ts'
 import type { Prepared, Settled } from './prepare.ts'
-import type { StatCache } from './stat-cache.ts'
+import type { StatCache, TreeDigest } from './stat-cache.ts'
 
 /** What a stage is given for an input: an absolute path, a map of them, or a pinned source's string. */
 export function inputValue(prepared: Prepared, input: Input, settled: ReadonlyMap<string, Settled>): Json {
@@ -31,18 +31,30 @@ export function outputPath(prepared: Prepared, ref: OutputRef, settled: Readonly
   return join(prepared.store.folder(stage.name, result.key), stage.out[ref.output]!)
 }
 
-/** Holds every input against the digest in the key: before a stage starts, and when it has ended. */
-export async function changedInput(
+/** The state in which a stage finds its inputs, by path. */
+export type InputStates = ReadonlyMap<string, Digest>
+
+/**
+ * Holds every input against the digest in the key: before a stage starts, and when it has ended. Then the state must be
+ * that of `before` too: a file that was changed and changed back may have been read in between. Throws Failure
+ * INPUT_CHANGED.
+ */
+export async function holdInputs(
   prepared: Prepared,
   stage: Stage,
   settled: ReadonlyMap<string, Settled>,
-): Promise<Failure | undefined> {
+  before?: InputStates,
+): Promise<InputStates> {
+  const states = new Map<string, Digest>()
   for (const [name, input] of Object.entries(stage.in)) {
     for (const { path, digest, source } of parts(prepared, input, settled)) {
-      if ((await contentOf(prepared.stats, path)) !== digest) return changed(stage, name, path, source)
+      const found = await treeOf(prepared.stats, path)
+      if (found?.digest !== digest || (before !== undefined && found.state !== before.get(path)))
+        throw changed(stage, name, path, source)
+      states.set(path, found.state)
     }
   }
-  return undefined
+  return states
 }
 
 interface Part {
@@ -74,8 +86,12 @@ function parts(prepared: Prepared, input: Input, settled: ReadonlyMap<string, Se
 
 /** The content digest of a file or folder; undefined where it is gone or cannot be read. */
 export async function contentOf(stats: StatCache, path: string): Promise<Digest | undefined> {
+  return (await treeOf(stats, path))?.digest
+}
+
+async function treeOf(stats: StatCache, path: string): Promise<TreeDigest | undefined> {
   try {
-    return (await stats.tree(path)).digest
+    return await stats.tree(path)
   } catch (error) {
     if (error instanceof Failure) return undefined
     throw error

@@ -46,7 +46,10 @@ export interface StageContext<W, I extends string, O extends string> {
   readonly progress: (progress: Progress) => void
   /** Aborted by Ctrl-C: write a checkpoint and return or throw. */
   readonly signal: AbortSignal
-  /** A folder that outlives a killed run of this very key; removed when the stage has succeeded. */
+  /**
+   * A folder that outlives a killed run of this very key; removed when the stage has succeeded, but for its folder
+   * `extend` where the stage declares `extend`.
+   */
   readonly checkpoint: string
   readonly engine: EngineChoice
   /** States on which device the stage ran (`onnx-cpu, 2 threads`), for its manifest. */
@@ -58,6 +61,7 @@ export interface StageModule {
   readonly params: ParameterSchema
   readonly in: readonly string[]
   readonly out: readonly string[]
+  readonly extend?: readonly string[]
   run(context: never): Promise<void>
 }
 
@@ -70,5 +74,10 @@ export const defineStage = <
   readonly params: S
   readonly in: readonly I[]
   readonly out: readonly O[]
+  /**
+   * Parameters that make the work longer: a run that differs from an earlier one in these alone finds in
+   * `checkpoint/extend` what that one left there. It must come to what it would have come to without.
+   */
+  readonly extend?: readonly (keyof S['properties'] & string)[]
   run(context: StageContext<Parameters<S>, I, O>): Promise<void>
 }): StageModule => definition

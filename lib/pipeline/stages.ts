@@ -22,8 +22,8 @@ import { readSettings } from './settings.ts'
 import type { Settings } from './settings.ts'
 import { placeName, placeOf } from './source.ts'
 import type { Spot } from './source.ts'
-import { child, entriesOf, isRefused, refused, textOf, toJsonObject } from './tree.ts'
-import type { Entry, Tree } from './tree.ts'
+import { child, entriesOf, isRefused, mapEntries, refused, textOf, toJsonObject } from './tree.ts'
+import type { Tree } from './tree.ts'
 
 /** Which references of a stage wait for its cells or its command's values. */
 const SCOPES: ReadonlyMap<string, Scope> = new Map([
@@ -39,17 +39,6 @@ export function resolveStages(stages: Tree, references: References): Tree | unde
     if (stage.kind !== 'map') return references.resolve(stage, NO_SCOPE)
     return mapEntries(stage, (value, key) => references.resolve(value, SCOPES.get(key) ?? NO_SCOPE))
   })
-}
-
-function mapEntries(
-  map: Tree & { readonly kind: 'map' },
-  change: (value: Tree, key: string) => Tree | undefined,
-): Tree {
-  const entries = new Map<string, Entry>()
-  for (const [key, { keyAt, value }] of map.entries) {
-    entries.set(key, { keyAt, value: change(value, key) ?? refused(value.at) })
-  }
-  return { ...map, entries }
 }
 
 /** A stage before its matrix is expanded. */
@@ -93,14 +82,15 @@ function readDefinition(
   const isKnown = (key: string): boolean => !isRefused(child(tree, key))
   const inputs = new Set(entriesOf(child(tree, 'in')).keys())
   for (const [input, { keyAt }] of entriesOf(child(tree, 'in'))) isName(input, 'input', keyAt, problems)
+  const outputs = isKnown('out') ? readOutputs(child(tree, 'out'), problems) : undefined
   return {
     name,
     at,
     tree,
     inputs,
-    outputs: isKnown('out') ? readOutputs(child(tree, 'out'), problems) : undefined,
+    outputs,
     cells: isKnown('matrix') ? expandMatrix(child(tree, 'matrix'), problems) : undefined,
-    settings: readSettings(valid?.stages[name], tree, problems),
+    settings: readSettings(valid?.stages[name], tree, outputs, problems),
   }
 }
 
@@ -162,7 +152,15 @@ function bind({ tree, outputs }: Definition, cell: Cell, problems: Problems): Bo
   if (bound.with && bound.with.kind !== 'map' && !isRefused(bound.with) && hasPending(child(tree, 'with'))) {
     problems.add('VALUE_INVALID', bound.with.at, '`with:` of this cell must be a map of parameters.')
   }
-  return { ...bound, parameters: toJsonObject(bound.with), places: placesOf(tree, bound, outputs) }
+  let places: Bound['places'] | undefined
+  return {
+    ...bound,
+    parameters: toJsonObject(bound.with),
+    // few are ever asked for: those of ten thousand stages would take a second and a hundred MiB
+    get places() {
+      return (places ??= placesOf(tree, bound, outputs))
+    },
+  }
 }
 
 function makeStage(definition: Definition, cell: Cell, bound: Bound, inputs: Inputs, problems: Problems): Stage {
@@ -177,7 +175,9 @@ function makeStage(definition: Definition, cell: Cell, bound: Bound, inputs: Inp
     out: toRecord([...(definition.outputs ?? [])].map(([output, { file }]) => [output, file] as const)),
     ...settings,
     place: placeOf(definition.at),
-    places: bound.places,
+    get places() {
+      return bound.places
+    },
   }
 }
 

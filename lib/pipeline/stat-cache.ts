@@ -4,8 +4,17 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { Failure } from '../util/failure.ts'
 import { sha256 } from './canonical.ts'
 import type { Digest } from './canonical.ts'
-import { ChangedWhileRead, contentLine, hashFile, isExecutable, stateLine, statIdentity } from './digest.ts'
-import { readJson, writeAtomic } from './files.ts'
+import {
+  CHUNK,
+  ChangedWhileRead,
+  contentLine,
+  hashFile,
+  hashLargeFile,
+  isExecutable,
+  stateLine,
+  statIdentity,
+} from './digest.ts'
+import { readSealed, writeSealed } from './files.ts'
 import { walk } from './walk.ts'
 import type { Entry, Links } from './walk.ts'
 
@@ -55,10 +64,10 @@ export class StatCache {
 
   /** The same with a digest for every file, as a manifest lists them. */
   async files(path: string, links: Links): Promise<TreeDigest & { readonly files: readonly FileDigest[] }> {
-    return settled(path, () => {
+    return settled(path, async () => {
       const started = now()
       const entries = walk(path, links)
-      const digests = this.#hashAll(entries, {}, started)
+      const digests = await this.#hashAll(entries, {}, started)
       const files = entries.flatMap((entry) => (entry.kind === 'file' ? [fileDigest(entry, digests)] : []))
       return { ...this.#remember(entries, digests, started), files }
     })
@@ -81,20 +90,20 @@ export class StatCache {
   save(): void {
     if (this.#added.size === 0) return
     const merged = [...Object.entries(readTrees(this.#file)), ...this.#added].slice(-MOST_STATES)
-    ignoreFailure(() => writeAtomic(this.#file, JSON.stringify(Object.fromEntries(merged)), false))
+    ignoreFailure(() => writeSealed(this.#file, Object.fromEntries(merged)))
     for (const [state, digest] of this.#added) this.#trees.set(state, digest)
     this.#added.clear()
   }
 
-  #tree(entries: readonly Entry[], path: string): TreeDigest {
+  async #tree(entries: readonly Entry[], path: string): Promise<TreeDigest> {
     const state = treeState(entries)
     const known = this.#known(state)
     if (known !== undefined) return { digest: known, state }
     const started = now()
     // only the one state of a whole tree is looked up on a run without changes; its files' states are read when it fails
     const detail = entries.length > MANY_FILES ? join(this.#folder, `${sha256(path)}.json`) : undefined
-    const digests = this.#hashAll(entries, detail === undefined ? {} : readTrees(detail), started)
-    if (detail !== undefined) ignoreFailure(() => writeAtomic(detail, statesOf(entries, digests, started), false))
+    const digests = await this.#hashAll(entries, detail === undefined ? {} : readTrees(detail), started)
+    if (detail !== undefined) ignoreFailure(() => writeSealed(detail, statesOf(entries, digests, started)))
     return this.#remember(entries, digests, started)
   }
 
@@ -105,16 +114,24 @@ export class StatCache {
     return { digest, state }
   }
 
-  #hashAll(entries: readonly Entry[], known: Readonly<Record<string, Digest>>, started: bigint): Map<string, Digest> {
+  async #hashAll(
+    entries: readonly Entry[],
+    known: Readonly<Record<string, Digest>>,
+    started: bigint,
+  ): Promise<Map<string, Digest>> {
     const digests = new Map<string, Digest>()
     for (const entry of entries) {
       if (entry.kind !== 'file') continue
       const state = statIdentity(entry.stat)
-      const digest = known[state] ?? this.#known(state) ?? hashFile(entry.absolute, entry.stat, this.#count)
+      const digest = known[state] ?? this.#known(state) ?? (await this.#hash(entry))
       digests.set(entry.path, digest)
       if (entries.length <= MANY_FILES && !isRacy(entry, started)) this.#added.set(state, digest)
     }
     return digests
+  }
+
+  #hash({ absolute, stat }: FileEntry): Digest | Promise<Digest> {
+    return stat.size > CHUNK ? hashLargeFile(absolute, stat, this.#count) : hashFile(absolute, stat, this.#count)
   }
 
   readonly #count = (bytes: number): void => {
@@ -131,10 +148,10 @@ export class StatCache {
 }
 
 /** What is given time to settle is a file that a program writes while it is hashed. */
-async function settled<T>(path: string, hash: () => T): Promise<T> {
+async function settled<T>(path: string, hash: () => Promise<T>): Promise<T> {
   for (let attempt = 0; attempt < 5; attempt++) {
     try {
-      return hash()
+      return await hash()
     } catch (error) {
       if (!(error instanceof ChangedWhileRead)) throw error
       await delay(20)
@@ -160,19 +177,23 @@ function isRacy(entry: FileEntry, started: bigint): boolean {
   return entry.stat.ctimeNs >= started - tick
 }
 
-function statesOf(entries: readonly Entry[], digests: ReadonlyMap<string, Digest>, started: bigint): string {
+function statesOf(
+  entries: readonly Entry[],
+  digests: ReadonlyMap<string, Digest>,
+  started: bigint,
+): Record<string, Digest> {
   const states: Record<string, Digest> = {}
   for (const entry of entries) {
     if (entry.kind === 'file' && !isRacy(entry, started)) states[statIdentity(entry.stat)] = digests.get(entry.path)!
   }
-  return JSON.stringify(states)
+  return states
 }
 
 const now = (): bigint => BigInt(Date.now()) * 1_000_000n
 
 /** A cache file that is missing, cut short or of another shape is an empty cache. */
 function readTrees(file: string): Record<string, Digest> {
-  const value = readJson(file)
+  const value = readSealed(file)
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return {}
   return value as Record<string, Digest>
 }

@@ -210,7 +210,7 @@ export class Store {
   tidy(stage: string, key: Digest): void {
     const parent = this.stageFolder(stage)
     const left = readdirSync(parent).some(
-      (name) => name.startsWith('.') && name.includes(key) && !name.startsWith('.failed'),
+      (name) => name.startsWith('.') && name.includes(key) && !/^\.(failed|extend)-/.test(name),
     )
     const lock = left ? tryAcquire(parent, key) : undefined
     if (lock === undefined) return

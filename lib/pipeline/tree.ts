@@ -49,6 +49,26 @@ export const itemsOf = (tree: Tree | undefined): readonly Tree[] => (tree?.kind 
 export const textOf = (tree: Tree | undefined): string | undefined =>
   tree?.kind === 'scalar' && typeof tree.value === 'string' ? tree.value : undefined
 
+/** The map with its values changed, `undefined` standing for refused; itself where nothing changed. */
+export function mapEntries(map: MapTree, change: (value: Tree, key: string) => Tree | undefined): MapTree {
+  let changed = false
+  const entries = new Map<string, Entry>()
+  for (const [key, entry] of map.entries) {
+    const value = change(entry.value, key) ?? refused(entry.value.at)
+    changed ||= value !== entry.value
+    entries.set(key, value === entry.value ? entry : { keyAt: entry.keyAt, value })
+  }
+  return changed ? { ...map, entries } : map
+}
+
+/** The list with its items changed, `undefined` left out; itself where nothing changed. */
+export function mapItems(list: ListTree, change: (item: Tree) => Tree | undefined): ListTree {
+  const items = list.items.map(change)
+  return items.every((item, i) => item === list.items[i])
+    ? list
+    : { ...list, items: items.filter((item) => item !== undefined) }
+}
+
 /** As JSON, its objects without a prototype; what was refused is left out. */
 export function toJson(tree: Tree): Json {
   if (tree.kind === 'scalar') return tree.value

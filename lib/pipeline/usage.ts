@@ -5,6 +5,7 @@ import type { Digest } from './canonical.ts'
 import { neededByRuns } from './live.ts'
 import { recordedNeeds } from './needs.ts'
 import type { Need } from './needs.ts'
+import { extensionsOf } from './extension.ts'
 import { isKey } from './store.ts'
 import type { ResultPlace, Store } from './store.ts'
 
@@ -62,12 +63,15 @@ function measureStage(store: Store, stage: string, size: Sizes, needs: NeedsOf):
   const results: ResultUsage[] = []
   let bytes = size.own(folder)
   for (const name of names(folder)) {
+    if (name.startsWith('.extend-')) continue // counted with its result
     const own = size.tree(join(folder, name))
     bytes += own
     if (!isKey(name)) continue
     const place = { stage, key: name as Digest }
+    const extensions = extensionsOf(folder, name).reduce((sum, path) => sum + size.tree(path), 0)
+    bytes += extensions
     const usedAt = store.usedAt(stage, place.key)
-    if (usedAt !== undefined) results.push({ ...place, bytes: own, usedAt, needs: needs(place, usedAt) })
+    if (usedAt !== undefined) results.push({ ...place, bytes: own + extensions, usedAt, needs: needs(place, usedAt) })
   }
   return { stage, bytes, results }
 }

@@ -1,20 +1,20 @@
 import type { ErrorObject } from 'ajv'
+import type { JsonObject } from '../util/json.ts'
 import { nearest } from '../util/nearest.ts'
 import { didYouMean, someOf } from './problems.ts'
 import type { ConfigCode, Problems } from './problems.ts'
 import { documentSchema, stageSchema } from './schema.ts'
 import type { Document } from './schema.ts'
 import type { Spot } from './source.ts'
-import { describe, entriesOf, itemsOf, toJson } from './tree.ts'
+import { describe, entriesOf, itemsOf } from './tree.ts'
 import type { Tree } from './tree.ts'
 import { validateDocument } from './validator.ts'
 
-/** Holds the resolved document against the schema; each mistake is reported at the place where it was written. */
-export function checkSchema(document: Tree, problems: Problems): Document | undefined {
-  const json = toJson(document)
+/** Holds the resolved document, given as JSON too, against the schema; mistakes are reported where they were written. */
+export function checkSchema(document: Tree, json: JsonObject, problems: Problems): Document | undefined {
   const errors = validateDocument(json)
   for (const error of errors) report(document, error, problems)
-  return errors.length === 0 ? (json as Document) : undefined
+  return errors.length === 0 ? (json as unknown as Document) : undefined
 }
 
 interface Found {
@@ -86,15 +86,17 @@ function word(error: ErrorObject, { tree, keyAt }: Found, subject: string, path:
 function unknownKey(name: string, tree: Tree, path: readonly string[]): Wording {
   const known = knownKeys(path)
   const at = entriesOf(tree).get(name)?.keyAt
-  const owner = path.length === 0 ? 'pipeline.yaml' : path[2] === 'resources' ? '"resources"' : 'a stage'
+  const owner = path.length === 0 ? 'pipeline.yaml' : isNested(path[2]) ? `"${path[2]}"` : 'a stage'
   const message = `"${name}" is not a key of ${owner}.${didYouMean(nearest(name, known))} It has: ${known.join(', ')}.`
   return { code: 'KEY_UNKNOWN', message, ...(at && { at }) }
 }
 
 function knownKeys(path: readonly string[]): string[] {
   if (path.length === 0) return Object.keys(documentSchema.properties)
-  return Object.keys(path[2] === 'resources' ? stageSchema.properties.resources.properties : stageSchema.properties)
+  return Object.keys(isNested(path[2]) ? stageSchema.properties[path[2]].properties : stageSchema.properties)
 }
+
+const isNested = (key: string | undefined): key is 'resources' | 'retries' => key === 'resources' || key === 'retries'
 
 const TYPES: Readonly<Record<string, string>> = {
   object: 'a map',

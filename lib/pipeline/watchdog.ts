@@ -1,6 +1,7 @@
 import { Socket } from 'node:net'
+import { workerData } from 'node:worker_threads'
 import { WATCH_FD } from './host-protocol.ts'
-import { TASK_VARIABLE, killStrays, signalGroup } from './process-group.ts'
+import { endOwnGroup } from './process-group.ts'
 
 /**
  * A thread of its own, because an engine may hold the main thread for minutes: the other end of this pipe is open as
@@ -12,6 +13,7 @@ pipe.on('error', endGroup)
 pipe.resume()
 
 function endGroup(): void {
-  killStrays(process.env[TASK_VARIABLE] ?? '')
-  signalGroup(process.pid, 'SIGKILL')
+  // the main thread may see its program die of this and exit, and this thread with it: then it has to go on
+  Atomics.store(workerData as Int32Array, 0, 1)
+  endOwnGroup()
 }

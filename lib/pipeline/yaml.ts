@@ -1,5 +1,6 @@
 import { isAlias, isMap, isPair, isScalar, parseDocument } from 'yaml'
 import type { Alias, Pair, ParsedNode, Scalar, YAMLMap, YAMLSeq } from 'yaml'
+import { readPlainYaml } from './plain-yaml.ts'
 import type { Problems } from './problems.ts'
 import { placeName } from './source.ts'
 import type { Source, Spot } from './source.ts'
@@ -17,6 +18,11 @@ const MOST_ERRORS = 10
  * duplicate keys, `.nan` and `.inf`, integers that a double cannot hold exactly, tags, alias bombs and circles.
  */
 export function parseYaml(source: Source, problems: Problems): Tree | undefined {
+  return readPlainYaml(source) ?? parseAnyYaml(source, problems)
+}
+
+/** The same by the library alone: all of YAML, and every message. */
+export function parseAnyYaml(source: Source, problems: Problems): Tree | undefined {
   // duplicate keys are found by the reader: the library compares each key with all before it, and names one place
   const document = parseDocument(source.text, {
     lineCounter: source.lines,

@@ -1,4 +1,6 @@
 import type { JsonObject } from '../util/json.ts'
+import { dag } from './dag.ts'
+import type { DagStage } from './dag.ts'
 import { duration } from './format.ts'
 import { html } from './html.ts'
 import type { Html } from './html.ts'
@@ -20,10 +22,7 @@ export interface RunPart {
   readonly machine: JsonObject
 }
 
-export interface RunStage {
-  readonly outcome: 'ran' | 'restored' | 'fresh' | 'failed' | 'skipped'
-  /** What the stage took when its result was made: for a cached result, then. */
-  readonly seconds: number
+export interface RunStage extends DagStage {
   /** `onnx-cpu, 2 threads`; null for a stage that used none. */
   readonly device: string | null
 }
@@ -55,6 +54,7 @@ const runSection = (run: RunPart): Html =>
           </div>`,
       )}
     </dl>
+    ${dag(run.stages)}
     <table role="table" style="margin-top: 2.5rem">
       <thead>
         <tr>

@@ -98,7 +98,7 @@ export function hold(folder: string, key: string, mine: string): string {
   return file
 }
 
-function held(folder: string, key: string, mine: string, file: string): Lock {
+export function held(folder: string, key: string, mine: string, file: string): Lock {
   const heartbeat = setInterval(() => touch(file), HEARTBEAT_MS)
   heartbeat.unref()
   const release = (): void => {
@@ -121,7 +121,7 @@ const lockFiles = (folder: string, key: string): string[] =>
   readdirSync(folder).filter((name) => name.startsWith(`.lock-${key}-`))
 
 /** Since when the lock files of other hosts have not been touched. */
-interface Seen {
+export interface Seen {
   readonly files: Map<string, { readonly mtime: number; readonly since: number }>
   readonly silenceMs: number
 }
@@ -137,19 +137,19 @@ function otherHolder(folder: string, key: string, mine: string, seen: Seen): str
   return others.length === 0 ? undefined : otherHolder(folder, key, mine, seen)
 }
 
-interface Holder {
+export interface Holder {
   readonly host: string
   readonly pid: number
   readonly start: string
 }
 
-function parse(name: string): Holder | undefined {
+export function parse(name: string): Holder | undefined {
   const match = /^\.lock-[0-9a-f]+-([0-9a-f]{16})-(\d+)-(\w+)-[0-9a-f]+$/.exec(name)
   return match === null ? undefined : { host: match[1]!, pid: Number(match[2]), start: match[3]! }
 }
 
 /** A name of another form was not made by us, or cut: it holds nothing. */
-function isAlive(folder: string, name: string, seen: Seen): boolean {
+export function isAlive(folder: string, name: string, seen: Seen): boolean {
   const holder = parse(name)
   if (holder === undefined) return false
   if (holder.host !== thisHost()) return !isSilent(join(folder, name), seen)

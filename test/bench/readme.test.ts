@@ -24,6 +24,7 @@ describe('the sections of README.md', () => {
     const missing = 'not run yet'
     assert.deepEqual(others, {
       ...{ sweep: missing, seeds: missing, temperature: missing, 'real-pair': missing, speed: missing },
+      faults: missing,
     })
     assert.equal(results?.match(/^not run yet$/gm)?.length, 3)
   })

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { figure } from '../../bench/figures.ts'
+import { faultSection } from '../../bench/readme/faults.ts'
 import { markdownTable } from '../../bench/readme/markdown.ts'
 import { realPairSection } from '../../bench/readme/real-pair.ts'
 import { resultsSection } from '../../bench/readme/results.ts'
@@ -123,5 +124,38 @@ describe('speed', () => {
   it('has a table a machine, and nothing where nothing was measured', () => {
     assert.equal(speedSection([benches, benches]).match(/^On /gm)?.length, 2)
     assert.equal(speedSection([]), '')
+  })
+})
+
+describe('faults', () => {
+  const counted = (what: 'wrong' | 'lost', peerName: string, ours: number, peer: number) => ({
+    ...figure({ what: `a kill: ${what}`, unit: 'of 9', ours, peer, peerName, reach: { max: 0 } }),
+    fault: { attack: 'a kill', what, tries: 9 },
+  })
+  const figures = [
+    ...[counted('wrong', 'wireit', 0, 2), counted('lost', 'wireit', 1, 0)],
+    ...[counted('wrong', 'DVC', 0, 0), counted('lost', 'DVC', 1, 3)],
+  ]
+  const benches = { faults: { machine: '2 × CPU', figures } }
+
+  it('have a row an attack, and no row among the speeds', () => {
+    assert.deepEqual(faultSection([benches, {}]).split('\n').slice(2), [
+      '| attack | tries | ours | wireit | DVC |',
+      '| --- | --: | --: | --: | --: |',
+      '| a kill | 9 | 0 / 1 | 2 / 0 | 0 / 3 |',
+    ])
+    assert.ok(!speedSection([benches]).includes('a kill'))
+  })
+
+  it('are judged by our own count where the peer has none', () => {
+    assert.deepEqual(
+      figures.map(({ ratio, ok }) => [ratio, ok]),
+      [
+        [0, true],
+        [null, false],
+        [null, true],
+        [1 / 3, false],
+      ],
+    )
   })
 })

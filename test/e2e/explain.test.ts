@@ -172,6 +172,46 @@ it('says what differs between two experiments, and nothing else', async (t) => {
   assert.match((await place.run('diff', a, a)).out, /\n\nNothing differs\.\n$/)
 })
 
+it('says what differs of inputs, of files, and of where it ran: machine, Node, engine and device', async (t) => {
+  const place = project(t)
+  const run = async (): Promise<string> => (await place.lines('second')).last.experiment as string
+  place.write('pipeline.yaml', YAML.replace('out: [text]', "out: [text]\n    in: { list: 'file:list.txt' }"))
+  place.write('list.txt', 'one')
+  const a = await run()
+  place.write('list.txt', 'two')
+  place.write('pipeline.yaml', place.read('pipeline.yaml').replace('out: [text]', 'out: [text: text.txt]'))
+  const b = await run()
+  // as another machine would have recorded it
+  const file = `artifacts/experiments/${b}/record.json`
+  const record = JSON.parse(place.read(file)) as { machine: object; engine: string; stages: Record<string, object> }
+  Object.assign(record.machine, { cpu: 'Other', node: 'v99.0.0' })
+  Object.assign(record.stages['second']!, { device: 'cuda, NVIDIA H200', engine: 'cuda' })
+  place.write(file, JSON.stringify({ ...record, engine: 'cuda' }))
+  await place.run('tag', a, 'before')
+  const { out } = await place.run('diff', 'before', b, '--json')
+  const found = JSON.parse(out) as Record<Section, Difference[]>
+  const rows = (section: Section): unknown[] => found[section].map(({ name, a, b }) => [name, a ?? null, b ?? null])
+  assert.deepEqual(rows('stages'), [['first.out.text', 'text', 'text.txt']])
+  assert.deepEqual(
+    found.inputs.map(({ name }) => name),
+    ['list.txt'],
+  )
+  assert.deepEqual(
+    rows('environment').map((row) => [(row as string[])[0], (row as string[])[2]]),
+    [
+      ['engine', 'cuda'],
+      ['machine.cpu', 'Other'],
+      ['machine.node', 'v99.0.0'],
+      ['second.engine', 'cuda'],
+      ['second.device', 'cuda, NVIDIA H200'],
+    ],
+  )
+  assert.deepEqual([found.parameters, found.code, found.packages, found.metrics], [[], [], [], []])
+  const words = (await place.run('diff', 'before', b)).out
+  assert.match(words, new RegExp(`^${a.slice(0, 16)} {2}[\\d: -]+ {2}before\\n${b.slice(0, 16)} `))
+  assert.match(words, /\nmachine\.node +"v\d+\.\d+\.\d+" +→ +"v99\.0\.0"\n/)
+})
+
 it('a stage or hash that is not there, or not the only one, is a mistake of the user', async (t) => {
   const place = project(t)
   const a = (await place.lines('first')).last.experiment as string

@@ -169,7 +169,7 @@ test('what a run killed with -9 left goes; its checkpoint and what failed stay u
   assert.deepEqual(readdirSync(place.path('artifacts/store/.runs')), [])
 })
 
-const INJECT = join(import.meta.dirname, '..', 'pipeline', 'inject.mjs')
+const INJECT = join(import.meta.dirname, '..', 'faults', 'inject.mjs')
 
 /** Whatever happened to gc: no half result is taken for one, and the next gc and the next run put all right. */
 async function recovers(place: Kept, free: readonly string[], current: readonly string[]): Promise<void> {

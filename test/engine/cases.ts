@@ -572,6 +572,15 @@ export const cases = {
       expected: (a, b, bias) => zip((y, z) => y + z, nd([6, 5], product(false, false, 1)(nd([6, 4], a.data), b)), bias),
     },
     {
+      title: 'added onto others',
+      inputs: [noise([2, 3], 27), noise([2, 5], 28)],
+      build: (a, b) => {
+        const times = (scale: number) => g.matmul(a, b, { transposeA: true, scale })
+        return g.add(g.add(times(1), times(2)), times(0.5))
+      },
+      expected: (a, b) => product(true, false, 3.5)(a, b),
+    },
+    {
       title: 'of transposed ones',
       inputs: [noise([4, 3], 25), noise([5, 4], 26)],
       build: (a, b) => g.matmul(g.transpose(a, [1, 0]), g.transpose(b, [1, 0])),

@@ -83,6 +83,16 @@ describe('chunks of which gradients will be asked for', () => {
     }
   })
 
+  it("sum the head's gradient on the way: nothing but the sum keeps a chunk's", () => {
+    const { nodes } = madeOf(['hidden', 'head'])
+    const products = nodes.filter(({ op, shape }) => op === 'matmul' && shape.join() === [V, C].join())
+    const users = products.slice(1).map((product) => nodes.filter(({ inputs: from }) => from.includes(product)))
+    assert.deepEqual(
+      users.map((all) => all.map(({ op }) => op)),
+      [['add'], ['add'], ['add']],
+    )
+  })
+
   it('are to the last bit what they are in any order', async () => {
     const random = (shape: number[], seed: number): TensorValue => {
       const draws = new Random(seed, 'draws')

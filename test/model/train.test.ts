@@ -229,17 +229,23 @@ describe('a training that is stopped', () => {
 
 describe('a checkpoint', () => {
   const tensors = (step: number, factor: number) => new Map([['w', vector([step * factor, 1, 2, 3])]])
+  const opened = (folder: string) =>
+    new Checkpoints<{ step: number; best: { step: number } }>(folder, (step) => `this one until ${step}`)
   const save = (folder: string, step: number): void => {
-    const checkpoints = new Checkpoints<{ best: { step: number } }>(folder, 'this one')
+    const checkpoints = opened(folder)
     checkpoints.saveBest(step, tensors(step, 10))
-    checkpoints.save({ best: { step } }, tensors(step, 100))
+    checkpoints.save({ step, best: { step } }, tensors(step, 100))
   }
   const load = (folder: string) => {
-    const checkpoints = new Checkpoints<{ best: { step: number } }>(folder, 'this one')
+    const checkpoints = opened(folder)
     const last = checkpoints.load()
     return last && { ...last, best: checkpoints.loadBest(last.progress.best.step) }
   }
-  const saved = (step: number) => ({ progress: { best: { step } }, state: tensors(step, 100), best: tensors(step, 10) })
+  const saved = (step: number) => ({
+    progress: { step, best: { step } },
+    state: tensors(step, 100),
+    best: tensors(step, 10),
+  })
 
   it('killed at any of its writes leaves the last one, whole, and the next one leaves no draft', () => {
     const left: unknown[] = []

@@ -162,8 +162,44 @@ stages:
     const given =
       'version: 1\nparams: { t: 7, g: 1 }\nstages:\n  s: { cmd: [node], timeout: "${t}", resources: { gpu: "${g}" } }\n'
     assert.equal((await loaded(given)).stages[0]?.timeoutSeconds, 7)
+    const retriesOf = async (text: string) => (await loaded(stage(`retries: ${text}`))).stages[0]?.retries
+    assert.deepEqual((await loaded(given)).stages[0]?.retries, { times: 0, backoffSeconds: 1 })
+    assert.deepEqual(await retriesOf('2'), { times: 2, backoffSeconds: 1 })
+    assert.deepEqual(await retriesOf('{ times: 3, backoff: 1.5m }'), { times: 3, backoffSeconds: 90 })
+    assert.deepEqual(await retriesOf('{ backoff: 0 }'), { times: 1, backoffSeconds: 0 })
+    assert.deepEqual(await mistakes(stage('retries: { time: 2, backoff: soon }')), ['KEY_UNKNOWN 5:16'])
+    assert.match((await failures(stage('retries: { time: 2 }')))[0]!.message, /"time" is not a key of "retries"\. Did/)
+    assert.deepEqual(await mistakes(stage('retries: { backoff: soon }')), ['VALUE_INVALID 5:25'])
+    assert.deepEqual(await mistakes(stage('retries: -1')), ['VALUE_INVALID 5:14'])
     assert.deepEqual(await mistakes(stage('timeout: 15 parsecs')), ['VALUE_INVALID 5:14'])
     assert.deepEqual(await mistakes(stage('resources: { memory: 4Gb }')), ['VALUE_INVALID 5:26'])
+  })
+
+  it('reads tolerances of outputs, a number for both kinds, and refuses those of none', async () => {
+    const { stages } = await loaded(
+      stage('out: [a, b, c]', 'tolerance: { a: 1e-6, b: { relative: 0.01 }, c: { absolute: 1, relative: 0 } }'),
+    )
+    assert.deepEqual(
+      { ...stages[0]?.tolerance },
+      {
+        a: { absolute: 1e-6, relative: 1e-6 },
+        b: { absolute: 0, relative: 0.01 },
+        c: { absolute: 1, relative: 0 },
+      },
+    )
+    const given = 'version: 1\nparams: { t: 0.5 }\nstages:\n  s: { cmd: [node], out: [a], tolerance: { a: "${t}" } }\n'
+    assert.deepEqual((await loaded(given)).stages[0]?.tolerance?.['a'], { absolute: 0.5, relative: 0.5 })
+    const [unknown] = await failures(stage('out: [curves]', 'tolerance: { curve: 1 }'))
+    assert.deepEqual([unknown?.code, unknown?.place?.line], ['OUTPUT_UNKNOWN', 6])
+    assert.match(unknown!.message, /"tolerance" names "curve", .* its outputs are curves\. Did you mean "curves"\?/)
+    for (const wrong of ['-1', 'close', '{}', '{ absolute: -1 }', '[1]']) {
+      assert.deepEqual(
+        (await failures(stage('out: [a]', `tolerance: { a: ${wrong} }`))).map(({ code, place }) => [code, place?.line]),
+        [['VALUE_INVALID', 6]],
+        wrong,
+      )
+    }
+    assert.deepEqual(await mistakes(stage('out: [a]', 'tolerance: { a: { absolut: 1 } }')), ['KEY_UNKNOWN 6:23'])
   })
 
   it('wants one program for each stage, and its file to be there', async () => {

@@ -17,6 +17,7 @@ export interface Told {
   readonly code?: string
   readonly outcome?: string
   readonly stage?: string
+  readonly name?: string
   readonly message?: string
   readonly experiment?: string | null
 }
@@ -57,7 +58,7 @@ export async function drive(rig: Rig, stages: readonly Stage[], options: DriveOp
     ...(options.wrapper ?? []),
     process.execPath,
     '--import',
-    join(HERE, 'inject.mjs'),
+    join(HERE, '..', 'faults', 'inject.mjs'),
     await driverFile(),
     rig.path('.spec.json'),
   ]

@@ -135,3 +135,28 @@ test(
     assert.ok(readdirSync(rig.path('artifacts/store/held')).every((name) => !name.startsWith('.')))
   },
 )
+
+test(
+  'a program whose driver was killed with -9 ends within 2 s, with what left its group',
+  { timeout: 30_000 },
+  async (t) => {
+    const rig = armed(t)
+    const stages = family(`echo 41 > "$PIPELINE_CHECKPOINT/step"; ${DEAF}`)
+    const run = await drive(rig, stages)
+    await until(isReady(rig), t)
+    assert.deepEqual(pidsOf(rig).map(isAlive), Array<boolean>(MEMBERS).fill(true))
+    run.child.kill('SIGKILL')
+    await run.ended
+    const start = performance.now()
+    await until(() => !pidsOf(rig).some(isAlive) || performance.now() - start > 2000, t)
+    assert.deepEqual(pidsOf(rig).map(isAlive), Array<boolean>(MEMBERS).fill(false))
+    assert.ok(!existsSync(rig.path('artifacts/family')))
+    const left = readdirSync(rig.path('artifacts/store/family'), { recursive: true }).map(String)
+    const step = left.find((name) => name.startsWith('.checkpoint') && name.endsWith('step'))
+    assert.equal(rig.read(`artifacts/store/family/${step!}`), '41\n')
+    rmSync(rig.path('armed'))
+    assert.deepEqual(await rig.outcomes(stages), ['family: ran'])
+    assert.deepEqual(rig.notices(), [])
+    assert.equal(rig.read('artifacts/family/text.txt'), 'whole\n')
+  },
+)

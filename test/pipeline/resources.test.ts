@@ -97,18 +97,21 @@ test('without a GPU there is one stand-in, with all cores for who names none', a
 test('the GPUs of a machine are those that it is allowed to see', () => {
   const gpusOf = (visible: string): readonly string[] =>
     machineCapacity(undefined, { CUDA_VISIBLE_DEVICES: visible }).gpus
-  assert.deepEqual([gpusOf('0,2'), gpusOf('GPU-8f'), gpusOf(''), gpusOf('-1')], [['0', '2'], ['GPU-8f'], [''], ['']])
+  assert.deepEqual([gpusOf('0, 2,0'), gpusOf('GPU-8f'), gpusOf(''), gpusOf('-1')], [['0', '2'], ['GPU-8f'], [''], ['']])
   assert.equal(machineCapacity(3, {}).jobs, 3)
   assert.equal(machineCapacity(undefined, {}).jobs, availableParallelism())
 })
 
 function see(t: TestContext, gpus: string): void {
-  const before = process.env.CUDA_VISIBLE_DEVICES
-  process.env.CUDA_VISIBLE_DEVICES = gpus
-  t.after(() => {
-    if (before === undefined) delete process.env.CUDA_VISIBLE_DEVICES
-    else process.env.CUDA_VISIBLE_DEVICES = before
-  })
+  // of a host of its own
+  for (const [name, value] of Object.entries({ CUDA_VISIBLE_DEVICES: gpus, TMPDIR: new Rig(t).root })) {
+    const before = process.env[name]
+    process.env[name] = value
+    t.after(() => {
+      if (before === undefined) Reflect.deleteProperty(process.env, name)
+      else process.env[name] = before
+    })
+  }
 }
 
 /** Fails where another is at work. */
@@ -131,9 +134,31 @@ test('cells and stages that ask for a GPU never run at once where there is none'
 test('a stage sees its own GPUs alone; more cores than there are is all of them', { timeout: 60_000 }, async (t) => {
   see(t, '3,5')
   const rig = new Rig(t)
-  const greedy = { gpu: 1, cpu: 4096, memory: 2 ** 60 }
+  const greedy = { gpu: 1, cpu: 4096, memory: 0 }
   const all = ['a', 'b'].map((name) => stage(name, shell(ALONE), { resources: greedy, out: { text: 'text.txt' } }))
   assert.deepEqual(await rig.outcomes(all), ['a: ran', 'b: ran'])
   const shown = [rig.read('artifacts/a/text.txt'), rig.read('artifacts/b/text.txt')]
   assert.deepEqual(shown, [`3 ${availableParallelism()}\n`, `5 ${availableParallelism()}\n`])
+})
+
+test('a stage that asks for more memory than there is, is refused before anything runs', async (t) => {
+  const rig = new Rig(t)
+  const pair = (memory: number) => [
+    stage('small', shell('echo a > "$PIPELINE_OUT_TEXT"'), { out: { text: 'text.txt' } }),
+    stage('large', shell('cat "$PIPELINE_IN_TEXT" > "$PIPELINE_OUT_TEXT"'), {
+      in: { text: 'small.text' },
+      out: { text: 'text.txt' },
+      resources: { ...NOTHING, memory },
+    }),
+  ]
+  const refusal = {
+    code: 'MEMORY_TOO_LARGE',
+    exitCode: 2,
+    message: /^Stage "large" asks for 1073741824\.0 GiB of memory/,
+  }
+  await assert.rejects(rig.run(pair(2 ** 60)), refusal)
+  await assert.rejects(rig.plan(pair(2 ** 60)), refusal)
+  assert.ok(!rig.has('artifacts'))
+  assert.deepEqual(await rig.outcomes(pair(2 ** 20)), ['small: ran', 'large: ran'])
+  assert.deepEqual(await rig.outcomes(pair(2 ** 60)), ['small: fresh', 'large: fresh'], 'it was made elsewhere')
 })

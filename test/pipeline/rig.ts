@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -29,6 +29,10 @@ export class Rig {
     writeFileSync(this.path(file), text)
   }
 
+  has(file: string): boolean {
+    return existsSync(this.path(file))
+  }
+
   read(file: string): string {
     return readFileSync(this.path(file), 'utf8')
   }
@@ -40,6 +44,7 @@ export class Rig {
       params: {},
       metrics: undefined,
       page: undefined,
+      remote: undefined,
       resolved: {},
     }
     return { ...base, stages, ...more }
@@ -100,6 +105,7 @@ export function stage(id: string, program: Program, more: Loose = {}): Stage {
     resources: { gpu: 0, cpu: 0, memory: 0 },
     env: [],
     timeoutSeconds: undefined,
+    retries: { times: 0, backoffSeconds: 0 },
     place: PLACE,
     places: {},
     ...more,

@@ -51,6 +51,48 @@ describe("the run's part", () => {
   })
 })
 
+describe('the drawing of the stages', () => {
+  const from = (...stages: string[]) => ({
+    stage: { in: Object.fromEntries(stages.map((stage) => [stage, { kind: 'stage', stage }])) },
+  })
+  const ran = { outcome: 'ran', seconds: 2, device: null } as const
+  const fresh = { outcome: 'fresh', seconds: 7, device: null } as const
+  const cells = { b: { stage: 'evaluate[a]' }, c: { stage: 'evaluate[b]' } }
+  const stages: RunPart['stages'] = {
+    'a<b': { ...fresh, ...from() },
+    train: { ...ran, ...from('a<b') },
+    'evaluate[a]': { ...fresh, ...from('a<b') },
+    'evaluate[b]': { ...ran, ...from('train') },
+    report: { ...fresh, outcome: 'failed', stage: { in: { scores: { kind: 'gather', cells } } } },
+  }
+  const [svg = ''] = /<svg[^]*<\/svg>/.exec(joinReport('', { ...run, stages })) ?? []
+
+  it('has a box for each, one for all cells of a matrix, and a line for what each reads', () => {
+    const texts = [...svg.matchAll(/<text[^>]*>([^<]*)</g)].map(([, text]) => text)
+    assert.deepEqual(texts, [
+      ...['a&#60;b', 'was there, 7.0\u00a0s', 'train', 'ran, 2.0\u00a0s'],
+      ...['evaluate × 2', '1 of 2 ran, 2.0\u00a0s', 'report', 'failed, 7.0\u00a0s'],
+    ])
+    assert.equal(svg.match(/<path /g)?.length, 4)
+  })
+
+  it('has each below what it reads, and nothing outside', () => {
+    const [, width, height] = /viewBox="0 0 (\d+) (\d+)"/.exec(svg)!.map(Number)
+    const boxes = [...svg.matchAll(/x="([\d.]+)"\s+y="([\d.]+)"\s+width="128"/g)].map(([, x, y]) => [
+      Number(x),
+      Number(y),
+    ])
+    const [first, train, evaluate, report] = boxes.map(([, y]) => y!)
+    assert.ok(first! < train! && train! < evaluate! && evaluate! < report!, String(boxes))
+    for (const [x, y] of boxes) assert.ok(x! >= 0 && x! + 128 <= width! && y! >= 0 && y! + 44 <= height!)
+  })
+
+  it('is left out where it would be no picture', () => {
+    const many = Object.fromEntries(Array.from({ length: 61 }, (_, i) => [`stage-${i}`, ran]))
+    for (const none of [many, { distill: ran }]) assert.ok(!joinReport('', { ...run, stages: none }).includes('<svg'))
+  })
+})
+
 it('takes the record of an experiment as it is', () => {
   const join: JoinReport = joinReport
   assert.equal(join, joinReport)

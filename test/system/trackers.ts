@@ -12,20 +12,23 @@ export const trackerPrograms = (): string => (installed ??= install())
 
 let installed: string | undefined
 
-function install(): string {
-  const folder = join(import.meta.dirname, '..', '..', 'bench', '.peers', 'trackers')
+const install = (): string => pythonPrograms('trackers', packages)
+
+/** The programs of a Python environment with packages as PyPI has them, made where it is not there yet. */
+export function pythonPrograms(name: string, wanted: readonly string[]): string {
+  const folder = join(import.meta.dirname, '..', '..', 'bench', '.peers', name)
   const programs = join(folder, 'bin')
-  if (!hasAll(programs)) {
+  if (!hasAll(programs, wanted)) {
     execFileSync('python3', ['-m', 'venv', '--clear', folder])
-    execFileSync(join(programs, 'pip'), ['install', '--quiet', ...packages], { stdio: ['ignore', 2, 2] })
+    execFileSync(join(programs, 'pip'), ['install', '--quiet', ...wanted], { stdio: ['ignore', 2, 2] })
   }
   return programs
 }
 
 /** False also of an environment that was moved, whose programs no longer find their Python. */
-function hasAll(programs: string): boolean {
+function hasAll(programs: string, wanted: readonly string[]): boolean {
   const { error, stdout } = spawnSync(join(programs, 'pip'), ['freeze'], { encoding: 'utf8' })
-  return error === undefined && packages.every((name) => stdout.split('\n').includes(name))
+  return error === undefined && wanted.every((name) => stdout.split('\n').includes(name.replace(/\[.*\]/, '')))
 }
 
 /** What a Python program prints as JSON. */
@@ -45,9 +48,10 @@ export async function startServer(
   args: readonly string[],
   cwd: string,
   path: string,
+  programs = trackerPrograms(),
 ): Promise<Started> {
   const port = String(await freePort())
-  const child = spawn(join(trackerPrograms(), program), [...args, '--host', '127.0.0.1', '--port', port], {
+  const child = spawn(join(programs, program), [...args, '--host', '127.0.0.1', '--port', port], {
     ...{ cwd, detached: true, stdio: ['ignore', 'ignore', 'pipe'] },
   })
   const errors: string[] = []

@@ -2,7 +2,7 @@ import { abridged, show } from '../../pipeline/changes.ts'
 import { differences } from '../../pipeline/difference.ts'
 import type { Difference, Section } from '../../pipeline/difference.ts'
 import { readExperiment } from '../../pipeline/experiment.ts'
-import type { ExperimentRecord } from '../../pipeline/experiment.ts'
+import type { ExperimentRecord, ListedExperiment } from '../../pipeline/experiment.ts'
 import { short, table } from '../format.ts'
 import { exitCodeOf, write, writeFailures, writeJson } from '../output.ts'
 import { style } from '../style.ts'
@@ -19,21 +19,21 @@ export function diff(first: string, second: string, options: { json?: boolean })
   const [recordA, recordB] = [a.value.record, b.value.record]
   const found = differences(root, recordA, recordB)
   if (options.json === true) writeJson({ type: 'difference', a: recordA.hash, b: recordB.hash, ...found })
-  else write(words(recordA, recordB, found))
+  else write(words(a.value, b.value, found))
   return 0
 }
 
-function words(a: ExperimentRecord, b: ExperimentRecord, found: Record<Section, Difference[]>): string {
+function words(a: ListedExperiment, b: ListedExperiment, found: Record<Section, Difference[]>): string {
   const sections = Object.entries(found).filter(([, rows]) => rows.length > 0)
   const tables = sections.map(([section, rows]) => `${style('bold', section)}\n${table(rows.map(row))}`)
-  const heads = [a, b].map(({ hash, at }) => `${hash.slice(0, 16)}  ${at.slice(0, 16).replace('T', ' ')}`)
-  return [heads.join('\n'), ...(tables.length > 0 ? tables : [none(a, b)])].join('\n\n')
+  const heads = [a, b].map(({ record: { hash, at }, tags }) =>
+    [hash.slice(0, 16), at.slice(0, 16).replace('T', ' '), ...tags].join('  '),
+  )
+  return [heads.join('\n'), ...(tables.length > 0 ? tables : [none(a.record, b.record)])].join('\n\n')
 }
 
 const none = (a: ExperimentRecord, b: ExperimentRecord): string =>
-  a.hash === b.hash
-    ? 'Nothing differs.'
-    : "Nothing that their records hold differs; a declared variable or an output's file name does."
+  a.hash === b.hash ? 'Nothing differs.' : 'Nothing that their records hold differs; a declared variable does.'
 
 function row({ name, a, b }: Difference): string[] {
   const [textA, textB] = [text(a), text(b)]

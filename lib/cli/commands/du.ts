@@ -6,7 +6,7 @@ import { write, writeJson } from '../output.ts'
 import { storeHere } from '../store.ts'
 import { style } from '../style.ts'
 
-const NEEDS = ['current', 'pinned', 'running', 'recorded'] as const
+const NEEDS = ['current', 'pinned', 'tagged', 'running', 'recorded'] as const
 
 /** `pipeline du`: what the results take, and who needs them. */
 export function du(options: { json?: boolean }): number {
@@ -28,9 +28,9 @@ function sumsOf({ stages }: StoreUsage): Sums {
   const results = stages.flatMap((stage) => stage.results)
   const sum = (belongs: (result: ResultUsage) => boolean): number =>
     results.filter(belongs).reduce((all, { bytes }) => all + bytes, 0)
-  const [current, pinned, running, recorded] = NEEDS.map((need) => sum(({ needs }) => needs.includes(need)))
+  const [current, pinned, tagged, running, recorded] = NEEDS.map((need) => sum(({ needs }) => needs.includes(need)))
   return {
-    needed: { current: current!, pinned: pinned!, running: running!, recorded: recorded! },
+    needed: { current: current!, pinned: pinned!, tagged: tagged!, running: running!, recorded: recorded! },
     freeBytes: sum(isFree),
   }
 }
@@ -48,8 +48,9 @@ function words({ bytes, asideBytes, stages }: StoreUsage, { needed, freeBytes }:
   const sums: [string, number, string][] = [
     ['current', needed.current, 'linked in artifacts'],
     ['pinned', needed.pinned, 'of pinned experiments'],
+    ['tagged', needed.tagged, 'of tagged experiments'],
     ['running', needed.running, 'of runs that live'],
-    ['recorded', needed.recorded, 'of experiments that are not pinned'],
+    ['recorded', needed.recorded, 'of experiments that are neither pinned nor tagged'],
     ['free', freeBytes, 'what `pipeline gc` removes'],
     ['aside', asideBytes, `moved to ${folder}/.aside; yours to remove`],
     ['all', bytes, folder],

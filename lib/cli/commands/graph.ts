@@ -1,7 +1,7 @@
 import type { Input, Pipeline } from '../../pipeline/pipeline.ts'
 import { load } from '../load.ts'
 import { exitCodeOf, write, writeFailures, writeJson } from '../output.ts'
-import type { ConfigOptions } from '../program.ts'
+import type { ConfigOptions } from '../options.ts'
 
 /** `pipeline graph`: the stages as a Mermaid flowchart, the cells of a matrix as one node. */
 export async function graph(options: ConfigOptions): Promise<number> {

@@ -1,27 +1,59 @@
 import { listExperiments } from '../../pipeline/experiment.ts'
-import { flatten } from '../../util/flatten.ts'
-import { short, table } from '../format.ts'
-import { write, writeJson } from '../output.ts'
+import type { Json } from '../../util/json.ts'
+import { csv } from '../csv.ts'
+import { experimentTable } from '../experiment-table.ts'
+import { fieldsOf, isMetric, isParameter, rowOf } from '../fields.ts'
+import type { Row } from '../fields.ts'
+import { write, writeJson, writePart } from '../output.ts'
+import { readCondition, readOrder, sortRows } from '../select.ts'
 
-/** Metrics of one line of the list; the rest are shown by `show`. */
-const MOST_METRICS = 4
+export interface ListArguments {
+  readonly sort?: string
+  readonly where: readonly string[]
+  readonly csv?: boolean
+  readonly json?: boolean
+}
 
-/** `pipeline list`: what was recorded here, newest first. */
-export function list(options: { json?: boolean }): number {
-  const found = listExperiments(process.cwd())
-  if (options.json === true) {
-    const experiments = found.map(({ record, pinned, page }) => {
-      const { hash, at, params, metrics } = record
-      return { hash, at, pinned, page, params, metrics }
-    })
-    writeJson({ experiments })
-    return 0
-  }
-  const rows = found.map(({ record, pinned }) => {
-    const metrics = flatten(record.metrics).slice(0, MOST_METRICS)
-    const words = metrics.map(([name, value]) => `${name} ${short(value)}`).join('  ')
-    return [record.hash.slice(0, 16), record.at.slice(0, 16).replace('T', ' '), pinned ? 'pinned' : '', words]
-  })
-  write(rows.length === 0 ? 'No experiment is recorded here yet. `pipeline run` makes one.' : table(rows))
+/** `pipeline list`: what was recorded here, newest first if not said otherwise. Throws Failure WHERE_…, FIELD_…. */
+export async function list(options: ListArguments): Promise<number> {
+  const all = listExperiments(process.cwd()).map(rowOf)
+  const fields = fieldsOf(all)
+  // nothing is known of a folder without experiments, so that no name in it is wrong
+  const conditions = all.length === 0 ? [] : options.where.map((text) => readCondition(text, fields, all))
+  const orders = all.length === 0 || options.sort === undefined ? [] : readOrder(options.sort, fields)
+  const found = all.filter(({ values }) => conditions.every(({ field, holds }) => holds(values.get(field) ?? [])))
+  const rows = sortRows(found, orders)
+  if (options.json === true) writeJson({ experiments: rows.map(json) })
+  else if (options.csv === true) await writePart(csv(csvRows(rows)))
+  else if (all.length === 0) write('No experiment is recorded here yet. `pipeline run` makes one.')
+  else if (rows.length === 0) write(`None of ${all.length} experiments is so.`)
+  else
+    write(
+      experimentTable(
+        rows,
+        [...orders, ...conditions].map(({ field }) => field),
+      ),
+    )
   return 0
+}
+
+function json({ experiment: { record, tags, pinned, page } }: Row) {
+  const { hash, at, params, metrics } = record
+  return { hash, at, tags, pinned, page, params, metrics }
+}
+
+/** Every parameter and metric by its full name, which --sort and --where take too. */
+function csvRows(rows: readonly Row[]): (readonly Json[])[] {
+  const fields = fieldsOf(rows)
+  const names = [...fields.filter(isParameter), ...fields.filter(isMetric)]
+  return [
+    ['hash', 'at', 'tags', 'pinned', ...names],
+    ...rows.map(({ experiment: { record, tags, pinned }, values }) => [
+      record.hash,
+      record.at,
+      tags.join(' '),
+      pinned,
+      ...names.map((name) => values.get(name)?.[0] ?? null),
+    ]),
+  ]
 }

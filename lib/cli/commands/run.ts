@@ -7,6 +7,7 @@ import type { PlanOptions } from '../../pipeline/plan.ts'
 import type { Pipeline } from '../../pipeline/pipeline.ts'
 import { runPipeline } from '../../pipeline/run.ts'
 import type { RunSummary } from '../../pipeline/run.ts'
+import { watchPipeline } from '../../pipeline/watch.ts'
 import type { Failure } from '../../util/failure.ts'
 import { watchAudit } from '../audit.ts'
 import { load } from '../load.ts'
@@ -14,14 +15,16 @@ import { logRecorded } from '../log-recorded.ts'
 import { exitCodeOf, write, writeError, writeFailures, writeJson } from '../output.ts'
 import { jsonPrinter, linePrinter } from '../printer.ts'
 import type { Printer } from '../printer.ts'
-import type { ConfigOptions } from '../program.ts'
+import type { ConfigOptions } from '../options.ts'
 import { revisionsOf } from '../revisions.ts'
 import { listenForStop } from '../signals.ts'
 import type { Stop } from '../signals.ts'
 import { planJson, planLines } from '../plan.ts'
+import { wordFailure } from '../words.ts'
 
 export interface RunArguments extends ConfigOptions {
   readonly dryRun?: boolean
+  readonly watch?: boolean
   readonly jobs?: number
   readonly keepGoing?: boolean
   readonly engine: string
@@ -35,14 +38,15 @@ export interface RunArguments extends ConfigOptions {
  */
 export async function run(targets: readonly string[], options: RunArguments): Promise<number> {
   const json = options.json === true
-  const stop = listenForStop((step) => writeError(step === 'stopping' ? STOPPING : 'ending all stages at once'))
-  const loaded = await load(options)
-  if (!loaded.ok) return refuse(loaded.error, options)
   const named = targets.length > 0 ? targets : true
   const audit = options.audit === true ? named : undefined
   const force = options.force === true ? named : audit
+  const stop = listenForStop((step) => writeError(step === 'stopping' ? STOPPING : 'ending all stages at once'))
+  if (options.watch === true) return watch(targets, force, options, stop)
+  const loaded = await load(options)
+  if (!loaded.ok) return refuse(loaded.error, options)
   if (options.dryRun === true) {
-    const plan = { targets, force, resolveRevisions: revisionsOf('no', stop.signal) }
+    const plan = { targets, force, resolveRevisions: revisionsOf('no', stop.signal), signal: stop.signal }
     const code = await dryRun(loaded.value, plan, json)
     return stop.exitCode() ?? code
   }
@@ -52,14 +56,7 @@ export async function run(targets: readonly string[], options: RunArguments): Pr
     audited.hear(event)
     printer(event)
   }
-  const onRecorded = (record: ExperimentRecord) => logRecorded(loaded.value.root, record, stop.signal, print)
-  const ran = await runPipeline(loaded.value, {
-    ...runOptions(options, stop, print),
-    targets,
-    force,
-    audit,
-    onRecorded,
-  })
+  const ran = await runPipeline(loaded.value, { ...runOptions(options, stop, print), targets, force, audit })
   if (!ran.ok) {
     const code = refuse(ran.error, options)
     return stop.exitCode() ?? code
@@ -82,7 +79,38 @@ function runOptions({ jobs, keepGoing, engine }: RunArguments, { signal, kill }:
     onEvent,
     joinReport: async (page: string, record: ExperimentRecord) =>
       (await import('../../report/join.ts')).joinReport(page, record),
+    onRecorded: (record: ExperimentRecord) => logRecorded(process.cwd(), record, signal, onEvent),
   }
+}
+
+/** Exit code 0 for a Ctrl-C while nothing ran: that is how watching ends. */
+async function watch(
+  targets: readonly string[],
+  force: PlanOptions['force'],
+  options: RunArguments,
+  stop: Stop,
+): Promise<number> {
+  const json = options.json === true
+  // each run has its own printer: it says how long that one took
+  let print = json ? jsonPrinter : linePrinter()
+  const onEvent = (event: Event): void => {
+    if (event.type === 'started' && !json) print = linePrinter()
+    print(event)
+  }
+  const interrupted = await watchPipeline({
+    ...runOptions(options, stop, onEvent),
+    targets,
+    force,
+    root: process.cwd(),
+    files: ['pipeline.yaml', ...options.recipe],
+    load: () => load(options),
+    onRefused: (failures) => refuse(failures, options),
+    onRan: (pipeline, summary) => {
+      if (!json) sayWhere(pipeline, summary)
+    },
+  })
+  const code = stop.exitCode() ?? 0
+  return interrupted || code !== 130 ? code : 0
 }
 
 /** Nothing ran. A reader of `--json` still gets the last line that it always gets. */
@@ -102,6 +130,7 @@ async function dryRun(pipeline: Pipeline, options: PlanOptions, json: boolean): 
     writeFailures(plan.error, json)
     return exitCodeOf(plan.error)
   }
+  for (const notice of plan.value.notices) writeError(wordFailure(notice, 'warning'))
   if (json) writeJson(planJson(plan.value))
   else write(planLines(plan.value))
   return 0

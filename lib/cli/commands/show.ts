@@ -18,7 +18,7 @@ export function show(hash: string, options: { json?: boolean }): number {
   return 0
 }
 
-function words({ record, pinned, page, metricsFile }: ListedExperiment): string {
+function words({ record, pinned, tags, page, metricsFile }: ListedExperiment): string {
   const git =
     record.git.commit === null ? 'none' : record.git.commit.slice(0, 12) + (record.git.dirty === true ? ', edited' : '')
   const facts = [
@@ -26,6 +26,7 @@ function words({ record, pinned, page, metricsFile }: ListedExperiment): string 
     ['recorded', record.at],
     ['files', record.files.join(', ')],
     ['git commit', git],
+    ['tags', tags.join(', ') || 'none'],
     ['pinned', pinned ? 'yes' : 'no'],
     ['page', page ?? 'none'],
     ['metrics', metricsFile ?? 'none'],

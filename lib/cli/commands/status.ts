@@ -1,9 +1,10 @@
 import { planRun } from '../../pipeline/plan.ts'
 import { load } from '../load.ts'
-import { exitCodeOf, write, writeFailures, writeJson } from '../output.ts'
+import { exitCodeOf, write, writeError, writeFailures, writeJson } from '../output.ts'
 import { planJson, planLines } from '../plan.ts'
-import type { ConfigOptions } from '../program.ts'
+import type { ConfigOptions } from '../options.ts'
 import { revisionsOf } from '../revisions.ts'
+import { wordFailure } from '../words.ts'
 
 /** `pipeline status`: how each stage stands. */
 export async function status(options: ConfigOptions): Promise<number> {
@@ -14,6 +15,7 @@ export async function status(options: ConfigOptions): Promise<number> {
     writeFailures(plan.error, json)
     return exitCodeOf(plan.error)
   }
+  for (const notice of plan.value.notices) writeError(wordFailure(notice, 'warning'))
   if (json) writeJson({ ...planJson(plan.value), type: 'status' })
   else write(planLines(plan.value))
   return 0

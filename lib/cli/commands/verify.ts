@@ -1,26 +1,80 @@
+import { existsSync } from 'node:fs'
 import { join, relative } from 'node:path'
+import { verifyTwice } from '../../pipeline/twice.ts'
+import { loadPipeline } from '../../pipeline/config.ts'
+import { healResults } from '../../pipeline/remote/heal.ts'
+import type { HealedResult } from '../../pipeline/remote/heal.ts'
+import type { Store } from '../../pipeline/store.ts'
 import { verifyStore } from '../../pipeline/verify.ts'
 import type { DamagedResult } from '../../pipeline/verify.ts'
+import { Failure } from '../../util/failure.ts'
 import { size } from '../format.ts'
-import { write, writeJson } from '../output.ts'
+import { load } from '../load.ts'
+import { exitCodeOf, write, writeError, writeFailures, writeJson } from '../output.ts'
+import { jsonPrinter, linePrinter } from '../printer.ts'
+import type { ConfigOptions } from '../options.ts'
+import { revisionsOf } from '../revisions.ts'
+import { listenForStop } from '../signals.ts'
 import { storeHere } from '../store.ts'
 import { style } from '../style.ts'
+import { wordFailure } from '../words.ts'
 
-/** `pipeline verify`: reads all results again. Exit code 1 where one was damaged. */
-export function verify(options: { json?: boolean }): number {
+export interface VerifyArguments extends ConfigOptions {
+  readonly twice?: string
+}
+
+/**
+ * `pipeline verify`: reads all results again, and heals from the remote. Exit code 1 where one stays damaged.
+ * `pipeline verify --twice STAGE`: runs a stage again. Exit code 1 where it came out otherwise, or failed.
+ */
+export async function verify(options: VerifyArguments): Promise<number> {
+  if (options.twice !== undefined) return runTwice(options.twice, options)
+  if (options.recipe.length + options.set.length > 0) {
+    throw new Failure(
+      'OPTION_UNUSED',
+      '--recipe and --set are for `--twice`: without it all results are read. Leave them out.',
+    )
+  }
   const { root, store } = storeHere()
-  const { results, bytes, damaged } = verifyStore(store)
+  const { results, bytes, damaged: found } = verifyStore(store)
+  const damaged = await heal(store, found)
+  const left = damaged.filter((result) => !result.healed)
+  const healed = left.length < damaged.length ? `, ${damaged.length - left.length} of them healed` : ''
   if (options.json === true) writeJson({ results, bytes, damaged })
   else {
     for (const result of damaged) write(words(result, relative(root, store.folder(result.stage, result.key)), root))
     write(
-      `${results} results, ${size(bytes)} read: ${damaged.length === 0 ? 'all whole' : `${damaged.length} damaged`}`,
+      `${results} results, ${size(bytes)} read: ${damaged.length === 0 ? 'all whole' : `${damaged.length} damaged${healed}`}`,
     )
   }
-  return damaged.length > 0 ? 1 : 0
+  return left.length > 0 ? 1 : 0
 }
 
-function words({ damage, aside }: DamagedResult, folder: string, root: string): string {
+async function runTwice(stage: string, options: VerifyArguments): Promise<number> {
+  const json = options.json === true
+  const stop = listenForStop((step) => writeError(`${step}: the stored result stays; once more ends the stage at once`))
+  const loaded = await load(options)
+  const { signal, kill } = stop
+  const onEvent = json ? jsonPrinter : linePrinter()
+  const done = loaded.ok
+    ? await verifyTwice(loaded.value, stage, { signal, kill, onEvent, resolveRevisions: revisionsOf('no', signal) })
+    : loaded
+  if (done.ok) return stop.exitCode() ?? (done.value.every(({ result }) => result === 'identical') ? 0 : 1)
+  writeFailures(done.error, json)
+  return stop.exitCode() ?? exitCodeOf(done.error)
+}
+
+/** Results verify as well without a pipeline.yaml, and with one that is wrong. */
+async function heal(store: Store, damaged: readonly DamagedResult[]): Promise<readonly HealedResult[]> {
+  const untouched = damaged.map((result) => ({ ...result, healed: false }))
+  if (damaged.length === 0 || !existsSync('pipeline.yaml')) return untouched
+  const loaded = await loadPipeline({ file: 'pipeline.yaml', overlays: [], sets: [] })
+  if (!loaded.ok || loaded.value.remote === undefined) return untouched
+  const tell = (message: string, code: string): void => writeError(wordFailure(new Failure(code, message), 'warning'))
+  return healResults(loaded.value.remote, store, damaged, tell)
+}
+
+function words({ damage, aside, healed }: HealedResult, folder: string, root: string): string {
   const lines = damage.map(
     ({ path, expected, found }) =>
       `${style('red', 'damaged')} ${join(folder, path)}\n  expected ${expected ?? 'no file'}\n  found    ${found ?? 'nothing that can be read'}`,
@@ -28,6 +82,6 @@ function words({ damage, aside }: DamagedResult, folder: string, root: string): 
   const where =
     aside === null
       ? '  a run that makes it has it: verify again when that has ended'
-      : `  moved to ${relative(root, aside)}; the next run makes it anew`
+      : `  moved to ${relative(root, aside)}; ${healed ? 'fetched from the remote' : 'the next run makes it anew'}`
   return [...lines, where].join('\n')
 }

@@ -1,4 +1,4 @@
-import type { Graph, RunNode } from '../../graph/index.ts'
+import type { Graph, Node, RunNode } from '../../graph/index.ts'
 import { sameShape, sizeOf } from '../../graph/index.ts'
 import type { Dialect } from './ops.ts'
 import type { Writer } from './writer.ts'
@@ -19,7 +19,10 @@ export function findFusions({ nodes, outputs, updates }: Graph): Map<RunNode, Fu
   for (const node of nodes) {
     const [a, b] = node.inputs as readonly RunNode[]
     if (!a || !b || (node.op !== 'add' && node.op !== 'sub')) continue
-    const sum = node.op === 'add' ? (addBias(node, a, b) ?? ontoRows(node, a, b) ?? ontoRows(node, b, a)) : undefined
+    const sum =
+      node.op === 'add'
+        ? (addBias(node, a, b) ?? ontoSum(a, b) ?? ontoRows(node, a, b) ?? ontoRows(node, b, a))
+        : undefined
     const fusion = sum ?? ontoEntries(node, a, b)
     if (!fusion || uses.get(fusion.absorbed) !== 1 || taken.has(fusion.absorbed)) continue
     fusions.set(node, fusion)
@@ -31,12 +34,22 @@ export function findFusions({ nodes, outputs, updates }: Graph): Map<RunNode, Fu
 /** A·B + bias */
 function addBias(node: RunNode, product: RunNode, bias: RunNode): Fusion | undefined {
   if (product.op !== 'matmul' || product.shape.length !== 2 || !sameShape(product.shape, node.shape)) return undefined
-  if (!sameShape(bias.shape, node.shape.slice(-1))) return undefined
+  return sameShape(bias.shape, node.shape.slice(-1)) ? productOnto(product, bias) : undefined
+}
+
+/** A sum of products (the gradient of a matrix that is used in chunks) + A·B: the old and the new sum alone, no product beside them. */
+function ontoSum(sum: RunNode, product: RunNode): Fusion | undefined {
+  const isSum = sum.op === 'matmul' || (sum.op === 'add' && sum.inputs[1]!.op === 'matmul')
+  if (!isSum || product.op !== 'matmul' || product.shape.length !== 2) return undefined
+  return sameShape(sum.shape, product.shape) ? productOnto(product, sum) : undefined
+}
+
+function productOnto(product: Node<'matmul'> & RunNode, onto: RunNode): Fusion {
   const { transposeA, transposeB, scale } = product.attributes
   const attributes = { transA: Number(transposeA), transB: Number(transposeB), alpha: { float: scale } }
   return {
     absorbed: product,
-    emit: (w, nameOf) => w.emit('Gemm', [...product.inputs, bias].map(nameOf), { attributes }),
+    emit: (w, nameOf) => w.emit('Gemm', [...product.inputs, onto].map(nameOf), { attributes }),
   }
 }
 

@@ -1,0 +1,69 @@
+import type { ListedExperiment } from '../pipeline/experiment.ts'
+import { Failure } from '../util/failure.ts'
+import { flatten } from '../util/flatten.ts'
+import type { Json } from '../util/json.ts'
+import { nearest } from '../util/nearest.ts'
+
+/** An experiment with all that a list can be sorted and filtered by; a field of several values, `tag`, has them all. */
+export interface Row {
+  readonly experiment: ListedExperiment
+  readonly values: ReadonlyMap<string, readonly Json[]>
+}
+
+const PARAMETERS = 'params.'
+const METRICS = 'metrics.'
+
+/** Parameters are those of `params:`, and those of stages, defaults filled in, that are not named there. */
+export function rowOf(experiment: ListedExperiment): Row {
+  const { record, tags, pinned } = experiment
+  const stages = Object.entries(record.stages).flatMap(([stage, { with: parameters }]) =>
+    flatten(parameters).map(([name, value]) => [`${stage}.${name}`, value] as const),
+  )
+  const named = (prefix: string, entries: readonly (readonly [string, Json])[]): [string, Json[]][] =>
+    entries.map(([name, value]) => [prefix + name, [value]])
+  const values = new Map<string, readonly Json[]>([
+    ['at', [record.at]],
+    ['tag', tags],
+    ['pinned', [pinned]],
+    ...named(PARAMETERS, flatten(record.params)),
+    ...named(METRICS, flatten(record.metrics)),
+  ])
+  for (const [name, value] of named(PARAMETERS, stages)) if (!values.has(name)) values.set(name, value)
+  return { experiment, values }
+}
+
+/** Full names of the fields of any of the rows, in the order of the first that has them. */
+export const fieldsOf = (rows: readonly Row[]): string[] => [
+  ...new Set(rows.flatMap(({ values }) => [...values.keys()])),
+]
+
+export const isParameter = (field: string): boolean => field.startsWith(PARAMETERS)
+export const isMetric = (field: string): boolean => field.startsWith(METRICS)
+
+/** A field as it is shown: without its prefix where that is not needed to tell it. */
+export function shortName(field: string, fields: readonly string[]): string {
+  const bare = field.replace(/^(params|metrics)\./, '')
+  return fields.filter((other) => [bare, PARAMETERS + bare, METRICS + bare].includes(other)).length > 1 ? field : bare
+}
+
+/** The field that `name` means. Throws Failure FIELD_UNKNOWN, FIELD_AMBIGUOUS. */
+export function findField(name: string, fields: readonly string[], option: string): string {
+  if (fields.includes(name)) return name
+  const found = [PARAMETERS + name, METRICS + name].filter((field) => fields.includes(field))
+  if (found.length === 1) return found[0]!
+  if (found.length > 1) {
+    const message = `"${name}" in ${option} is a parameter and a metric: write "${found.join('" or "')}".`
+    throw new Failure('FIELD_AMBIGUOUS', message)
+  }
+  const near = nearestField(name, fields)
+  const meant = near === undefined ? '' : ` Did you mean "${near}"?`
+  const known = 'Fields are parameters and metrics as `pipeline show` names them, tag, pinned and at.'
+  throw new Failure('FIELD_UNKNOWN', `No experiment here has a field "${name}", as ${option} asks.${meant} ${known}`)
+}
+
+/** Of a group the first in it, of the end of a name the whole, else the name that is written most alike. */
+function nearestField(name: string, fields: readonly string[]): string | undefined {
+  const names = fields.map((field) => shortName(field, fields))
+  const part = names.find((field) => field.startsWith(`${name}.`)) ?? names.find((field) => field.endsWith(`.${name}`))
+  return part ?? nearest(name, [...names, ...fields])
+}

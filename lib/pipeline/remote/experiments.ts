@@ -1,0 +1,95 @@
+import { existsSync, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { Failure } from '../../util/failure.ts'
+import type { Digest } from '../canonical.ts'
+import { hashFile } from '../digest.ts'
+import { recordFolders } from '../experiment.ts'
+import { remove, token } from '../files.ts'
+import type { Expected } from './checked.ts'
+import { remoteDamage } from './remote.ts'
+import { allOf, pushFiles } from './results.ts'
+import type { Channel, Pushed } from './results.ts'
+import { download, readText, writeText } from './transfer.ts'
+
+/** What the remote has of an experiment's folder: its files, whose contents are objects. */
+interface ExperimentEntry {
+  readonly version: 1
+  readonly hash: string
+  readonly files: readonly (Expected & { readonly path: string })[]
+}
+
+const PREFIX = 'experiments/'
+const nameOf = (hash: string): string => `${PREFIX}${hash}.json`
+/** A pin and tags are marks of the folder that they lie in. */
+const FILES = /^(record\.json|report\.html|metrics\.jsonl|bundles\/[0-9a-f]{64}\.mjs\.gz|outputs\/[0-9a-f]{64})$/
+
+/** Pushes the record of an experiment, its page and its code; what says that they are there goes last. */
+export async function pushExperiment(channel: Channel, root: string, hash: string): Promise<Pushed> {
+  const folder = recordFolders(root, hash).find((one) => existsSync(join(one, 'record.json')))
+  if (folder === undefined) throw new Error(`Internal error: ${hash} is not recorded`)
+  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((name) => name.replaceAll('\\', '/'))
+  const files = names
+    .filter((name) => FILES.test(name))
+    .map((path) => ({ path, folder, ...contentOf(join(folder, path)) }))
+  const pushed = await pushFiles(channel, files)
+  const entry = { version: 1, hash, files: files.map(({ path, size, sha256 }) => ({ path, size, sha256 })) } as const
+  await writeText(channel.remote, nameOf(hash), `${JSON.stringify(entry satisfies ExperimentEntry)}\n`, channel.signal)
+  return pushed
+}
+
+function contentOf(file: string): Expected {
+  const stat = statSync(file, { bigint: true })
+  return { size: Number(stat.size), sha256: hashFile(file, stat, () => undefined) }
+}
+
+/** The full hash of the one experiment in the remote whose hash begins with `prefix`. Throws a Failure. */
+export async function findExperiment({ remote, signal }: Channel, prefix: string): Promise<string> {
+  const names = /^[0-9a-f]+$/.test(prefix) ? await remote.list(PREFIX + prefix, signal) : []
+  const hashes = names.flatMap((name) => /^experiments\/([0-9a-f]{64})\.json$/.exec(name)?.[1] ?? [])
+  if (hashes.length === 1) return hashes[0]!
+  const [code, found, advice] =
+    hashes.length === 0
+      ? ['EXPERIMENT_UNKNOWN', 'no experiment', 'Where it was run, `pipeline push HASH` puts it there.']
+      : ['EXPERIMENT_AMBIGUOUS', `${hashes.length} experiments`, 'Give more digits.']
+  throw new Failure(code, `The remote "${remote.address}" has ${found} whose hash begins with "${prefix}". ${advice}`)
+}
+
+/** Fetches an experiment's record, page and code; the record comes last, as without it there is none. */
+export async function fetchExperiment(channel: Channel, root: string, hash: string): Promise<void> {
+  const entry = await readEntry(channel, hash)
+  const [folder] = recordFolders(root, hash)
+  const draft = join(dirname(folder), `.tmp-${token()}`)
+  try {
+    await allOf(channel, entry.files, async (file, { remote, signal, limit }) => {
+      const path = join(draft, file.path)
+      mkdirSync(dirname(path), { recursive: true })
+      await limit(() => download(remote, file, { path, mode: 0o644 }, signal))
+    })
+    const isLast = (path: string): number => Number(path === 'record.json')
+    for (const { path } of entry.files.toSorted((a, b) => isLast(a.path) - isLast(b.path))) {
+      mkdirSync(dirname(join(folder, path)), { recursive: true })
+      renameSync(join(draft, path), join(folder, path))
+    }
+  } finally {
+    remove(draft)
+  }
+}
+
+async function readEntry({ remote, signal }: Channel, hash: string): Promise<ExperimentEntry> {
+  const text = await readText(remote, nameOf(hash), signal)
+  const entry = text === undefined ? undefined : parse(text)
+  const isWhole = entry?.version === 1 && entry.hash === hash && entry.files.every(isFile)
+  if (isWhole && entry.files.some(({ path }) => path === 'record.json')) return entry
+  throw remoteDamage(remote.address, nameOf(hash), 'is not whole.')
+}
+
+const isFile = ({ path, size, sha256 }: ExperimentEntry['files'][number]): boolean =>
+  FILES.test(path) && Number.isSafeInteger(size) && /^[0-9a-f]{64}$/.test(sha256 satisfies Digest)
+
+function parse(text: string): ExperimentEntry | undefined {
+  try {
+    return JSON.parse(text) as ExperimentEntry
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,127 @@
+import pLimit from 'p-limit'
+import type { Failure } from '../../util/failure.ts'
+import type { Digest } from '../canonical.ts'
+import type { Manifest } from '../manifest.ts'
+import { storeFailure } from '../store.ts'
+import type { ResultPlace, Store } from '../store.ts'
+import type { RemoteAddress } from './address.ts'
+import { pushExperiment } from './experiments.ts'
+import { openRemote } from './open.ts'
+import type { Remote } from './remote.ts'
+import { fetchResult, findResult, pushResult } from './results.ts'
+import type { Channel } from './results.ts'
+
+/** Told what is worth saying of the remote; `stage` is the one that it is about. */
+export type Tell = (stage: string | null, code: string, message: string) => void
+
+const TRANSFERS_AT_ONCE = 8
+
+/** A channel to a remote, for a command that fails with it. */
+export function makeChannel(remote: Remote, signal: AbortSignal): Channel {
+  return { remote, signal, limit: pLimit(TRANSFERS_AT_ONCE), wrong: new Set<Digest>() }
+}
+
+/**
+ * What a run asks of a remote. No failure of it is the run's: what is damaged is said and taken as absent; a remote
+ * that cannot be reached is said once and not asked again.
+ */
+export class RemoteSession {
+  readonly #remote: RemoteAddress
+  readonly #signal: AbortSignal
+  readonly #tell: Tell
+  readonly #said = new Set<string>()
+  readonly #pushes = new Set<Promise<void>>()
+  /** Ends what waits when the remote is given up: each would wait as long as the first. */
+  readonly #down = new AbortController()
+  #channel: Promise<Channel> | undefined
+
+  constructor(remote: RemoteAddress, signal: AbortSignal, tell: Tell) {
+    this.#remote = remote
+    this.#signal = signal
+    this.#tell = tell
+  }
+
+  get address(): string {
+    return this.#remote.text
+  }
+
+  /** The manifest of a result that the remote has. */
+  async find(stage: string, place: ResultPlace): Promise<Manifest | undefined> {
+    return (await this.#ask(stage, NOT_RESTORED, (channel) => findResult(channel, place)))?.manifest
+  }
+
+  /** Fetches a result that the store does not have. Who calls holds the key's lock. */
+  restore(stage: string, store: Store, place: ResultPlace): Promise<Manifest | undefined> {
+    return this.#ask(stage, NOT_RESTORED, (channel) => fetchResult(channel, store, place))
+  }
+
+  /** Pushes a result of the store in the background, see `settle`. */
+  push(stage: string, store: Store, place: ResultPlace, manifest: Manifest): void {
+    this.#inBackground(stage, (channel) => pushResult(channel, store, place, manifest))
+  }
+
+  /** The same for the record of an experiment whose results were pushed. */
+  pushRecord(root: string, hash: string): void {
+    this.#inBackground(null, (channel) => pushExperiment(channel, root, hash))
+  }
+
+  /** Waits for what is pushed in the background. */
+  async settle(): Promise<void> {
+    const { size } = this.#pushes
+    await Promise.all(this.#pushes)
+    if (size === 0 || !this.#signal.aborted) return
+    this.#tell(
+      null,
+      'PUSH_STOPPED',
+      'Results may not have been pushed before the stop. `pipeline push` pushes the rest.',
+    )
+  }
+
+  #inBackground(stage: string | null, push: (channel: Channel) => Promise<unknown>): void {
+    const pushed = this.#ask(stage, NOT_PUSHED, push).then(() => void this.#pushes.delete(pushed))
+    this.#pushes.add(pushed)
+  }
+
+  /** Opened when it is first asked: a run in which all is fresh loads no client. */
+  #open(): Promise<Channel> {
+    const signal = AbortSignal.any([this.#signal, this.#down.signal])
+    return (this.#channel ??= openRemote(this.#remote).then((remote) => makeChannel(remote, signal)))
+  }
+
+  async #ask<T>(
+    stage: string | null,
+    consequence: string,
+    ask: (channel: Channel) => Promise<T>,
+  ): Promise<T | undefined> {
+    if (this.#isOver()) return undefined
+    try {
+      return await ask(await this.#open())
+    } catch (error) {
+      if (this.#isOver()) return undefined
+      const failure = storeFailure(error, 'the remote was asked')
+      if (failure.code === 'REMOTE_FAILED') this.#giveUp(failure)
+      else this.#say(stage, failure, consequence)
+      return undefined
+    }
+  }
+
+  #isOver(): boolean {
+    return this.#signal.aborted || this.#down.signal.aborted
+  }
+
+  #giveUp(failure: Failure): void {
+    this.#say(null, failure, GIVEN_UP)
+    this.#down.abort()
+  }
+
+  /** The plan and the run ask for the same. */
+  #say(stage: string | null, { code, message }: Failure, consequence: string): void {
+    const text = `${message} ${consequence}`
+    if (!this.#said.has(text)) this.#tell(stage, code, text)
+    this.#said.add(text)
+  }
+}
+
+const NOT_RESTORED = 'The result is not taken from there.'
+const NOT_PUSHED = 'The result stays here alone; `pipeline push` tries again.'
+const GIVEN_UP = 'It is not asked again now; `pipeline push` pushes later what it lacks.'

@@ -35,7 +35,13 @@ export function boundsOf(audited: AuditedStage): (access: Access) => boolean {
   const made: string[] = []
 
   const coversPath = ({ kind, name, real }: Access): boolean => {
-    if (isIn(own, real) || isIn(made, real) || isLock(real, locks) || /^\/(proc|dev|sys)\//.test(real)) return true
+    if (
+      isIn(own, real) ||
+      isIn(made, real) ||
+      locks.some((folder) => isLock(real, folder)) ||
+      /^\/(proc|dev|sys)\//.test(real)
+    )
+      return true
     if (kind === 'write') made.push(real)
     if (kind === 'write' || kind === 'remove') return false
     // what a program brings along is its own, but a project or a home with a `bin` is no installation
@@ -56,8 +62,7 @@ export function boundsOf(audited: AuditedStage): (access: Access) => boolean {
 }
 
 /** The host looks who else makes the same. */
-const isLock = (path: string, folders: readonly string[]): boolean =>
-  folders.some((folder) => path === folder || path.startsWith(join(folder, '.lock-')))
+const isLock = (path: string, folder: string): boolean => path === folder || path.startsWith(join(folder, '.lock-'))
 
 /** Where it works, and what runs it. */
 function ownPaths({ prepared, stage, job, work }: AuditedStage): string[] {

@@ -54,7 +54,7 @@ export interface StageTask {
   /** Run although the result is there, and compare. */
   readonly force: boolean
   /** Note what it reaches for, and name what it did not declare. */
-  readonly audit?: boolean
+  readonly audit: boolean
   readonly grant: Grant
 }
 
@@ -210,7 +210,7 @@ async function runStage(run: Execution, task: StageTask, key: Digest, lock: Lock
   const place = { work, checkpoint: checkpoint.folder, locks }
   const told = jobOf(run.prepared, stage, run.settled, engine, place)
   writeFileSync(job, JSON.stringify(told))
-  const audit = task.audit === true ? await beginAudit({ prepared: run.prepared, stage, job: told, work }) : undefined
+  const audit = task.audit ? await beginAudit({ prepared: run.prepared, stage, job: told, work }) : undefined
   const command = [process.execPath, await hostBundle(), job]
   const log = join(work.result, LOG)
   run.emit({ type: 'stage-started', stage: stage.id, key, reason: task.reason, log })

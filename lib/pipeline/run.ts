@@ -9,13 +9,14 @@ import type { Execution, StageEnd, StageTask } from './execute.ts'
 import { writeExperiment } from './experiment.ts'
 import type { ExperimentRecord, JoinReport } from './experiment.ts'
 import { experimentHash } from './definition.ts'
-import { claim, goLive } from './live.ts'
+import { goLive } from './live.ts'
 import { beyondMachine } from './machine-limits.ts'
 import type { Manifest } from './manifest.ts'
 import { readMetrics } from './metrics.ts'
 import type { Pipeline, Stage } from './pipeline.ts'
 import { isForced, planStages, remoteOf, settledBy } from './plan.ts'
 import type { PlanOptions, Planned } from './plan.ts'
+import { planAndClaim } from './plan-and-claim.ts'
 import { isComplete, prepare, recordOf, upstream } from './prepare.ts'
 import type { Prepared, Settled } from './prepare.ts'
 import type { RemoteSession, Tell } from './remote/session.ts'
@@ -81,24 +82,6 @@ export async function runPrepared(prepared: Prepared, options: RunOptions): Prom
     return await new Run(prepared, options, planned, remote).finish()
   } finally {
     live?.release()
-  }
-}
-
-/** Plans anew where gc took a result between its being found and its being claimed. */
-export async function planAndClaim(
-  prepared: Prepared,
-  options: Pick<RunOptions, 'force' | 'signal'>,
-  live: boolean,
-  remote: RemoteSession | undefined,
-): Promise<Planned> {
-  for (;;) {
-    const planned = await planStages(prepared, options.force, remote)
-    const results = prepared.stages.flatMap((stage) => {
-      const key = planned.settled.get(stage.id)?.key
-      return key === undefined || !planned.here.has(stage.id) ? [] : [{ stage: stage.name, key }]
-    })
-    if (!live || results.length === 0 || options.signal.aborted) return planned
-    if (await claim(prepared.store, results, options.signal)) return planned
   }
 }
 
@@ -218,9 +201,10 @@ class Run {
   #task(stage: Stage): Omit<StageTask, 'grant'> {
     const record = recordOf(this.#prepared, stage, this.#settled)
     if (!isComplete(record)) throw new Error(`Internal error: "${stage.id}" was started before what it reads`)
+    const audit = isForced(stage, this.#options.audit)
     const plan = this.#planned.stages.find((one) => one.stage === stage.id)!
     const reason = this.#planned.settled.has(stage.id) ? 'its result could not be restored' : plan.reason
-    return { stage, record, reason, force: plan.reason === 'forced', audit: isForced(stage, this.#options.audit) }
+    return { stage, record, reason, force: plan.reason === 'forced' || audit, audit }
   }
 
   #execution(): Execution {

@@ -13,7 +13,7 @@ import type { Planned } from './plan.ts'
 import { isComplete, prepare, recordOf } from './prepare.ts'
 import type { Prepared } from './prepare.ts'
 import { Pool, machineCapacity } from './resources.ts'
-import { planAndClaim } from './run.ts'
+import { planAndClaim } from './plan-and-claim.ts'
 import type { RunOptions } from './run.ts'
 
 type Options = Pick<RunOptions, 'signal' | 'kill' | 'onEvent' | 'resolveRevisions'>
@@ -92,7 +92,7 @@ function executionOf(prepared: Prepared, planned: Planned, engine: string, optio
 function taskOf(prepared: Prepared, planned: Planned, stage: Stage, grant: StageTask['grant']): StageTask {
   const record = recordOf(prepared, stage, planned.settled)
   if (!isComplete(record)) throw new Error(`Internal error: "${stage.id}" has a result, but not what it reads`)
-  return { stage, record, reason: 'a second time, to compare', force: true, grant }
+  return { stage, record, reason: 'a second time, to compare', force: true, audit: false, grant }
 }
 
 /** Every file that is not the same, with the first place in it that is not. */

@@ -93,7 +93,10 @@ for (const [what, path] of [
     assert.equal(code, 2)
     const [told] = run.told.filter(({ type }) => type === 'error')
     assert.equal(told?.code, 'INPUT_UNREADABLE')
-    assert.ok(told.message!.includes(rig.path(path)), told.message)
+    assert.ok(
+      told.message!.includes(`"${rig.path(path)}" may not be read (EACCES). Change its permissions.`),
+      told.message,
+    )
     assert.ok(!existsSync(rig.path('artifacts/copy')))
   })
 }

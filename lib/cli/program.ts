@@ -124,9 +124,11 @@ function addRun(program: Command, end: (code: number) => void): void {
     .option('--keep-going', 'after a failure, go on with what does not depend on it')
     .addOption(engineOption())
     .option('--force', 'run the named stages, or all, although their results are there')
-    .option(
-      '--audit',
-      'run them although their results are there, and name what they read and did not declare; exit code 1 if anything',
+    .addOption(
+      new Option(
+        '--audit',
+        'run them although their results are there, and name what they reach for undeclared; exit code 1 if anything',
+      ).conflicts(['dryRun', 'watch']),
     )
     .action(async (stages: string[], options: RunArguments) =>
       end(await (await import('./commands/run.ts')).run(stages, options)),

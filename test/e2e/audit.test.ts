@@ -166,7 +166,8 @@ if (process.env.ORT_DISABLE_TELEMETRY !== '1') throw new Error('an engine would 
   )
   place.write('pipeline.yaml', yaml(STAGE.replace('out:', 'env: [DECLARED], out:')))
   place.env.ONE = 'set'
-  const { found, code } = await audit(place)
+  const { found, code, last } = await audit(place)
+  assert.deepEqual(outcomes(last), ['s: ran'])
   const names = ['ONE', 'TWO', 'THREE', 'FOUR', 'FIVE'].toSorted()
   assert.deepEqual(
     found,

@@ -102,6 +102,41 @@ it('edits of the form of pipeline.yaml alone run nothing', async (t) => {
   )
 })
 
+it('a value reaches a program as it is, whatever it holds', async (t) => {
+  const place = new Place(t)
+  const odd = ` a  b "c" 'd' \\ \n\t$(touch hacked) \`x\` ; * $HOME ée\u0301 \u{1f600} `
+  place.write(
+    'pipeline.yaml',
+    `version: 1
+params: { odd: ${JSON.stringify(odd)} }
+stages:
+  one:
+    cmd: [sh, -c, 'printf "%s\\0" "$@" > "$PIPELINE_OUT_TEXT"; printf %s "$PIPELINE_WITH" > "$PIPELINE_OUT_JSON"', sh, '\${odd}', '<\${with.v}>', '$\${odd}', '', '\${with.m}']
+    with: { v: '\${odd}', m: { n: [1.0, null] } }
+    out: [text, json]
+`,
+  )
+  assert.equal((await place.lines()).code, 0)
+  assert.deepEqual(place.read('artifacts/one/text').split('\0'), [odd, `<${odd}>`, '\${odd}', '', '{"n":[1,null]}', ''])
+  assert.deepEqual(JSON.parse(place.read('artifacts/one/json')), { v: odd, m: { n: [1, null] } })
+  assert.ok(!place.has('hacked'))
+})
+
+it('stages whose names are numbers, or differ in their Unicode form alone, are stages of their own', async (t) => {
+  const place = new Place(t)
+  const names = ['2', '1', 'é', 'e\u0301', 'toString']
+  const lines = names.map(
+    (name) => `  ${name}: { cmd: [sh, -c, 'printf %s "$1" > "$2"', sh, ${name}, '\${out.o}'], out: [o] }`,
+  )
+  place.write('pipeline.yaml', `version: 1\nstages:\n${lines.join('\n')}\n`)
+  const { last } = await place.lines()
+  assert.deepEqual(
+    outcomes(last),
+    names.map((name) => `${name}: ran`),
+  )
+  for (const name of names) assert.equal(place.read(`artifacts/${name}/o`), name)
+})
+
 it('a failed stage: exit code 1, its last words and its log for people, and the last line for programs', async (t) => {
   const place = new Place(t)
   place.write(

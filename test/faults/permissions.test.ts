@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { drive } from '../pipeline/drive.ts'
 import type { Drive } from '../pipeline/drive.ts'
+import { shell, stage } from '../pipeline/rig.ts'
 import type { Rig } from '../pipeline/rig.ts'
 import { assertRecovers, assertRight, rigWithInput, two } from './recover.ts'
 
@@ -67,5 +68,35 @@ for (const place of ['artifacts', 'artifacts/store']) {
     await assertRecovers(rig, two)
     assertRight(rig, two)
     assert.ok(existsSync(join(rig.path('disk'), place === 'artifacts' ? 'store' : 'first')))
+  })
+}
+
+for (const [what, path] of [
+  ['an input', 'input.txt'],
+  ['a file in an input', 'data/sub/a.txt'],
+  ['a folder in an input', 'data/sub'],
+] as const) {
+  test(`${what} that may not be read is a mistake of the user, named; nothing runs`, { timeout }, async (t) => {
+    const rig = rigWithInput(t)
+    rig.write('data/sub/a.txt', 'a')
+    const stages = [
+      stage('copy', shell('touch "$PIPELINE_OUT_TEXT"'), {
+        in: { text: './input.txt', all: './data' },
+        out: { text: 'text.txt' },
+      }),
+    ]
+    const { mode } = statSync(rig.path(path))
+    chmodSync(rig.path(path), 0)
+    const run = await drive(rig, stages, { wrapper })
+    const { code } = await run.ended
+    chmodSync(rig.path(path), mode)
+    assert.equal(code, 2)
+    const [told] = run.told.filter(({ type }) => type === 'error')
+    assert.equal(told?.code, 'INPUT_UNREADABLE')
+    assert.ok(
+      told.message!.includes(`"${rig.path(path)}" may not be read (EACCES). Change its permissions.`),
+      told.message,
+    )
+    assert.ok(!existsSync(rig.path('artifacts/copy')))
   })
 }

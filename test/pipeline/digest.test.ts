@@ -6,6 +6,7 @@ import {
   openSync,
   readFileSync,
   renameSync,
+  rmSync,
   symlinkSync,
   truncateSync,
   utimesSync,
@@ -77,6 +78,22 @@ test('a link that leaves the folder counts by what it leads to; one in a circle 
   await assert.rejects(fresh(rig, 'loop'), { code: 'INPUT_LINK' })
 })
 
+test('a link to a folder, inside or outside, counts by what is in it; a folder that holds itself is refused', async (t) => {
+  const rig = data(t)
+  rig.write('outside/x.txt', 'one')
+  symlinkSync('../outside', rig.path('data/out'))
+  symlinkSync('sub', rig.path('data/in'))
+  const first = await fresh(rig)
+  rig.write('outside/x.txt', 'two')
+  const second = await fresh(rig)
+  assert.notEqual(second, first)
+  rmSync(rig.path('data/in'))
+  symlinkSync('./a.txt', rig.path('data/in'))
+  assert.notEqual(await fresh(rig), second)
+  symlinkSync('../outside', rig.path('outside/back'))
+  await assert.rejects(fresh(rig), { code: 'INPUT_LINK', message: /circle/ })
+})
+
 test('a FIFO, a socket and a name that is not UTF-8 are refused by name', async (t) => {
   const rig = data(t)
   execFileSync('mkfifo', [rig.path('data/pipe')])
@@ -145,10 +162,26 @@ test('an edit in the very clock tick in which the file was hashed is seen', asyn
 test('an mtime in the future is no reason to read again, and hides no change', async (t) => {
   const rig = data(t)
   utimesSync(rig.path('data/a.txt'), 4e9, 4e9)
-  const { cache } = await settledCache(rig)
+  const { cache, digest } = await settledCache(rig)
   const again = cache()
   await again.tree(rig.path('data'))
   assert.equal(again.bytesRead, 0)
+  writeFileSync(rig.path('data/a.txt'), 'aab')
+  utimesSync(rig.path('data/a.txt'), 4e9, 4e9)
+  assert.notEqual((await cache().tree(rig.path('data'))).digest, digest)
+})
+
+test('while the clock is behind the one that stamped a file, nothing of it is trusted, and no edit is lost', async (t) => {
+  const rig = data(t)
+  const { now } = Date
+  t.after(() => (Date.now = now))
+  Date.now = () => now() - 3_600_000
+  const { cache, digest } = await settledCache(rig)
+  const again = cache()
+  assert.equal((await again.tree(rig.path('data'))).digest, digest)
+  assert.equal(again.bytesRead, 6)
+  writeFileSync(rig.path('data/a.txt'), 'aab')
+  assert.notEqual((await cache().tree(rig.path('data'))).digest, digest)
 })
 
 test('many files: one change reads one file; a broken cache file is an empty cache', async (t) => {

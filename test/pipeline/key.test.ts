@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict'
+import { chmodSync, mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
+import type { TestContext } from 'node:test'
 import { canonical, digestOf } from '../../lib/pipeline/canonical.ts'
 import type { Digest } from '../../lib/pipeline/canonical.ts'
 import { KEY_SCHEMA, envIdentity, keyOf } from '../../lib/pipeline/key.ts'
 import type { KeyRecord } from '../../lib/pipeline/key.ts'
+import { manifestText } from '../../lib/pipeline/manifest.ts'
+import type { Manifest } from '../../lib/pipeline/manifest.ts'
 import type { Json } from '../../lib/util/json.ts'
 import { Rig, shell, stage } from './rig.ts'
 
@@ -96,4 +101,80 @@ test('a key does not depend on folder, working directory, clock, locale, jobs, o
     assert.equal(rig.read('artifacts/copy/text.txt'), 'abcUTC\n')
   }
   assert.equal(keys[0], keys[1])
+})
+
+/** Sets variables of this process until the test is over. */
+function setVariables(t: TestContext, variables: Readonly<Record<string, string>>): void {
+  for (const [name, value] of Object.entries(variables)) {
+    const before = process.env[name]
+    process.env[name] = value
+    t.after(() => {
+      if (before === undefined) Reflect.deleteProperty(process.env, name)
+      else process.env[name] = before
+    })
+  }
+}
+
+test('a key does not depend on how it is run: PATH, folder it is run from, colour, jobs, engine, retries, time-out', async (t) => {
+  const rig = new Rig(t)
+  const copy = (more: Parameters<typeof stage>[2]) => [
+    stage('copy', shell('echo x > "$PIPELINE_OUT_TEXT"'), { out: { text: 'text.txt' }, ...more }),
+  ]
+  assert.deepEqual(await rig.outcomes(copy({})), ['copy: ran'])
+  const { PATH = '' } = process.env
+  setVariables(t, { PATH: `${PATH}:/nowhere`, TZ: 'Asia/Tokyo', FORCE_COLOR: '1', NO_COLOR: '', COLUMNS: '20' })
+  const before = process.cwd()
+  t.after(() => process.chdir(before))
+  mkdirSync(rig.path('elsewhere'))
+  process.chdir(rig.path('elsewhere'))
+  const other = copy({
+    resources: { gpu: 1, cpu: 1, memory: 1 },
+    timeoutSeconds: 60,
+    retries: { times: 3, backoffSeconds: 0 },
+  })
+  const options = { jobs: 1, keepGoing: true, engine: 'onnx', graceSeconds: 1 }
+  assert.deepEqual(await rig.outcomes(other, options), ['copy: fresh'])
+})
+
+test('a result of another key format is no hit, and the plan says so', async (t) => {
+  const rig = new Rig(t)
+  const stages = [stage('copy', shell('echo x > "$PIPELINE_OUT_TEXT"'), { out: { text: 'text.txt' } })]
+  const { finished } = await rig.run(stages)
+  const key = finished.stages[0]!.key!
+  const { seal, ...manifest } = JSON.parse(rig.read(`artifacts/store/copy/${key}/manifest.json`)) as Manifest & {
+    seal: string
+  }
+  assert.equal(typeof seal, 'string')
+  const record = { ...manifest.record, schema: (KEY_SCHEMA - 1) as typeof KEY_SCHEMA }
+  const folder = rig.path('artifacts/store/copy', keyOf(record))
+  renameSync(rig.path('artifacts/store/copy', key), folder)
+  chmodSync(join(folder, 'manifest.json'), 0o644)
+  writeFileSync(join(folder, 'manifest.json'), manifestText({ ...manifest, key: keyOf(record), record }))
+  const [plan] = await rig.plan(stages)
+  assert.equal(plan?.state, 'run')
+  assert.match(plan.reason, new RegExp(`key format  ${KEY_SCHEMA - 1} → ${KEY_SCHEMA}`))
+  assert.deepEqual(await rig.outcomes(stages), ['copy: ran'])
+})
+
+test('the value of a declared variable stands in no file that a run leaves', async (t) => {
+  const rig = new Rig(t)
+  setVariables(t, { AUTH: 'wont-be-stored-4711' })
+  const script = '[ "$AUTH" = wont-be-stored-4711 ] && echo x > "$PIPELINE_OUT_TEXT"'
+  const stages = [
+    stage('copy', shell(script.replace('wont-be-stored', "wont-be''-stored")), {
+      env: ['AUTH'],
+      out: { text: 'text.txt' },
+    }),
+  ]
+  assert.deepEqual(await rig.outcomes(stages), ['copy: ran'])
+  const files = readdirSync(rig.root, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
+  assert.ok(files.length > 4)
+  const holding = files
+    .map((file) => join(file.parentPath, file.name))
+    .filter((file) => readFileSync(file).includes('wont-be-stored-4711'))
+  assert.deepEqual(holding, [])
+  process.env['AUTH'] = 'another'
+  const [plan] = await rig.plan(stages)
+  assert.equal(plan?.state, 'run')
+  assert.ok(!JSON.stringify(plan).includes('another'))
 })

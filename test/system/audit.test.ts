@@ -4,8 +4,10 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { before, it } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { Place, outcomes } from '../e2e/command.ts'
 import { makeProject } from '../e2e/project.ts'
+import { isAlive } from '../pipeline/drive.ts'
 import { programOf } from './debian.ts'
 
 before(() => void programOf('strace'))
@@ -34,6 +36,10 @@ function makePlace(context: Parameters<typeof makeProject>[0], ...stages: string
   symlinkSync('data/target.txt', join(place.root, 'link'))
   place.write('pipeline.yaml', `version: 1\nstages:\n${stages.map((line) => `  ${line}\n`).join('')}`)
   return place
+}
+
+function killIfThere(pid: number): void {
+  if (isAlive(pid)) process.kill(pid, 'SIGKILL')
 }
 
 const scripts: Readonly<Record<string, readonly [script: string, ...found: string[]]>> = {
@@ -122,6 +128,25 @@ it('a traced stage is stopped like any other: nothing of it is left', async (t) 
   child.kill('SIGINT')
   assert.equal((await ended).code, 130)
   assert.throws(() => process.kill(Number(place.read('pid')), 0), /ESRCH/)
+})
+
+it('a traced stage whose driver is killed with -9 ends too', { timeout: 60_000 }, async (t) => {
+  const place = makePlace(t, 'm: { run: m.ts, out: [text] }')
+  place.write(
+    'm.ts',
+    `import { writeFileSync } from 'node:fs'
+export default { params: { type: 'object' }, in: [], out: ['text'], async run() {
+  writeFileSync('${place.root}/pid', String(process.pid)); for (;;) ;
+} }`,
+  )
+  const { child, ended } = place.start(['run', '--audit'])
+  await place.until('pid')
+  while (place.read('pid') === '') await new Promise((resolve) => setImmediate(resolve))
+  child.kill('SIGKILL')
+  const pid = Number(place.read('pid'))
+  t.after(() => killIfThere(pid))
+  while (isAlive(pid)) await delay(20, undefined, { signal: t.signal })
+  await ended
 })
 
 it('the stages of the embedded default read what they declare and nothing else', { timeout: 600_000 }, async (t) => {

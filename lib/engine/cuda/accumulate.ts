@@ -8,22 +8,47 @@ export interface Accumulation {
   readonly onto: RunNode
 }
 
+export type Accumulations = ReadonlyMap<RunNode, Accumulation>
+
 /**
- * Sums of products of which nothing but the sum is used (the gradient of a matrix that is used in chunks): each is added
- * to those before it as it is computed, in one place.
+ * Sums of products (the gradient of a matrix that is used in chunks): each is added to those before it as it is computed,
+ * in one place. What else reads those before it has to be one of the nodes `mayRead` allows, given the product that
+ * takes their place.
  */
-export function accumulations(graph: Graph): ReadonlyMap<RunNode, Accumulation> {
-  const users = new Map<RunNode, number>()
-  const uses = [...graph.nodes.flatMap(({ inputs }) => inputs), ...graph.outputs.values(), ...graph.updates.values()]
-  for (const node of uses as readonly RunNode[]) users.set(node, (users.get(node) ?? 0) + 1)
+export function accumulations(
+  graph: Graph,
+  mayRead: (readers: readonly RunNode[], product: Product) => boolean = (readers) => readers.length === 0,
+): Accumulations {
+  const results = new Set<unknown>([...graph.outputs.values(), ...graph.updates.values()])
+  const readers = readersOf(graph)
   const found = new Map<RunNode, Accumulation>()
-  const isFree = (node: RunNode): boolean => users.get(node) === 1 && (node.op === 'matmul' || found.has(node))
-  for (const node of graph.nodes) {
-    if (node.op !== 'add') continue
-    const [x, y] = node.inputs as unknown as readonly [RunNode, RunNode]
-    if (!isFree(x) || !isFree(y) || !sameShape(x.shape, y.shape)) continue
-    if (y.op === 'matmul') found.set(node, { product: y, onto: x })
-    else if (x.op === 'matmul') found.set(node, { product: x, onto: y })
+  const isFree = (node: RunNode, product: Product, sum: RunNode): boolean =>
+    (node.op === 'matmul' || found.has(node)) &&
+    !results.has(node) &&
+    mayRead(
+      readers.get(node)!.filter((reader) => reader !== sum),
+      product,
+    )
+  for (const sum of graph.nodes) {
+    if (sum.op !== 'add') continue
+    const [x, y] = sum.inputs as unknown as readonly [RunNode, RunNode]
+    if (x === y || !sameShape(x.shape, y.shape)) continue
+    const pairs = [
+      [x, y],
+      [y, x],
+    ] as const
+    for (const [onto, product] of pairs) {
+      if (found.has(sum) || product.op !== 'matmul' || readers.get(product)!.length > 1 || results.has(product))
+        continue
+      if (isFree(onto, product, sum)) found.set(sum, { product, onto })
+    }
   }
   return found
+}
+
+/** Who takes each node; one that takes it twice stands there twice. */
+export function readersOf(graph: Graph): ReadonlyMap<RunNode, readonly RunNode[]> {
+  const readers = new Map<RunNode, RunNode[]>(graph.nodes.map((node) => [node, []]))
+  for (const node of graph.nodes) for (const input of node.inputs as readonly RunNode[]) readers.get(input)?.push(node)
+  return readers
 }

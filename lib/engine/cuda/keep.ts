@@ -2,7 +2,8 @@ import type { Graph, RunNode } from '../../graph/index.ts'
 import { sizeOf } from '../../graph/index.ts'
 import { isPointOp, operations } from './operations.ts'
 import { accumulations } from './accumulate.ts'
-import type { Accumulation } from './accumulate.ts'
+import type { Accumulations } from './accumulate.ts'
+import { areReadInTime, needsAll } from './in-turn.ts'
 import { operandOf, viewOf } from './view.ts'
 import type { Precision } from '../precision.ts'
 
@@ -21,7 +22,7 @@ export interface Kept {
   /** Those that are in memory as bfloat16 alone: kernels read them as such, too. */
   readonly narrow: ReadonlySet<RunNode>
   /** Sums of products, made where they lie. */
-  readonly sums: ReadonlyMap<RunNode, Accumulation>
+  readonly sums: Accumulations
   /** Whether a kernel computes it, if it is in memory at all. */
   readonly isComputed: (node: RunNode) => boolean
 }
@@ -31,9 +32,16 @@ export interface Kept {
  * them, once more in each.
  */
 export function keep(graph: Graph, precision: Precision): Kept {
+  const kept = keepBeside(graph, precision, accumulations(graph, needsAll()))
+  const { plain, half, narrow, isComputed } = kept
+  const isInMemory = (node: RunNode): boolean =>
+    plain.has(node) || half.has(node) || narrow.has(node) || !isComputed(node)
+  return areReadInTime(graph, kept.sums, isInMemory) ? kept : keepBeside(graph, precision, accumulations(graph))
+}
+
+function keepBeside(graph: Graph, precision: Precision, sums: Accumulations): Kept {
   const half = precision === 'bf16' ? operandsOf(graph) : new Set<RunNode>()
   const plain = new Set([...rootsOf(graph), ...(precision === 'bf16' ? [] : operandsOf(graph))])
-  const sums = accumulations(graph)
   const isComputed = (node: RunNode): boolean => !isGiven(node) && node.op !== 'matmul' && !sums.has(node)
   const isProduced = (node: RunNode): boolean => !isComputed(node) || node.op === 'sum' || node.op === 'max'
   const narrow = precision === 'bf16' ? narrowOf(graph, sums) : new Set<RunNode>()

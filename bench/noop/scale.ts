@@ -8,7 +8,7 @@ import { chainYaml, matrixYaml } from './large.ts'
 import { ours, secondsOf } from './tools.ts'
 
 const turns = 5
-const CHAIN = 2000
+const CHAIN = 300
 
 /** Large pipelines, planned; and a chain of small commands, run. */
 export async function largePipelines(folder: string): Promise<readonly Figure[]> {

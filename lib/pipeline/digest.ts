@@ -1,10 +1,10 @@
-import { createHash, webcrypto } from 'node:crypto'
-import { closeSync, fstatSync, openSync, read as readWithCallback, readSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import type { BigIntStats } from 'node:fs'
-import { availableParallelism } from 'node:os'
-import { promisify } from 'node:util'
 import { sha256 } from './canonical.ts'
 import type { Digest } from './canonical.ts'
+import { hashLanes } from './hash-lanes.ts'
+import type { Lane } from './hash-lanes.ts'
 import type { Entry } from './walk.ts'
 import { unreadable } from './walk.ts'
 
@@ -13,10 +13,6 @@ import { unreadable } from './walk.ts'
  * (`largeDigest`), so that the chunks can be hashed side by side.
  */
 export const CHUNK = 16 * 1024 * 1024
-
-const read = promisify(readWithCallback)
-/** As many as Node has threads for, unless told otherwise; each holds a chunk. */
-const LANES = Math.min(4, availableParallelism())
 
 /** Thrown when a file is not, or is no longer, what its stat said: whoever listed it lists it anew. */
 export class ChangedWhileRead extends Error {}
@@ -40,7 +36,7 @@ export function hashFile(file: string, stat: BigIntStats, onRead: (bytes: number
   }
 }
 
-/** The same for a file of more than one chunk, several chunks at once in threads of Node's own. */
+/** The same for a file of more than one chunk, several chunks at once in threads of their own. */
 export async function hashLargeFile(file: string, stat: BigIntStats, onRead: (bytes: number) => void): Promise<Digest> {
   const fd = open(file)
   try {
@@ -57,28 +53,20 @@ async function hashChunks(fd: number, size: number, onRead: (bytes: number) => v
   const chunks: Digest[] = []
   const count = Math.ceil(size / CHUNK)
   let next = 0
-  const lane = async (): Promise<void> => {
-    const buffer = Buffer.allocUnsafeSlow(CHUNK)
+  const hashed = async (lane: Lane): Promise<void> => {
     while (next < count) {
       const index = next++
-      const chunk = buffer.subarray(0, Math.min(CHUNK, size - index * CHUNK))
-      await fill(fd, chunk, index * CHUNK)
-      chunks[index] = Buffer.from(await webcrypto.subtle.digest('SHA-256', chunk)).toString('hex') as Digest
-      onRead(chunk.length)
+      const length = Math.min(CHUNK, size - index * CHUNK)
+      const digest = await lane.digest({ fd, start: index * CHUNK, length })
+      if (digest === null) throw new ChangedWhileRead()
+      chunks[index] = digest as Digest
+      onRead(length)
     }
   }
-  const lanes = await Promise.allSettled(Array.from({ length: Math.min(count, LANES) }, lane))
+  const ends = await Promise.allSettled(hashLanes().map(hashed))
   // only when no lane reads any more may the file be closed
-  for (const one of lanes) if (one.status === 'rejected') throw one.reason
+  for (const end of ends) if (end.status === 'rejected') throw end.reason
   return chunks
-}
-
-async function fill(fd: number, chunk: Buffer, start: number): Promise<void> {
-  for (let done = 0; done < chunk.length;) {
-    const { bytesRead } = await read(fd, chunk, done, chunk.length - done, start + done)
-    if (bytesRead === 0) throw new ChangedWhileRead()
-    done += bytesRead
-  }
 }
 
 function open(file: string): number {

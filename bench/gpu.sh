@@ -2,7 +2,7 @@
 # On a machine with a GPU, from the folder that bench/gpu-pack.sh made: what each engine computes on it, and how fast, beside
 # PyTorch. Every number is said as soon as it is known, and every part has a limit of its own.
 #
-#     bash run.sh [PART …]      PART: fixtures ops train-step teacher score; all of them where none is named
+#     bash run.sh [PART …]      PART: fixtures ops train-step profile teacher score; all but profile where none is named
 #
 # ENGINES="cuda cuda:bf16"  which engines, in which precision;  OUT=FOLDER  where <gpu>.json and the log go, the folder that it is in if unset
 set -uo pipefail
@@ -57,6 +57,8 @@ tests() { # ENGINE FILE: what failed, and of all differences from the reference 
   } END { for (kind in most) printf "%s: %s: at most %.1e from the reference, %.0f %% of what is allowed\n", engine, kind, size[kind], 100 * most[kind] }' "$said"
 }
 
+precision() { case $1 in *:*) echo "${1#*:}" ;; *) echo fp32 ;; esac }
+
 works() { # ENGINE: whether it opens here
   "$work/run/bin/node" "$work/run/bench/gpu/opens.mjs" "$1" 2>&1 | grep --line-buffered -v '^Warning: max'
   return "${PIPESTATUS[0]}"
@@ -82,7 +84,8 @@ part() {
       for engine in $engines; do ours 45 score "$engine" "$work/run/data/model" "$work/run/data/hellaswag.jsonl" "${ITEMS:-200}"; done
       peer 40 score "$work/run/data/model" "$work/run/data/hellaswag.jsonl" "${ITEMS:-200}"
       ;;
-    *) echo "no part \"$1\": expected fixtures, ops, train-step, teacher or score" ;;
+    profile) for engine in $engines; do case $engine in cuda*) ours 60 profile "$(precision "$engine")" "${ROWS:-8}" "${CONTEXT:-1024}" ;; esac done ;;
+    *) echo "no part \"$1\": expected fixtures, ops, train-step, profile, teacher or score" ;;
   esac
 }
 

@@ -83,6 +83,10 @@ export class Card implements Device {
     this.driver.cuMemsetD8Async(address, 0, bytes, this.stream)
   }
 
+  clearColumns(address: Address, rows: number, bytes: number, pitch: number): void {
+    this.driver.cuMemsetD2D8Async(address, pitch, 0, bytes, rows, this.stream)
+  }
+
   compile(source: string, names: readonly string[]): readonly Kernel[] {
     const { driver } = this
     const module = this.modules.get(source) ?? this.load(source)

@@ -68,6 +68,8 @@ export interface Device {
   download(from: Address, into: NodeJS.ArrayBufferView): void
   copy(to: Address, from: Address, bytes: number): void
   clear(address: Address, bytes: number): void
+  /** The first bytes of each row, of which one begins `pitch` bytes after the other. */
+  clearColumns(address: Address, rows: number, bytes: number, pitch: number): void
   /** CUDA C++ whose kernels are `extern "C" __global__ void name(pointers…)`; in the order of `names`. */
   compile(source: string, names: readonly string[]): readonly Kernel[]
   launch(kernel: Kernel, grid: Grid, pointers: readonly Address[]): void

@@ -22,6 +22,7 @@ const prototypes = {
   cuMemcpyDtoHAsync_v2: 'void *to, uint64_t from, size_t bytes, void *stream',
   cuMemcpyDtoDAsync_v2: 'uint64_t to, uint64_t from, size_t bytes, void *stream',
   cuMemsetD8Async: 'uint64_t address, unsigned char value, size_t bytes, void *stream',
+  cuMemsetD2D8Async: 'uint64_t address, size_t pitch, unsigned char value, size_t width, size_t height, void *stream',
   cuStreamCreate: 'void *stream, unsigned int flags',
   cuStreamDestroy_v2: 'void *stream',
   cuStreamSynchronize: 'void *stream',

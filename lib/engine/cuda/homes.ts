@@ -6,7 +6,7 @@ import { isGiven } from './keep.ts'
 import type { Kept } from './keep.ts'
 import type { Chain, Layout } from './kernel.ts'
 import type { Call } from './plan.ts'
-import { spreadRows } from './rows.ts'
+import { spareRows, spreadRows } from './rows.ts'
 import type { Step } from './schedule.ts'
 import type { Place, Pointer, Rows, Storage } from './storage.ts'
 import { viewOf } from './view.ts'
@@ -140,7 +140,9 @@ const elementOf = (node: RunNode): Element => (node.dtype === 'float32' ? 'f32' 
 
 function storageOf(node: RunNode, place: Place, element: Element = elementOf(node), rows?: Rows): Storage {
   const size = sizeOf(node.shape)
-  return { element, entries: rows ? (size / rows.width) * rows.pitch : size, place, rows }
+  const spare = place.kind === 'temporary' || place.kind === 'state' ? spareRows(node.shape) : 0
+  const pitch = rows?.pitch ?? node.shape.at(-1) ?? 1
+  return { element, entries: rows ? (size / rows.width) * pitch : size, place, rows, spare: spare * pitch }
 }
 
 /** To the entry at a place of the tensor: where rows lie apart, to the first of one. */

@@ -60,15 +60,29 @@ function keepBeside(graph: Graph, precision: Precision, sums: Accumulations): Ke
 }
 
 /**
- * What products of a batch make and take: attention's scores and shares, by far the largest of all values. What they
- * take is rounded in any case, and as bfloat16 PyTorch's autocast has what they make, too.
+ * What products make, as PyTorch's autocast has it, and what those of a batch take, which is rounded in any case:
+ * attention's scores and shares are by far the largest of all values. Not what is added up, nor logits over a vocabulary:
+ * near 100, they would be off by a quarter of a nat.
  */
 function narrowOf(graph: Graph, sums: Kept['sums']): ReadonlySet<RunNode> {
-  const batches = graph.nodes.filter((node) => node.op === 'matmul' && sizeOf(node.shape.slice(0, -2)) > 1)
-  const values = batches.flatMap((node) => [node, ...inputsOf(node).map((from) => operandOf(from).base)])
+  const products = graph.nodes.filter((node) => node.op === 'matmul')
+  const batches = products.filter((node) => sizeOf(node.shape.slice(0, -2)) > 1)
+  const values = batches.flatMap((node) => inputsOf(node).map((from) => operandOf(from).base))
   const added = [...sums].flatMap(([sum, { product, onto }]) => [sum, product, onto])
-  const wide = new Set([...rootsOf(graph), ...added])
-  return new Set(values.filter((node) => !isGiven(node) && !wide.has(node)))
+  const wide = new Set([...rootsOf(graph), ...added, ...logitsOf(graph, batches)])
+  return new Set([...products, ...values].filter((node) => !isGiven(node) && !wide.has(node)))
+}
+
+/** Products of no batch whose rows a softmax is taken of. */
+function logitsOf(graph: Graph, batches: readonly RunNode[]): ReadonlySet<RunNode> {
+  const found = new Set<RunNode>()
+  const waiting = graph.nodes.filter((node) => node.op === 'max').flatMap(inputsOf)
+  for (let node = waiting.pop(); node; node = waiting.pop()) {
+    if (found.has(node) || batches.includes(node)) continue
+    found.add(node)
+    if (isPointOp(node) || node.op === 'concat' || node.op === 'reshape') waiting.push(...inputsOf(node))
+  }
+  return found
 }
 
 const inputsOf = (node: RunNode): readonly RunNode[] => node.inputs as readonly RunNode[]

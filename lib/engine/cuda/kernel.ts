@@ -199,10 +199,11 @@ const mostHeld = 32
  * which then loads all entries at once, and a row that several loops read once for all of them.
  */
 function loopOver(width: number, lanes: number): { readonly head: string; readonly begin: readonly string[] } {
-  if (lanes === 1) return { head: `for (Index w = 0; w < ${width}; ++w)`, begin: [] }
+  // several loads are under way at once
+  if (lanes === 1) return { head: `_Pragma("unroll 8") for (Index w = 0; w < ${width}; ++w)`, begin: [] }
   const rounds = width / lanes
   if (rounds > mostHeld || width % lanes !== 0)
-    return { head: `for (Index w = lane; w < ${width}; w += ${lanes})`, begin: [] }
+    return { head: `_Pragma("unroll 4") for (Index w = lane; w < ${width}; w += ${lanes})`, begin: [] }
   return {
     head: `_Pragma("unroll") for (Index round = 0; round < ${rounds}; ++round)`,
     begin: [`const Index w = round * ${lanes} + lane;`],
@@ -213,5 +214,5 @@ function loopOver(width: number, lanes: number): { readonly head: string; readon
 function lanesOf({ rows, width, alongRows }: Space, loops: boolean): number {
   if (!loops || !alongRows || width <= 8) return 1
   if (width < 256 || (width <= 2048 && rows >= 512)) return 32
-  return width <= 8192 ? threads : 2 * threads
+  return width <= 8192 ? threads : 4 * threads
 }

@@ -24,6 +24,10 @@ const lowerings: { readonly [N in RunOp]?: Lowering<N> } = {
     const normal = g.mul(g.sub(x, rowMean(x)), inverseDeviation(x, epsilon))
     return g.add(g.mul(normal, gain!), bias!)
   },
+  // what is added 0 times is there for the order alone, which a single number need not keep
+  add: ([x, y], { shape }) => (g.sizeOf(shape) === 1 && isNothing(y!) ? g.reshape(x, shape) : g.add(x, y!)),
+  // a division takes longer than a product: once for all entries that share the divisor
+  div: ([x, y]) => (g.sizeOf(x.shape) >= 64 * g.sizeOf(y!.shape) ? g.mul(x, g.div(1, y!)) : g.div(x, y!)),
   concat: (parts, { attributes: { axis } }) => joined(parts, axis),
   layerNormMean: ([x]) => rowMean(x),
   layerNormInverse: ([x], { attributes: { epsilon } }) => inverseDeviation(x, epsilon),
@@ -80,6 +84,10 @@ function joined(parts: readonly Tensor[], axis: number): Tensor {
   )
   return joined(groups, axis)
 }
+
+/** 0 · x */
+const isNothing = ({ op, inputs }: Tensor): boolean =>
+  op === 'mul' && inputs.some((x) => x.op === 'constant' && x.shape.length === 0 && x.attributes.data[0] === 0)
 
 const rowMax = (x: Tensor): Tensor => staged(x, [x.shape.length - 1], true, 'max')
 const rowSum = (x: Tensor): Tensor => staged(x, [x.shape.length - 1], true, 'sum')

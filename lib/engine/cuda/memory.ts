@@ -2,6 +2,7 @@ import type { Graph } from '../../graph/index.ts'
 import { checkValue } from '../check.ts'
 import type { Memory, TensorValue } from '../engine.ts'
 import type { Address, Device } from './device.ts'
+import { spareRows } from './rows.ts'
 
 interface Held {
   readonly address: Address
@@ -29,8 +30,16 @@ export class CudaMemory implements Memory {
     const bytes = 4 * shape.reduce((size, length) => size * length, 1)
     const before = this.values.get(name)
     if (before && before.bytes !== bytes) this.delete(name)
-    const address = before?.bytes === bytes ? before.address : this.device.allocate(bytes)
+    const address = before?.bytes === bytes ? before.address : this.allocate(bytes, shape)
     this.values.set(name, { address, shape, dtype, bytes })
+    return address
+  }
+
+  /** With zeros after it where products may go on reading. */
+  private allocate(bytes: number, shape: readonly number[]): Address {
+    const spare = 4 * spareRows(shape) * (shape.at(-1) ?? 1)
+    const address = this.device.allocate(bytes + spare)
+    if (spare > 0) this.device.clear(address + bytes, spare)
     return address
   }
 

@@ -5,6 +5,7 @@ import type { Patch } from '../kernel/patches.ts'
 import { arena } from './arena.ts'
 import type { Arena } from './arena.ts'
 import type { MatmulShape } from './device.ts'
+import { roundedUp } from './extents.ts'
 import { homes } from './homes.ts'
 import type { Homes } from './homes.ts'
 import { keep } from './keep.ts'
@@ -28,8 +29,11 @@ export type Call =
       readonly a: Pointer
       readonly b: Pointer
       readonly c: Pointer
+      /** Where it reads what pads the rows and columns. */
+      readonly padded: readonly Storage[]
     }
   | { readonly kind: 'clear'; readonly storage: Storage }
+  | { readonly kind: 'clear pads'; readonly storage: Storage }
   | { readonly kind: 'copy'; readonly from: Pointer; readonly to: Pointer; readonly entries: number }
 
 /** All that a run of a graph does on the device; nothing here has touched one. */
@@ -110,7 +114,16 @@ function callsOf(
     })
     return { kind: 'launch', source, nodes: [node] }
   })
-  return [...home.before, ...calls, ...placed, ...home.after]
+  return withZeros([...home.before, ...calls, ...placed, ...home.after])
+}
+
+/** What pads a storage is cleared before anything else is there: kernels leave it, and products write zeros. */
+function withZeros(calls: readonly Call[]): Call[] {
+  const open = new Set(calls.flatMap((call) => (call.kind === 'multiply' ? call.padded : [])))
+  return calls.flatMap((call) => {
+    const begun = touches(call).filter((storage) => storage.place.kind === 'temporary' && open.delete(storage))
+    return [...begun.map((storage): Call => ({ kind: 'clear pads', storage })), call]
+  })
 }
 
 function multiply({ node, sum, onto }: MatmulStep, home: Homes, precision: Precision): Call {
@@ -139,7 +152,7 @@ function multiply({ node, sum, onto }: MatmulStep, home: Homes, precision: Preci
     epilogue: 'none',
     accumulate: onto !== undefined,
   }
-  return { kind: 'multiply', shape, a: from, b: by, c: into }
+  return { kind: 'multiply', a: from, b: by, c: into, ...roundedUp(shape, { a: from, b: by, c: into }) }
 }
 
 function laidOut(calls: readonly Call[], home: Homes, lasting: readonly Storage[]): Pick<Plan, 'arena' | 'offsets'> {
@@ -168,6 +181,7 @@ export function touches(call: Call): readonly Storage[] {
     case 'multiply':
       return [call.a.storage, call.b.storage, call.c.storage]
     case 'clear':
+    case 'clear pads':
       return [call.storage]
     case 'copy':
       return [call.from.storage, call.to.storage]

@@ -28,7 +28,8 @@ function lineOf(call: Call): string {
       return `multiply ${batch} × [${m},${k}]·[${k},${n}] ${form} ${input}: ${operands}; ${accumulate ? '+' : ''}${pointerOf(call.c)}`
     }
     case 'clear':
-      return `clear ${storageOf(call.storage)}`
+    case 'clear pads':
+      return `${call.kind} ${storageOf(call.storage)}`
     case 'copy':
       return `copy ${pointerOf(call.from)} to ${pointerOf(call.to)}`
   }

@@ -14,7 +14,7 @@ type Feeds = Readonly<Record<string, TensorValue>>
 type Ready =
   | { readonly call: Extract<Call, { kind: 'launch' }>; readonly kernel: Kernel }
   | { readonly call: Extract<Call, { kind: 'multiply' }>; readonly matmul: Matmul }
-  | { readonly call: Extract<Call, { kind: 'clear' | 'copy' }> }
+  | { readonly call: Extract<Call, { kind: 'clear' | 'clear pads' | 'copy' }> }
 
 /** For how many memories the calls are kept as they were recorded. */
 const mostReplays = 8
@@ -96,10 +96,22 @@ export class CudaProgram implements Program {
       device.multiply(ready.matmul, at(ready.call.a), at(ready.call.b), at(ready.call.c))
     } else if (ready.call.kind === 'clear') {
       device.clear(at({ storage: ready.call.storage, offset: 0 }), bytesOf(ready.call.storage))
+    } else if (ready.call.kind === 'clear pads') {
+      this.clearPads(ready.call.storage, at)
     } else {
       const { from, to, entries } = ready.call
       device.copy(at(to), at(from), entries * bytesPerEntry(to.storage.element))
     }
+  }
+
+  private clearPads(storage: Storage, at: (pointer: Pointer) => Address): void {
+    const { element, entries, rows, spare = 0 } = storage
+    const each = bytesPerEntry(element)
+    if (rows) {
+      const { width, pitch } = rows
+      this.device.clearColumns(at({ storage, offset: width }), entries / pitch, each * (pitch - width), each * pitch)
+    }
+    if (spare > 0) this.device.clear(at({ storage, offset: entries }), each * spare)
   }
 
   private address({ storage, offset }: Pointer, state: ReadonlyMap<string, Address>): Address {

@@ -1,4 +1,5 @@
-import type { RunNode } from '../../graph/index.ts'
+import { sizeOf } from '../../graph/index.ts'
+import type { RunNode, Shape } from '../../graph/index.ts'
 import type { MatmulStep, Step } from './schedule.ts'
 import type { Rows } from './storage.ts'
 import { operandOf } from './view.ts'
@@ -6,8 +7,8 @@ import type { View } from './view.ts'
 
 /** From here on a row is so long that what pads it hardly counts. */
 const shortest = 512
-/** cuBLASLt's fast kernels take rows that begin at multiples of 16 bytes: this many entries of bfloat16. */
-const alignment = 8
+/** cuBLASLt's fast kernels take rows that begin, and end, at multiples of 16 bytes: this many entries of bfloat16. */
+export const alignment = 8
 /** Rows then begin where lines of the cache do. */
 const multiple = 64
 
@@ -29,6 +30,12 @@ export function spreadRows(steps: readonly Step[], fixed: Iterable<RunNode>): Re
   for (const { sum, onto } of products.toReversed()) if (onto && dense.has(sum)) dense.add(onto)
   for (const node of dense) found.delete(node)
   return found
+}
+
+/** Rows to have room for after those of a matrix, so that their number is a multiple, too. */
+export function spareRows(shape: Shape): number {
+  const count = shape[0] ?? 0
+  return shape.length === 2 && count >= shortest && sizeOf(shape) > 0 ? -count & (alignment - 1) : 0
 }
 
 interface Matrix extends View {

@@ -6,6 +6,7 @@ import { readsOf } from './reads.ts'
 import type { Reads } from './reads.ts'
 import { formIn, isReduction, pointSpace, reductionSpace } from './space.ts'
 import type { Space } from './space.ts'
+import { waitForOthers } from './wait.ts'
 import { operandOf, viewOf } from './view.ts'
 import type { Product } from './view.ts'
 
@@ -19,6 +20,8 @@ export interface KernelStep {
   readonly nodes: readonly RunNode[]
   /** What it reads of others. */
   readonly reads: ReadonlyMap<RunNode, ReadonlySet<string>>
+  /** Of whose ids it follows the links. */
+  readonly chains: ReadonlySet<RunNode>
 }
 
 export interface MatmulStep {
@@ -38,7 +41,7 @@ export interface ChainStep {
 export function schedule(graph: Graph, kept: Kept): Step[] {
   const scheduler = new Scheduler(graph, kept)
   for (const node of graph.nodes) scheduler.add(node)
-  return [...scheduler.first, ...scheduler.steps]
+  return waitForOthers([...scheduler.first, ...scheduler.steps], scheduler.joinAll)
 }
 
 const mostNodes = 12
@@ -125,8 +128,13 @@ class Scheduler {
   }
 
   private step(node: RunNode, space: Space): KernelStep {
-    return { kind: 'kernel', space, nodes: [node], reads: this.readsOf(node, space).places }
+    const { places, chains } = this.readsOf(node, space)
+    return { kind: 'kernel', space, nodes: [node], reads: places, chains }
   }
+
+  /** Both in one, those of the first before those of the second. */
+  readonly joinAll = (step: KernelStep, other: KernelStep): KernelStep | undefined =>
+    other.nodes.reduce<KernelStep | undefined>((all, node) => all && this.join(all, node, other.space), step)
 
   /** The step with one more node; undefined where the node needs what other threads of it compute. */
   private join(step: KernelStep, node: RunNode, space: Space): KernelStep | undefined {
@@ -146,7 +154,8 @@ class Scheduler {
     if (nodes.length > mostNodes || reads.size > mostReads) return undefined
     // in several loops, one would see what an earlier one has written over the old value
     if (nodes.some(isReduction) && nodes.some((one) => this.lasting.has(one))) return undefined
-    return { kind: 'kernel', space: joint, nodes, reads }
+    const chains = new Set(nodes.flatMap((one) => [...this.readsOf(one, joint).chains]))
+    return { kind: 'kernel', space: joint, nodes, reads, chains }
   }
 
   /** The same for a step on which the node does not depend, where much is read once instead of twice. */

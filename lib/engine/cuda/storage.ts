@@ -9,6 +9,8 @@ export interface Storage {
   readonly place: Place
   /** Undefined where all entries lie one behind another. */
   readonly rows?: Rows | undefined
+  /** Entries after the last: rows that make their number one that products are fast with. */
+  readonly spare?: number
 }
 
 /** Rows of `width` entries, of which each begins `pitch` entries after the one before. Nothing is between them. */
@@ -28,7 +30,7 @@ const sizes = { f32: 4, i32: 4, bf16: 2, u8: 1 } satisfies Record<Element, numbe
 
 export const bytesPerEntry = (element: Element): number => sizes[element]
 
-export const bytesOf = ({ element, entries }: Storage): number => entries * sizes[element]
+export const bytesOf = ({ element, entries, spare = 0 }: Storage): number => (entries + spare) * sizes[element]
 
 /** A pointer that a kernel takes. */
 export interface Pointer {

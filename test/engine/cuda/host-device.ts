@@ -69,6 +69,12 @@ export class HostDevice implements Device {
     })
   }
 
+  clearColumns(address: Address, rows: number, bytes: number, pitch: number): void {
+    this.queue(() => {
+      for (let row = 0; row < rows; row++) this.library.clear(address + row * pitch, bytes)
+    })
+  }
+
   compile(source: string, names: readonly string[]): readonly Kernel[] {
     // a kernel's name says what it is: tests compile many at once beforehand
     if (names.some((name) => !this.kernels.has(name))) {

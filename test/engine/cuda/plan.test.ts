@@ -51,6 +51,18 @@ describe('a plan fuses', () => {
     assert.equal(new Set(large).size, 3) // x, the logits and the gradient
   })
 
+  it("both models' logits into one kernel for the loss and its gradient, whatever the order", () => {
+    const taught = (logits: Tensor, told: Tensor): Record<string, Tensor> => {
+      const [mine, others] = [g.logSoftmax(logits), g.logSoftmax(told)]
+      const loss = g.sum(g.sum(g.mul(g.exp(others), g.sub(others, mine)), [1]))
+      const slope = g.after(g.input('slope', []), loss)
+      return { loss, gradient: g.mul(g.sub(g.exp(mine), g.exp(others)), slope) }
+    }
+    const [logits, told] = [g.matmul(x, matrix), g.matmul(g.input('z', [64, 40]), g.input('n', [40, 300]))]
+    const kernels = lines(planOf(taught(logits, told))).filter((line) => line !== 'multiply')
+    assert.deepEqual(kernels, ['max sum log max sum log sum mul', 'sum'])
+  })
+
   it('a layer norm with the sum before it, which is written as others need it', () => {
     const before = g.add(x, g.input('z', [64, 300]))
     const after = g.layerNorm(before, g.input('gain', [300]), g.input('bias', [300]), 1e-5)
@@ -142,7 +154,7 @@ describe('a plan with products of bfloat16', () => {
     const w = g.state('w', [300, 300])
     const y = g.matmul(g.matmul(g.gelu(x), w), w)
     const found = planOf({ y }, {}, 'bf16')
-    assert.deepEqual(lines(found), ['gelu', 'state', 'multiply', 'matmul', 'multiply'])
+    assert.deepEqual(lines(found), ['gelu', 'state', 'multiply', 'multiply'])
     const products = found.calls.flatMap((call) => (call.kind === 'multiply' ? [call] : []))
     for (const { a, b } of products) assert.deepEqual([a.storage.element, b.storage.element], ['bf16', 'bf16'])
     assert.equal(products[0]!.b.storage, products[1]!.b.storage)
@@ -163,6 +175,15 @@ describe('a plan with products of bfloat16', () => {
     )
     const products = calls.flatMap((call) => (call.kind === 'multiply' ? [call.shape.output] : []))
     assert.deepEqual(products.sort(), ['bf16', 'bf16', 'bf16', 'bf16', 'f32']) // of which one is asked for
+  })
+
+  it('writes what products make as such, but for logits over a vocabulary', () => {
+    const head = g.input('head', [9000, 300])
+    const hidden = g.matmul(x, matrix)
+    const logits = g.matmul(g.gelu(hidden), head, { transposeB: true })
+    const { calls } = planOf({ y: g.sum(g.logSoftmax(g.div(logits, 2)), [1]) }, {}, 'bf16')
+    const products = calls.flatMap((call) => (call.kind === 'multiply' ? [call.shape.output] : []))
+    assert.deepEqual(products, ['bf16', 'f32'])
   })
 
   it('keeps float32 of what is asked for', () => {
@@ -213,6 +234,29 @@ describe('a plan with rows of odd width', () => {
       ]
       assert.deepEqual(pitches({ back }, precision), expected)
     }
+  })
+
+  it('computes as many rows and columns as products are fast with, where there is room for them, and zeros', () => {
+    const extents = (outputs: Parts, precision: Precision): number[][] =>
+      planOf(outputs, {}, precision).calls.flatMap((call) =>
+        call.kind === 'multiply' ? [[call.shape.m, call.shape.n, call.shape.k]] : [],
+      )
+    const turned = g.exp(g.matmul(gradient, x, { transposeA: true }))
+    const expected = [
+      [64, 50264, 300],
+      [64, 300, 50264],
+      [50264, 300, 64],
+    ]
+    for (const precision of ['fp32', 'bf16'] as const) assert.deepEqual(extents({ back, turned }, precision), expected)
+    // the logits, which nothing else reads, are asked for as they are; those of a head that is fed have no room
+    assert.deepEqual(extents({ logits }, 'fp32'), [[64, 50257, 300]])
+    const fed = g.exp(g.matmul(x, g.input('fed', [50257, 300]), { transposeB: true }))
+    assert.deepEqual(extents({ fed }, 'fp32'), [[64, 50257, 300]])
+    const { calls } = planOf({ back, turned }, {}, 'bf16')
+    const cleared = calls.flatMap((call) => (call.kind === 'clear pads' ? [call.storage] : []))
+    const read = calls.flatMap((call) => (call.kind === 'multiply' ? call.padded : []))
+    assert.deepEqual(new Set(cleared), new Set(read))
+    assert.equal(cleared.length, 2) // the head's copy, the gradient
   })
 
   it('leaves those of inputs, outputs and short rows, and those that a product takes for others', () => {

@@ -91,6 +91,11 @@ int cuMemcpyDtoDAsync_v2(void *to, const void *from, size_t bytes, void *stream)
 int cuMemsetD8Async(void *address, unsigned char value, size_t bytes, void *stream) {
   return stand_in_queue(stream, [=] { memset(address, value, bytes); });
 }
+int cuMemsetD2D8Async(char *address, size_t pitch, unsigned char value, size_t width, size_t height, void *stream) {
+  return stand_in_queue(stream, [=] {
+    for (size_t row = 0; row < height; row++) memset(address + row * pitch, value, width);
+  });
+}
 
 int cuStreamCreate(void **stream, unsigned) { return *stream = new Stream, OK; }
 int cuStreamDestroy_v2(void *stream) { return delete static_cast<Stream *>(stream), OK; }

@@ -1,7 +1,7 @@
 import { Failure } from '../../util/failure.ts'
 import type { Compiler } from './compiler.ts'
 import type { Address, Device, Grid, Kernel, Matmul, MatmulShape, Replay } from './device.ts'
-import { CAPTURE_RELAXED, STREAM_NON_BLOCKING } from './driver.ts'
+import { CAPTURE_RELAXED, MOST_SHARED, STREAM_NON_BLOCKING } from './driver.ts'
 import type { Driver } from './driver.ts'
 import { KernelArguments } from './kernel-arguments.ts'
 import { handleFrom } from './native.ts'
@@ -96,11 +96,15 @@ export class Card implements Device {
     })
   }
 
-  launch(kernel: Kernel, { blocks, threads }: Grid, pointers: readonly Address[]): void {
+  launch(kernel: Kernel, { blocks, threads, shared = 0 }: Grid, pointers: readonly Address[]): void {
     if (!(kernel instanceof LoadedKernel)) throw new Error(`Internal error: "${kernel.name}" is no kernel of a card`)
     const [x, y, z] = blocks
+    if (shared > kernel.shared) {
+      this.driver.cuFuncSetAttribute(kernel.handle, MOST_SHARED, shared)
+      kernel.shared = shared
+    }
     const given = this.arguments.write(pointers)
-    this.driver.cuLaunchKernel(kernel.handle, x, y, z, threads, 1, 1, 0, this.stream, given, null)
+    this.driver.cuLaunchKernel(kernel.handle, x, y, z, threads, 1, 1, shared, this.stream, given, null)
   }
 
   prepare(shape: MatmulShape): Matmul {
@@ -181,6 +185,8 @@ export class Card implements Device {
 class LoadedKernel implements Kernel {
   readonly name: string
   readonly handle: bigint
+  /** What `Grid.shared` may be. */
+  shared = 48 * 1024
 
   constructor(name: string, handle: bigint) {
     this.name = name

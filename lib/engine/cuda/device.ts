@@ -13,6 +13,8 @@ export interface Kernel {
 export interface Grid {
   readonly blocks: readonly [number, number, number]
   readonly threads: number
+  /** Bytes that each block has beside what the source says, its `DYNAMIC_SHARED`; none if unset. */
+  readonly shared?: number
 }
 
 /** C = scale · A·B in row-major order: A (batch, m, k), B (batch, k, n), C (batch, m, n). */

@@ -29,6 +29,7 @@ const prototypes = {
   cuModuleLoadData: 'void *module, void *image',
   cuModuleUnload: 'void *module',
   cuModuleGetFunction: 'void *function, void *module, const char *name',
+  cuFuncSetAttribute: 'void *function, int attribute, int value',
   cuLaunchKernel:
     'void *function, unsigned int blocksX, unsigned int blocksY, unsigned int blocksZ, unsigned int threadsX, ' +
     'unsigned int threadsY, unsigned int threadsZ, unsigned int sharedBytes, void *stream, void *parameters, void *extra',
@@ -46,6 +47,8 @@ export type Driver = Calls<keyof typeof prototypes>
 export const STREAM_NON_BLOCKING = 1
 export const CAPTURE_RELAXED = 2
 export const ATTRIBUTE = { capabilityMajor: 75, capabilityMinor: 76 } as const
+/** Bytes of `Grid.shared` that a kernel may be launched with; without it, 48 KiB. */
+export const MOST_SHARED = 8
 const OUT_OF_MEMORY = 2
 
 /** Each call throws Failure `DEVICE_MEMORY` or `DEVICE_FAILED`, which name the call and CUDA's own error. */

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { tilesPrelude, usesTiles } from './attention/tiles.ts'
 import type { Device, Kernel } from './device.ts'
 import { prelude } from './prelude.ts'
 
@@ -26,5 +27,5 @@ export class Kernels {
 export function unitOf(texts: readonly string[]): { readonly source: string; readonly names: readonly string[] } {
   const names = texts.map((text) => `k${createHash('sha256').update(text).digest('hex').slice(0, 16)}`)
   const kernels = texts.map((text, i) => text.replace('NAME', names[i]!))
-  return { source: [prelude, ...kernels].join('\n'), names }
+  return { source: [prelude, ...(texts.some(usesTiles) ? [tilesPrelude] : []), ...kernels].join('\n'), names }
 }

@@ -7,7 +7,7 @@ import type { Address, Device, Grid, Kernel, Matmul, MatmulShape, Replay } from 
 import { hostLibrary } from './host-library.ts'
 
 interface HostKernel extends Kernel {
-  readonly launch: (pointers: BigUint64Array, blocks: number, threads: number) => void
+  readonly launch: (pointers: BigUint64Array, blocks: number, threads: number, shared: number) => void
 }
 
 /**
@@ -78,24 +78,29 @@ export class HostDevice implements Device {
   compile(source: string, names: readonly string[]): readonly Kernel[] {
     // a kernel's name says what it is: tests compile many at once beforehand
     if (names.some((name) => !this.kernels.has(name))) {
-      const shim = readFileSync(join(import.meta.dirname, 'shim.hpp'), 'utf8')
+      const shim = ['shim.hpp', 'tensor-cores.hpp'].map((file) => readFileSync(join(import.meta.dirname, file), 'utf8'))
       const launchers = names.map((name) => launcher(source, name))
-      const path = this.build(`unit${this.units++}`, [shim, source, ...launchers].join('\n'), '-O1')
+      const path = this.build(`unit${this.units++}`, [...shim, source, ...launchers].join('\n'), '-O1')
       const library = koffi.load(path)
       for (const name of names) {
-        const launch = library.func(`launch_${name}`, 'void', ['void *', 'int64_t', 'int']) as HostKernel['launch']
+        const launch = library.func(`launch_${name}`, 'void', [
+          'void *',
+          'int64_t',
+          'int',
+          'int',
+        ]) as HostKernel['launch']
         this.kernels.set(name, { name, launch })
       }
     }
     return names.map((name) => this.kernels.get(name)!)
   }
 
-  launch(kernel: Kernel, { blocks, threads }: Grid, pointers: readonly Address[]): void {
+  launch(kernel: Kernel, { blocks, threads, shared = 0 }: Grid, pointers: readonly Address[]): void {
     const given = BigUint64Array.from(pointers, BigInt)
     const [x, y, z] = blocks
     if (y !== 1 || z !== 1) throw new Error('Internal error: a grid of more than one dimension')
     this.queue(() => {
-      ;(kernel as HostKernel).launch(given, x, threads)
+      ;(kernel as HostKernel).launch(given, x, threads, shared)
     })
   }
 
@@ -158,10 +163,10 @@ function launcher(source: string, name: string): string {
   const list = source.slice(start + name.length + 2, source.indexOf(')', start))
   const types = list.split(', ').map((parameter) => parameter.slice(0, parameter.indexOf('*') + 1))
   const text = source.slice(start, source.indexOf('extern "C"', start) >>> 0)
-  const together = /\b(warp|block)(Sum|Max)\b|__syncthreads|__shfl/.test(text)
+  const together = /\b(warp|block)(Sum|Max)\b|__syncthreads|__shfl|tiles::/.test(text)
   const cast = types.map((type, i) => `(${type})p[${i}]`).join(', ')
   return `static void call_${name}(void** p) { ${name}(${cast}); }
-extern "C" void launch_${name}(void** p, int64_t blocks, int threads) { launch(call_${name}, p, blocks, threads, ${String(together)}); }`
+extern "C" void launch_${name}(void** p, int64_t blocks, int threads, int shared) { launch(call_${name}, p, blocks, threads, shared, ${String(together)}); }`
 }
 
 /** As the C struct. */

@@ -12,7 +12,7 @@
 #define __shared__ static
 #define __restrict__ __restrict
 #define __forceinline__ inline
-#define __launch_bounds__(threads)
+#define __launch_bounds__(...)
 
 namespace {
 
@@ -50,6 +50,11 @@ void (*body)(void**) = nullptr;
 void** arguments = nullptr;
 unsigned noise = 1;
 
+// Of the block, and what no block may write lies behind it.
+unsigned char* dynamicShared = nullptr;
+int64_t dynamicBytes = 0;
+const int64_t guardBytes = 4096;
+
 unsigned next() {
   noise ^= noise << 13;
   noise ^= noise >> 17;
@@ -63,6 +68,7 @@ void waitAt(State state) {
 }
 
 inline void __syncthreads() { waitAt(atBlock); }
+inline void __syncwarp() { waitAt(atWarp); }
 
 inline float __shfl_xor_sync(unsigned, float x, int distance) {
   const int self = current;
@@ -137,13 +143,25 @@ void runBlock(int count) {
   }
 }
 
-void launch(void (*kernel)(void**), void** pointers, int64_t blocks, int count, bool together) {
+void mustBeWithinShared() {
+  for (int64_t i = 0; dynamicShared && i < guardBytes; ++i)
+    if (dynamicShared[dynamicBytes + i] != 0xff) {
+      fprintf(stderr, "a block wrote beyond its shared memory\n");
+      abort();
+    }
+}
+
+void launch(void (*kernel)(void**), void** pointers, int64_t blocks, int count, int shared, bool together) {
+  dynamicBytes = shared;
+  if (shared > 0) dynamicShared = (unsigned char*)aligned_alloc(128, (shared + guardBytes + 127) / 128 * 128);
   for (int64_t block = 0; block < blocks; ++block) {
     blockIdx.x = (unsigned)block;
     body = kernel;
     arguments = pointers;
+    if (shared > 0) memset(dynamicShared, 0xff, shared + guardBytes);
     if (together) {
       runBlock(count);
+      mustBeWithinShared();
       continue;
     }
     for (int i = 0; i < count; ++i) {
@@ -151,6 +169,8 @@ void launch(void (*kernel)(void**), void** pointers, int64_t blocks, int count, 
       kernel(pointers);
     }
   }
+  free(dynamicShared);
+  dynamicShared = nullptr;
 }
 
 }  // namespace

@@ -12,6 +12,9 @@ type Vjp<N extends OpName> = (dy: Tensor, node: Node<N>, y: Tensor, pull: Pull) 
 export type Pull = (output: Tensor, cotangent: Tensor, wrt: readonly Tensor[]) => readonly Tensor[]
 
 const none = (): readonly undefined[] => []
+const refuse = (_: Tensor, { op }: { readonly op: OpName }): never => {
+  throw new Error(`Internal error: the derivative of "${op}" is asked for`)
+}
 
 /** Each op's derivative in reverse: the vector-Jacobian product. Formulas: d y in terms of d x, read backwards. */
 export const derivatives = {
@@ -141,6 +144,10 @@ export const derivatives = {
     const factor = g.mul(g.mul(dy, g.mul(y, g.square(y))), -1 / width(node))
     return [g.mul(factor, g.sub(first(node), mean)), undefined, undefined]
   },
+  // put in where derivatives are there already
+  attention: refuse,
+  attentionLogSum: refuse,
+  attentionGradient: refuse,
   withGradient: (dy, node) => node.inputs.map((_, i) => (i % 2 === 1 ? scaled(dy, node.inputs[i + 1]!) : undefined)),
   recomputed: (dy, node, _, pull) => {
     const [first, ...rest] = node.inputs.slice(1) as [Tensor, ...Tensor[]]

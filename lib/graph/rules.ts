@@ -121,6 +121,12 @@ export const rules = {
   layerNorm: (inputs) => layerNorm('layerNorm', inputs),
   layerNormMean: (inputs) => statistic('layerNormMean', inputs),
   layerNormInverse: (inputs) => statistic('layerNormInverse', inputs),
+  attention: (inputs) => ({ shape: attention('attention', inputs, 3), dtype: 'float32' }),
+  attentionLogSum: (inputs) => {
+    const [rows, tokens, heads] = attention('attentionLogSum', inputs, 3)
+    return { shape: [rows, heads, tokens], dtype: 'float32' }
+  },
+  attentionGradient: (inputs) => ({ shape: attention('attentionGradient', inputs, 6), dtype: 'float32' }),
   withGradient: (inputs) => {
     const value = inputs[0]
     if (!value || sizeOf(value.shape) !== 1) mismatch('withGradient', inputs, 'expected a scalar value')
@@ -260,6 +266,13 @@ function matmul(inputs: Inputs, { transposeA, transposeB }: Attributes['matmul']
 function matrix(shape: Shape, transposed: boolean): readonly [number, number] {
   const [rows, columns] = [shape.at(-2)!, shape.at(-1)!]
   return transposed ? [columns, rows] : [rows, columns]
+}
+
+function attention(op: OpName, inputs: Inputs, count: number): readonly [number, number, number, number] {
+  expectCount(op, inputs, count)
+  const [q, k, v] = inputs.map(({ shape }) => shape)
+  if (q!.length !== 4 || !sameShape(q!, k!) || !sameShape(q!, v!)) mismatch(op, inputs, 'expected three (B, T, H, D)')
+  return q as unknown as readonly [number, number, number, number]
 }
 
 function layerNorm(op: OpName, inputs: Inputs): Kind {

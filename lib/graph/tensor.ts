@@ -7,6 +7,12 @@ interface Reduction {
   readonly keepDims: boolean
 }
 
+/** softmax(scale · q·kᵀ) · v of (B, T, H, D) where token i sees j ≤ i; with a window, of those the last so many. */
+interface Attention {
+  readonly scale: number
+  readonly window?: number | undefined
+}
+
 /** What each op needs beside its inputs. The keys are the ops of the language; every table of ops is total over them. */
 export interface Attributes {
   // leaves
@@ -68,6 +74,11 @@ export interface Attributes {
   layerNorm: { readonly epsilon: number }
   layerNormMean: { readonly epsilon: number }
   layerNormInverse: { readonly epsilon: number }
+  // kernels of some engines, which put them in the place of products and a softmax
+  attention: Attention
+  attentionLogSum: Attention
+  attentionGradient: Attention & { readonly of: 'q' | 'k' | 'v' }
+  // what only concerns derivatives
   withGradient: None
   recomputed: { readonly fn: (...inputs: readonly Tensor[]) => Tensor }
 }

@@ -4,6 +4,7 @@ import { openCuda } from '../../lib/engine/cuda/engine.ts'
 import type { Precision } from '../../lib/engine/precision.ts'
 import type { Engine } from '../../lib/engine/index.ts'
 import * as g from '../../lib/graph/index.ts'
+import { testAttention } from '../engine/cuda/attention-suite.ts'
 import { bfloat16, testCuda } from '../engine/cuda/suite.ts'
 import { testOddRows } from '../engine/cuda/odd-rows.ts'
 import { HostDevice } from '../engine/cuda/host-device.ts'
@@ -48,6 +49,10 @@ describe('cuda on the host', () => {
 
   describe('rows with products of bfloat16', () => {
     testOddRows(() => open('bf16'), bfloat16.ops.values)
+  })
+
+  describe('attention with products of bfloat16', () => {
+    testAttention(() => open('bf16'), 2e-2)
   })
 
   describe('models', () => {

@@ -124,7 +124,8 @@ function saving(
 /** What other steps read of those that compute it, and what is asked for. */
 function storedBy(graph: Graph, kept: Kept, steps: readonly Step[]): Set<RunNode> {
   const products = steps.flatMap((step) => (step.kind === 'matmul' && !step.onto ? [step.sum] : []))
-  return new Set([...resultsOf(graph), ...products, ...steps.flatMap((step) => [...readBy(step, kept)])])
+  const attended = steps.flatMap((step) => (step.kind === 'attention' ? step.nodes : []))
+  return new Set([...resultsOf(graph), ...products, ...attended, ...steps.flatMap((step) => [...readBy(step, kept)])])
 }
 
 /** What the program's outputs and new state are read from. */

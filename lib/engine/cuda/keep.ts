@@ -4,7 +4,7 @@ import { isPointOp, operations } from './operations.ts'
 import { accumulations } from './accumulate.ts'
 import type { Accumulations } from './accumulate.ts'
 import { areReadInTime, needsAll } from './in-turn.ts'
-import { operandOf, viewOf } from './view.ts'
+import { isAttention, operandOf, tokensRead, viewOf } from './view.ts'
 import type { Precision } from '../precision.ts'
 
 /** Of a value that one kernel makes of many. */
@@ -42,7 +42,8 @@ export function keep(graph: Graph, precision: Precision): Kept {
 function keepBeside(graph: Graph, precision: Precision, sums: Accumulations): Kept {
   const half = precision === 'bf16' ? operandsOf(graph) : new Set<RunNode>()
   const plain = new Set([...rootsOf(graph), ...(precision === 'bf16' ? [] : operandsOf(graph))])
-  const isComputed = (node: RunNode): boolean => !isGiven(node) && node.op !== 'matmul' && !sums.has(node)
+  const isComputed = (node: RunNode): boolean =>
+    !isGiven(node) && node.op !== 'matmul' && !isAttention(node) && !sums.has(node)
   const isProduced = (node: RunNode): boolean => !isComputed(node) || node.op === 'sum' || node.op === 'max'
   const narrow = precision === 'bf16' ? narrowOf(graph, sums) : new Set<RunNode>()
   const reads = readsOf(graph)
@@ -70,7 +71,8 @@ function narrowOf(graph: Graph, sums: Kept['sums']): ReadonlySet<RunNode> {
   const values = batches.flatMap((node) => inputsOf(node).map((from) => operandOf(from).base))
   const added = [...sums].flatMap(([sum, { product, onto }]) => [sum, product, onto])
   const wide = new Set([...rootsOf(graph), ...added, ...logitsOf(graph, batches)])
-  return new Set([...products, ...values].filter((node) => !isGiven(node) && !wide.has(node)))
+  const attended = graph.nodes.filter(({ op }) => op === 'attention' || op === 'attentionGradient')
+  return new Set([...products, ...attended, ...values].filter((node) => !isGiven(node) && !wide.has(node)))
 }
 
 /** Products of no batch whose rows a softmax is taken of. */
@@ -95,7 +97,12 @@ function rootsOf(graph: Graph): RunNode[] {
 }
 
 const operandsOf = (graph: Graph): Set<RunNode> =>
-  new Set(graph.nodes.flatMap((node) => (node.op === 'matmul' ? inputsOf(node).map((x) => operandOf(x).base) : [])))
+  new Set(
+    graph.nodes.flatMap((node) => {
+      if (isAttention(node)) return tokensRead(node).map(({ base }) => base)
+      return node.op === 'matmul' ? inputsOf(node).map((x) => operandOf(x).base) : []
+    }),
+  )
 
 interface Reads {
   /** How often each entry is read. */
@@ -107,7 +114,7 @@ interface Reads {
 function readsOf(graph: Graph): Map<RunNode, Reads> {
   const found = new Map<RunNode, Reads>()
   for (const user of graph.nodes) {
-    if (user.op === 'matmul') continue
+    if (user.op === 'matmul' || isAttention(user)) continue
     for (const from of new Set(inputsOf(user))) {
       const times = readsBy(user, from)
       const before = found.get(from) ?? { times: 0, most: 0 }

@@ -2,6 +2,8 @@ import type { Graph, RunNode } from '../../graph/index.ts'
 import { sizeOf } from '../../graph/index.ts'
 import { splitPatches } from '../kernel/patches.ts'
 import type { Patch } from '../kernel/patches.ts'
+import { attend } from './attention/attend.ts'
+import { withAttention } from './attention/find.ts'
 import { arena } from './arena.ts'
 import type { Arena } from './arena.ts'
 import type { MatmulShape } from './device.ts'
@@ -56,7 +58,7 @@ export interface Plan {
  * → calls with their sources, and an arena for what they touch.
  */
 export function plan(graph: Graph, precision: Precision): Plan {
-  const lowered = lower(graph)
+  const lowered = lower(precision === 'bf16' ? withAttention(graph) : graph)
   const { rest, patches } = splitPatches(lowered)
   const kept = keep(rest, precision)
   const steps = schedule(rest, kept)
@@ -92,6 +94,7 @@ function callsOf(
 ): Call[] {
   const calls = steps.flatMap((step): Call[] => {
     if (step.kind === 'matmul') return [multiply(step, home, precision)]
+    if (step.kind === 'attention') return attend(step, home)
     if (step.kind === 'chain') {
       const chain = home.layout.chains.get(step.node)!
       const ids = home.plain(viewOf(step.node.inputs[0] as RunNode))

@@ -7,11 +7,11 @@ import type { Reads } from './reads.ts'
 import { formIn, isReduction, pointSpace, reductionSpace } from './space.ts'
 import type { Space } from './space.ts'
 import { waitForOthers } from './wait.ts'
-import { operandOf, viewOf } from './view.ts'
-import type { Product } from './view.ts'
+import { areMadeTogether, isAttention, operandOf, tokensRead, viewOf } from './view.ts'
+import type { AttentionNode, Product } from './view.ts'
 
-/** What the device does, in order: kernels made here, products that it knows, and the links of a scatterAdd's ids. */
-export type Step = KernelStep | MatmulStep | ChainStep
+/** What the device does, in order: kernels made here, products that it knows, attention, and the links of a scatterAdd's ids. */
+export type Step = KernelStep | MatmulStep | AttentionStep | ChainStep
 
 export interface KernelStep {
   readonly kind: 'kernel'
@@ -30,6 +30,12 @@ export interface MatmulStep {
   /** What is then in memory: the product, or its sum with what was there. */
   readonly sum: RunNode
   readonly onto: RunNode | undefined
+}
+
+export interface AttentionStep {
+  readonly kind: 'attention'
+  /** Values and log-sums, or gradients, of the same attention. */
+  readonly nodes: readonly AttentionNode[]
 }
 
 export interface ChainStep {
@@ -64,8 +70,11 @@ class Scheduler {
   /** New values of state, for which the memory is there in any case. */
   private readonly lasting: ReadonlySet<RunNode>
 
+  private readonly attentions: readonly AttentionNode[]
+
   constructor(graph: Graph, kept: Kept) {
     this.kept = kept
+    this.attentions = graph.nodes.filter(isAttention)
     this.joined = new Set([...kept.sums.values()].map(({ product }) => product))
     this.lasting = new Set([...graph.updates.values()].map((node) => viewOf(node).base))
   }
@@ -75,19 +84,33 @@ class Scheduler {
     const sum = sums.get(node)
     if (sum) this.addMatmul(sum.product, node, sum.onto)
     else if (node.op === 'matmul' && !this.joined.has(node)) this.addMatmul(node, node, undefined)
+    else if (isAttention(node)) this.addAttention(node)
     else if (node.op === 'scatterAdd') this.steps.push({ kind: 'chain', node })
     if (isComputed(node) && (plain.has(node) || half.has(node))) this.addComputed(node)
   }
 
   private addMatmul(node: Product, sum: RunNode, onto: RunNode | undefined): void {
-    for (const operand of inputsOf(node)) {
-      const { base } = operandOf(operand)
-      const { half, narrow, isComputed } = this.kept
+    this.castAll(inputsOf(node).map((operand) => operandOf(operand).base))
+    this.places.set(sum, this.steps.push({ kind: 'matmul', node, sum, onto }) - 1)
+  }
+
+  /** With all that the same kernels make, the first time that some of it is needed. */
+  private addAttention(node: AttentionNode): void {
+    if (this.places.has(node)) return
+    this.castAll(tokensRead(node).map(({ base }) => base))
+    const nodes = this.attentions.filter((one) => areMadeTogether(one, node))
+    const place = this.steps.push({ kind: 'attention', nodes }) - 1
+    for (const one of nodes) this.places.set(one, place)
+  }
+
+  /** To bfloat16, what no kernel writes as such. */
+  private castAll(bases: readonly RunNode[]): void {
+    const { half, narrow, isComputed } = this.kept
+    for (const base of bases) {
       if (!half.has(base) || narrow.has(base) || isComputed(base) || this.cast.has(base)) continue
       this.cast.add(base)
       this.push(base, pointSpace(sizeOf(base.shape)))
     }
-    this.places.set(sum, this.steps.push({ kind: 'matmul', node, sum, onto }) - 1)
   }
 
   private addComputed(node: RunNode): void {

@@ -2,7 +2,7 @@ import { sizeOf } from '../../graph/index.ts'
 import type { RunNode } from '../../graph/index.ts'
 import type { KernelStep, Step } from './schedule.ts'
 import { sameSpace } from './space.ts'
-import { operandOf, viewOf } from './view.ts'
+import { operandOf, tokensRead, viewOf } from './view.ts'
 
 type Join = (early: KernelStep, late: KernelStep) => KernelStep | undefined
 
@@ -51,12 +51,15 @@ const mustFollow = (step: Step, early: KernelStep): boolean =>
   step.kind === 'matmul' && step.onto !== undefined && early.reads.has(step.onto)
 
 function madeBy(step: Step): readonly RunNode[] {
-  return step.kind === 'kernel' ? step.nodes : [step.kind === 'matmul' ? step.sum : step.node]
+  if (step.kind === 'kernel' || step.kind === 'attention') return step.nodes
+  return [step.kind === 'matmul' ? step.sum : step.node]
 }
 
 function readsOf(step: Step): ReadonlySet<RunNode> {
   if (step.kind === 'kernel') return new Set([...step.reads.keys(), ...step.chains])
   if (step.kind === 'chain') return new Set([viewOf(step.node.inputs[0] as RunNode).base])
+  if (step.kind === 'attention')
+    return new Set([...step.nodes[0]!.inputs, ...tokensRead(step.nodes[0]!).map(({ base }) => base)] as RunNode[])
   const operands = (step.node.inputs as readonly RunNode[]).map((from) => operandOf(from).base)
   return new Set(step.onto ? [...operands, step.onto] : operands)
 }

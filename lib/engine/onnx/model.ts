@@ -1,4 +1,4 @@
-import type { Graph, Node, RunNode, RunOp } from '../../graph/index.ts'
+import type { Graph, Node, PlainOp, RunNode, RunOp } from '../../graph/index.ts'
 import { findFusions } from './fuse.ts'
 import { plainDialect } from './ops.ts'
 import type { Dialect } from './ops.ts'
@@ -32,7 +32,7 @@ export function writeModel(graph: Graph, dialect: Dialect = plainDialect): OnnxM
   for (const node of graph.nodes) {
     if (names.has(node) || absorbed.has(node)) continue
     const fusion = fusions.get(node)
-    const emit = dialect.emitters[node.op] as AnyEmit
+    const emit = dialect.emitters[node.op as PlainOp] as AnyEmit
     names.set(node, fusion?.emit(w, nameOf, dialect) ?? emit(w, node.inputs.map(nameOf), node))
   }
   const exits = new Map<RunNode, string>()

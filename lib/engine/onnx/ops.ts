@@ -1,11 +1,11 @@
-import type { Node, RunOp } from '../../graph/index.ts'
+import type { Node, PlainOp, RunOp } from '../../graph/index.ts'
 import { sizeOf } from '../../graph/index.ts'
 import { elementType } from './proto.ts'
 import type { Writer } from './writer.ts'
 
 /** Emits a node given the names of its inputs, and returns the name of its value. */
 type Emit<N extends RunOp> = (w: Writer, inputs: readonly string[], node: Node<N>) => string
-export type Emitters = { readonly [N in RunOp]: Emit<N> }
+export type Emitters = { readonly [N in PlainOp]: Emit<N> }
 
 /** How the graph is said to one of ONNX Runtime's devices. */
 export interface Dialect {

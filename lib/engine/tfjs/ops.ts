@@ -1,5 +1,5 @@
 import type * as TensorFlow from '@tensorflow/tfjs-core'
-import type { Node, RunNode, RunOp, Shape } from '../../graph/index.ts'
+import type { Node, PlainOp, RunNode, RunOp, Shape } from '../../graph/index.ts'
 
 export type Tf = typeof TensorFlow
 type Value = TensorFlow.Tensor
@@ -96,7 +96,7 @@ export const computes = {
   },
   layerNormMean: (tf, [x]) => tf.mean(x!, -1, true),
   layerNormInverse: (tf, [x], { attributes: { epsilon } }) => inverseDeviation(tf, x!, epsilon),
-} satisfies { [N in RunOp]: Compute<N> }
+} satisfies { [N in PlainOp]: Compute<N> }
 
 type AnyCompute = (tf: Tf, inputs: Values, node: Node<RunOp>) => Value
 
@@ -106,7 +106,7 @@ export function interpret(tf: Tf, nodes: readonly RunNode[], leaves: ReadonlyMap
   for (const node of nodes) {
     if (values.has(node)) continue
     const inputs = node.inputs.map((from) => values.get(from)!)
-    values.set(node, (computes[node.op] as AnyCompute)(tf, inputs, node))
+    values.set(node, (computes[node.op as PlainOp] as AnyCompute)(tf, inputs, node))
   }
   return values
 }

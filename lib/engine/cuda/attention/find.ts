@@ -1,0 +1,174 @@
+import { apply } from '../../../graph/apply.ts'
+import * as g from '../../../graph/index.ts'
+import type { Graph, Node, RunNode, Tensor } from '../../../graph/index.ts'
+
+/** Attention as a graph says it: in (B, H, T, D). */
+interface Attention {
+  readonly q: Tensor
+  readonly k: Tensor
+  readonly v: Tensor
+  readonly scale: number
+  readonly window: number | undefined
+}
+
+/**
+ * The graph with kernels' ops in the place of attention and of its gradients, where they are causal and of widths that
+ * kernels are written for. What only they needed, scores and shares, is gone.
+ */
+export function withAttention(graph: Graph): Graph {
+  const made = new Map<Tensor, Tensor>()
+  const replace = replacementsOf(graph)
+  for (const node of graph.nodes) {
+    const inputs = node.inputs.map((from) => made.get(from)!)
+    const same = inputs.every((x, i) => x === node.inputs[i])
+    const new_ = replace.get(node)
+    made.set(node, new_ ? new_((x) => made.get(x)!) : same ? node : apply(node.op, inputs, node.attributes))
+  }
+  if (replace.size === 0) return graph
+  const renamed = (parts: ReadonlyMap<string, RunNode>): Record<string, Tensor> =>
+    Object.fromEntries([...parts].map(([name, node]) => [name, made.get(node)!]))
+  return g.graph({ outputs: renamed(graph.outputs), updates: renamed(graph.updates) })
+}
+
+/** What takes a node's place, of the new nodes in the place of those that it is made of. */
+type Replacement = (now: (x: Tensor) => Tensor) => Tensor
+
+function replacementsOf(graph: Graph): Map<RunNode, Replacement> {
+  const users = usersOf(graph)
+  const found = new Map<RunNode, Replacement>()
+  const shares = graph.nodes.filter((node) => node.op === 'softmax')
+  for (const one of shares) {
+    const attention = attentionOf(one)
+    const mixed = products(users.get(one), { a: one })
+    for (const product of attention ? mixed : []) {
+      const [, v] = product.inputs as readonly [Tensor, Tensor]
+      const whole = { ...attention!, v }
+      if (product.attributes.transposeA || product.attributes.transposeB || !fits(whole)) continue
+      found.set(product, (now) => turned(valuesOf(whole, now)))
+      for (const again of shares) addGradients(found, users, again, whole)
+    }
+  }
+  return found
+}
+
+/** dq, dk and dv, where `shares` are those of this attention, whether computed once or anew. */
+function addGradients(found: Map<RunNode, Replacement>, users: Users, shares: RunNode, whole: Attention): void {
+  const own = attentionOf(shares)
+  if (!own || unwaiting(own.q) !== unwaiting(whole.q) || own.k !== whole.k) return
+  for (const dv of products(users.get(shares), { a: shares })) {
+    const dy = dv.inputs[1]!
+    if (!dv.attributes.transposeA || dv.attributes.transposeB) continue
+    const slopes = slopesOf(users, shares, dy, whole.v)
+    if (!slopes) continue
+    const gradient =
+      (of: 'q' | 'k' | 'v'): Replacement =>
+      (now) =>
+        turned(gradientOf(whole, dy, of, now))
+    found.set(dv, gradient('v'))
+    for (const product of products(users.get(slopes), { a: slopes })) {
+      found.set(product, gradient(product.attributes.transposeA ? 'k' : 'q'))
+    }
+  }
+}
+
+/** P ∘ (dP − Σ P ∘ dP) with dP = dy·vᵀ, which has to be there, and used by products alone. */
+function slopesOf(users: Users, shares: RunNode, dy: Tensor, v: Tensor): RunNode | undefined {
+  const weighted = (users.get(shares) ?? []).find(
+    (node) => node.op === 'mul' && node.inputs.some((x) => isProduct(x, dy, v)),
+  )
+  const slopes =
+    weighted && (users.get(weighted) ?? []).find((node) => node.op === 'sub' && node.inputs[0] === weighted)
+  return slopes && (users.get(slopes) ?? []).every(({ op }) => op === 'matmul') ? slopes : undefined
+}
+
+const isProduct = (x: Tensor, a: Tensor, b: Tensor): boolean =>
+  x.op === 'matmul' && x.inputs[0] === a && x.inputs[1] === b && !x.attributes.transposeA && x.attributes.transposeB
+
+function valuesOf({ q, k, v, scale, window }: Attention, now: (x: Tensor) => Tensor): Tensor {
+  return apply(
+    'attention',
+    [q, k, v].map((x) => tokens(now(unwaiting(x)))),
+    { scale, window },
+  )
+}
+
+function gradientOf(whole: Attention, dy: Tensor, of: 'q' | 'k' | 'v', now: (x: Tensor) => Tensor): Tensor {
+  const { scale, window } = whole
+  const values = valuesOf(whole, now)
+  const logSum = apply('attentionLogSum', values.inputs, { scale, window })
+  return apply('attentionGradient', [...values.inputs, values, logSum, tokens(now(dy))], { scale, window, of })
+}
+
+/** Of softmax(scale · q·kᵀ + mask), but for the values. */
+function attentionOf(shares: RunNode): Omit<Attention, 'v'> | undefined {
+  const [scores] = shares.inputs
+  if (shares.op !== 'softmax' || scores?.op !== 'add' || scores.shape.length !== 4) return undefined
+  const [product, mask] = scores.inputs as readonly [Tensor, Tensor]
+  if (product.op !== 'matmul' || product.attributes.transposeA || !product.attributes.transposeB) return undefined
+  const seen = seenBy(mask)
+  const [q, k] = product.inputs as readonly [Tensor, Tensor]
+  return seen && { q, k, scale: product.attributes.scale, window: seen.window }
+}
+
+const widest = 128
+
+function fits({ q, k, v, scale }: Attention): boolean {
+  const width = q.shape.at(-1)!
+  return (
+    width % 16 === 0 && width <= widest && scale > 0 && g.sameShape(q.shape, k.shape) && g.sameShape(q.shape, v.shape)
+  )
+}
+
+/** Of a mask of 0 where token i sees j, −1e9 elsewhere: whether those are j ≤ i, or the last so many of them. */
+function seenBy(mask: Tensor): { readonly window: number | undefined } | undefined {
+  if (mask.op !== 'where') return undefined
+  const [seen, zero, hidden] = mask.inputs as readonly [Tensor, Tensor, Tensor]
+  if (numberOf(zero) !== 0 || numberOf(hidden) !== -1e9) return undefined
+  if (isCausal(seen)) return { window: undefined }
+  if (seen.op !== 'and' || !isCausal(seen.inputs[0]!)) return undefined
+  const window = windowOf(seen.inputs[1]!)
+  return window === undefined ? undefined : { window }
+}
+
+const isIota = (x: Tensor | undefined, axis: number): boolean =>
+  x?.op === 'iota' && x.shape.length === 4 && x.attributes.axis === axis
+
+const isCausal = ({ op, inputs }: Tensor): boolean =>
+  op === 'greaterEqual' && isIota(inputs[0], 2) && isIota(inputs[1], 3)
+
+/** i − j < window */
+function windowOf({ op, inputs }: Tensor): number | undefined {
+  const [distance, window] = inputs
+  if (op !== 'less' || distance?.op !== 'sub' || !window) return undefined
+  return isIota(distance.inputs[0], 2) && isIota(distance.inputs[1], 3) ? numberOf(window) : undefined
+}
+
+function numberOf(x: Tensor): number | undefined {
+  if (x.op === 'broadcastTo') return numberOf(x.inputs[0]!)
+  return x.op === 'constant' && x.attributes.data.length === 1 ? x.attributes.data[0] : undefined
+}
+
+/** x, of what is x once something else is there. */
+function unwaiting(x: Tensor): Tensor {
+  if (x.op !== 'add') return x
+  const [own, nothing] = x.inputs as readonly [Tensor, Tensor]
+  return nothing.op === 'mul' && nothing.inputs.some((one) => numberOf(one) === 0) ? own : x
+}
+
+const swapped = [0, 2, 1, 3]
+const turned = (x: Tensor): Tensor => g.transpose(x, swapped)
+/** (B, H, T, D) as (B, T, H, D). */
+const tokens = (x: Tensor): Tensor =>
+  x.op === 'transpose' && g.sameShape(x.attributes.perm, swapped) ? x.inputs[0]! : turned(x)
+
+type Users = ReadonlyMap<Tensor, readonly RunNode[]>
+
+function usersOf(graph: Graph): Users {
+  const users = new Map<Tensor, RunNode[]>()
+  for (const node of graph.nodes)
+    for (const from of new Set(node.inputs)) users.set(from, [...(users.get(from) ?? []), node])
+  return users
+}
+
+const products = (nodes: readonly RunNode[] = [], { a }: { readonly a: Tensor }): (RunNode & Node<'matmul'>)[] =>
+  nodes.filter((node): node is RunNode & Node<'matmul'> => node.op === 'matmul' && node.inputs[0] === a)

@@ -65,6 +65,16 @@ export function unflatten(place: Coordinate, shape: Shape, divide: Divide): Coor
   return at
 }
 
+/** The place along each axis, where it comes apart without a division. */
+export function apart(place: Coordinate, shape: Shape): Coordinates | undefined {
+  const divisors: number[] = []
+  const at = unflatten(place, shape, (_, divisor) => {
+    divisors.push(divisor)
+    return [zero, zero]
+  })
+  return divisors.length === 0 ? at : undefined
+}
+
 /** For places that are known to come apart. */
 export const never: Divide = () => {
   throw new Error('Internal error: a place in memory does not come apart')

@@ -1,6 +1,6 @@
 import type { Node, RunNode, Shape } from '../../graph/index.ts'
 import { sameShape, sizeOf } from '../../graph/index.ts'
-import { flatten, keyOf, never, unflatten, whole } from './coordinates.ts'
+import { apart, flatten, keyOf, never, unflatten, whole } from './coordinates.ts'
 import type { Coordinate } from './coordinates.ts'
 
 /**
@@ -54,6 +54,6 @@ export type Form = 'reduction' | 'row' | 'entry'
 export function formIn(space: Space, node: RunNode): Form | undefined {
   if (isReduction(node)) return sameSpace(space, reductionSpace(node)) ? 'reduction' : undefined
   const size = sizeOf(node.shape)
-  if (size === space.rows) return 'row'
-  return size === space.rows * space.width ? 'entry' : undefined
+  const [form, place] = size === space.rows ? (['row', space.row] as const) : (['entry', space.entry] as const)
+  return size === space.rows * (form === 'row' ? 1 : space.width) && apart(place, node.shape) ? form : undefined
 }

@@ -1,7 +1,7 @@
-import type { Node, RunNode, Shape } from '../../graph/index.ts'
+import type { Node, RunNode } from '../../graph/index.ts'
 import { sizeOf } from '../../graph/index.ts'
-import { flatten, never, plus, unflatten, whole } from './coordinates.ts'
-import type { Coordinate, Coordinates } from './coordinates.ts'
+import { apart, flatten, never, plus, unflatten, whole } from './coordinates.ts'
+import type { Coordinate } from './coordinates.ts'
 
 export type Product = Extract<RunNode, { op: 'matmul' }>
 
@@ -80,14 +80,6 @@ export function tokensOf(node: RunNode): TokensView {
     if (pitch !== undefined && (pitch | place.offset) % alignment === 0) found = { base, offset: place.offset, pitch }
   }
   return found
-}
-
-function apart(place: Coordinate, shape: Shape): Coordinates | undefined {
-  try {
-    return unflatten(place, shape, never)
-  } catch {
-    return undefined
-  }
 }
 
 /** Of a place that counts `each` entries of a token, and then the tokens. */

@@ -22,7 +22,6 @@ const model = (architecture: GptConfig['architecture'], attention: readonly Atte
 const cases: Readonly<Record<string, readonly [GptConfig, kernels: number, documents?: true]>> = {
   'of GPT-2': [model('gpt2', ['global', 'global']), 2],
   'of GPT-Neo, with a window': [model('gpt_neo', ['global', 'local']), 2],
-  'so large that its shares are computed again': [model('gpt2', ['global'], { layers: 1, heads: 4, context: 3000 }), 1],
   'with heads that are too narrow': [model('gpt2', ['global'], { heads: 8 }), 0],
   'within documents': [model('gpt2', ['global']), 0, true],
 }
@@ -50,7 +49,7 @@ const weightsOf = (config: GptConfig) =>
   new Map(
     [...initialise(config, 3).entries()].map(([name, value]): [string, TensorValue] => {
       // so that attention tells tokens apart
-      return [name, name.includes('attn') ? { ...value, data: Float32Array.from(value.data, (x) => 8 * x) } : value]
+      return [name, name.includes('attn') ? { ...value, data: Float32Array.from(value.data, (x) => 4 * x) } : value]
     }),
   )
 

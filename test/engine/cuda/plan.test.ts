@@ -4,6 +4,7 @@ import { plan, touches } from '../../../lib/engine/cuda/plan.ts'
 import type { Call, Plan } from '../../../lib/engine/cuda/plan.ts'
 import type { Precision } from '../../../lib/engine/precision.ts'
 import { printPlan } from '../../../lib/engine/cuda/print.ts'
+import { isAttention } from '../../../lib/engine/cuda/view.ts'
 import { bytesOf } from '../../../lib/engine/cuda/storage.ts'
 import * as g from '../../../lib/graph/index.ts'
 import type { Tensor } from '../../../lib/graph/index.ts'
@@ -122,6 +123,41 @@ describe('a plan fuses', () => {
     assert.ok(new Set(texts).size < 70, `${new Set(texts).size} kernels`)
     const writes = calls.filter((call) => call.kind === 'copy')
     assert.deepEqual(writes, []) // all state is updated in place
+  })
+})
+
+describe('a plan puts kernels of its own in the place of attention', () => {
+  it('of both kinds of layers and of their gradients, which hold no scores', async () => {
+    const [graph] = await trainingGraphs() // so large that a derivative computes shares again
+    const { calls } = plan(graph!, 'bf16')
+    const attended = calls.flatMap((call) =>
+      call.kind === 'launch' && call.nodes.some(isAttention) ? [lineOf(call)] : [],
+    )
+    const gradients = 'attentionGradient attentionGradient attentionGradient'
+    const [forward, backward] = ['attention attentionLogSum', [gradients, gradients, gradients]]
+    assert.deepEqual(attended, [forward, forward, ...backward, ...backward])
+    const most = Math.max(...calls.flatMap(touches).map(({ entries }) => entries))
+    assert.ok(most < 8 * 12 * 1024 * 1024 || most === 50257 * 2560, `${most} entries`)
+  })
+
+  it('reads queries, keys and values where a product has left them side by side', async () => {
+    const [graph] = await trainingGraphs()
+    const reads = plan(graph!, 'bf16').calls.filter((call) => call.kind === 'launch' && call.nodes.some(isAttention))
+    const [first] = reads as Extract<Call, { kind: 'launch' }>[]
+    const [q, k, v] = first!.source.pointers.slice(2)
+    assert.deepEqual([k!.storage, v!.storage], [q!.storage, q!.storage])
+    assert.deepEqual([q!.offset, k!.offset, v!.offset], [0, 768, 1536])
+    assert.equal(q!.storage.element, 'bf16')
+  })
+})
+
+describe('a kernel over rows', () => {
+  it('takes in nothing whose places do not come apart in them', () => {
+    // 2 × 70 rows of 64, summed up in parts of 20 rows
+    const [w, gain, bias] = [g.input('w', [300, 64]), g.input('gain', [64]), g.input('bias', [64])]
+    const rows = g.reshape(g.matmul(g.input('h', [140, 300]), w), [2, 70, 64])
+    const [dw, db] = g.grad(g.sum(g.square(g.tanh(g.layerNorm(rows, gain, bias, 1e-5)))), [w, bias])
+    for (const precision of ['fp32', 'bf16'] as const) planOf({ dw: dw!, db: db! }, {}, precision)
   })
 })
 

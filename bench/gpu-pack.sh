@@ -42,6 +42,7 @@ code() { # at the places where they look for their files
   for part in opens train-step profile teacher score results; do bundle "bench/gpu/$part.mjs" "bench/gpu/$part-ours.ts"; done
   bundle test/model/reference.mjs test/model/reference.test.ts
   bundle test/engine/ops.mjs test/engine/ops.test.ts
+  bundle test/gpu/engine.mjs test/gpu/engine.test.ts
   mkdir -p "$work/code/test/fixtures" "$work/code/data"
   cp -r test/fixtures/model "$work/code/test/fixtures/model"
   cp package.json "$work/code/package.json" # the folder of kernels that are compiled already is found by it

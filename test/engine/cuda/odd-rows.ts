@@ -42,7 +42,7 @@ export const oddRows: Readonly<Record<string, Tensor>> = {
 /** Against the engine of another kind. */
 export function testOddRows(open: () => Promise<Engine>, tolerance = 2e-5): void {
   let engines: Engine[]
-  before(async () => void (engines = [await open(), await openEngine({ name: 'tfjs-cpu', threads: 1 })]))
+  before(async () => void (engines = [await open(), await openEngine({ name: 'onnx-cpu', threads: 1 })]))
   after(() => Promise.all(engines.map((engine) => engine.dispose())))
 
   for (const [name, y] of Object.entries(oddRows)) {

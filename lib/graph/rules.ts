@@ -126,7 +126,10 @@ export const rules = {
     const [rows, tokens, heads] = attention('attentionLogSum', inputs, 3)
     return { shape: [rows, heads, tokens], dtype: 'float32' }
   },
-  attentionGradient: (inputs) => ({ shape: attention('attentionGradient', inputs, 6), dtype: 'float32' }),
+  attentionGradient: (inputs, { of }) => {
+    const [rows, tokens, heads, width] = attention('attentionGradient', inputs, 6)
+    return { shape: [rows, tokens, of === 'all' ? 3 * heads : heads, width], dtype: 'float32' }
+  },
   withGradient: (inputs) => {
     const value = inputs[0]
     if (!value || sizeOf(value.shape) !== 1) mismatch('withGradient', inputs, 'expected a scalar value')

@@ -74,10 +74,10 @@ export interface Attributes {
   layerNorm: { readonly epsilon: number }
   layerNormMean: { readonly epsilon: number }
   layerNormInverse: { readonly epsilon: number }
-  // kernels of some engines, which put them in the place of products and a softmax
+  // kernels of some engines, which put them in the place of products and a softmax; all gradients side by side: (B, T, 3H, D)
   attention: Attention
   attentionLogSum: Attention
-  attentionGradient: Attention & { readonly of: 'q' | 'k' | 'v' }
+  attentionGradient: Attention & { readonly of: 'q' | 'k' | 'v' | 'all' }
   // what only concerns derivatives
   withGradient: None
   recomputed: { readonly fn: (...inputs: readonly Tensor[]) => Tensor }

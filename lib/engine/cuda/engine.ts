@@ -22,7 +22,7 @@ export interface CudaOptions {
  * bytes. With PIPELINE_DEBUG=kernels, what is compiled is printed to standard error.
  */
 export function openCuda(device: Device, { precision }: CudaOptions): Engine {
-  const kernels = new Kernels(device)
+  const kernels = new Kernels(device, precision)
   const compile = (graph: Graph): CudaProgram => {
     const made = plan(graph, precision)
     if (process.env['PIPELINE_DEBUG'] === 'kernels') writeSync(2, `${printPlan(made)}\n`)

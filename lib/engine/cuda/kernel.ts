@@ -5,8 +5,8 @@ import type { Grid } from './device.ts'
 import { Emitter } from './emitter.ts'
 import { Parameters } from './parameters.ts'
 import { readsOf, writeEntry } from './reads.ts'
-import { formIn, isReduction } from './space.ts'
-import type { Form, Space } from './space.ts'
+import { formIn, isReduction, reductionSpace, sameSpace } from './space.ts'
+import type { Form, Reduction, Space } from './space.ts'
 import type { Pointer, Storage } from './storage.ts'
 
 /** A node that a kernel computes. */
@@ -52,6 +52,8 @@ class KernelWriter {
   private readonly reduced = new Map<RunNode, string>()
   /** Entries that an earlier loop wrote. */
   private readonly written = new Set<RunNode>()
+  /** Sums of powers, each with the maximum that it takes off: one loop finds both. */
+  private readonly maxima: ReadonlyMap<RunNode, RunNode>
   private readonly loops: boolean
   private readonly lanes: number
 
@@ -68,6 +70,7 @@ class KernelWriter {
       (dividend, divisor) => this.emitter.divide(dividend, divisor),
     )
     this.forms = new Map(roots.map(({ node }) => [node, formIn(space, node)!]))
+    this.maxima = maximaOf(roots.map(({ node }) => node))
     this.loops = [...this.forms.values()].some((form) => form !== 'row')
     this.lanes = lanesOf(space, this.loops)
     this.emitter = new Emitter({
@@ -104,7 +107,10 @@ class KernelWriter {
       const isThere = (one: RunNode): boolean =>
         one === node && isComputed(one) ? false : levels.has(one) || plain.has(one)
       const { places } = readsOf(node, this.space, isThere)
-      const needed = [...places.keys()].map((from) => (levels.get(from) ?? 0) + (this.reduces(from) ? 1 : 0))
+      const own = this.maxima.get(node)
+      const needed = [...places.keys()].map(
+        (from) => (levels.get(from) ?? 0) + (this.reduces(from) && from !== own ? 1 : 0),
+      )
       levels.set(node, Math.max(0, ...needed))
     }
     return levels
@@ -128,16 +134,27 @@ class KernelWriter {
   private writeLoop(roots: readonly Root[]): void {
     const { emitter, space, lanes } = this
     const sums = roots.filter(({ node }) => isReduction(node)).map((root) => ({ ...root, sum: emitter.name('a') }))
-    for (const { node, sum } of sums)
-      emitter.line(`float ${sum} = ${node.op === 'sum' ? '0.0f' : 'bitsToFloat(0xff800000u)'};`)
+    const names = new Map(sums.map(({ node, sum }) => [node, sum]))
+    const running = new Set(this.maxima.values())
+    for (const { node, sum } of sums) {
+      // what no number is less than, so that nothing is taken off infinity
+      const least = running.has(node) ? 'bitsToFloat(0xff7fffffu)' : 'bitsToFloat(0xff800000u)'
+      emitter.line(`float ${sum} = ${node.op === 'sum' ? '0.0f' : least};`)
+    }
     const { head, begin } = loopOver(space.width, lanes)
     const loop = (): void => {
       for (const line of begin) emitter.line(line)
       const entries = roots.filter(({ node }) => !isReduction(node))
       const values = entries.map(({ node }) => writeEntry(emitter, node, space))
       for (const { node, sum } of sums) {
-        const value = writeEntry(emitter, node, space)
-        emitter.line(node.op === 'sum' ? `${sum} += ${value};` : `${sum} = greaterOf(${sum}, ${value});`)
+        const maximum = this.maxima.get(node)
+        if (running.has(node)) continue
+        const value = writeEntry(emitter, maximum ?? node, space)
+        const most = maximum && names.get(maximum)!
+        if (most) {
+          emitter.line(`if (${value} > ${most}) { ${sum} *= exponential(${most} - ${value}); ${most} = ${value}; }`)
+          emitter.line(`${sum} += exponential(${value} - ${most});`)
+        } else emitter.line(node.op === 'sum' ? `${sum} += ${value};` : `${sum} = greaterOf(${sum}, ${value});`)
       }
       entries.forEach(({ into }, i) => {
         for (const storage of into) emitter.line(this.parameters.write(storage, space.entry, values[i]!))
@@ -145,7 +162,13 @@ class KernelWriter {
     }
     emitter.block(head, loop, true)
     for (const { node } of roots) this.written.add(node)
-    for (const { node, into, sum } of sums) this.finish(node, into, sum)
+    for (const { node, into, sum } of sums) this.finish(node, into, this.ofAll(node, sum, names))
+  }
+
+  /** What a thread has summed up over its own maximum, over that of all. */
+  private ofAll(node: RunNode, sum: string, names: ReadonlyMap<RunNode, string>): string {
+    const maximum = this.maxima.get(node)
+    return maximum ? `${sum} * exponential(${names.get(maximum)!} - ${this.reduced.get(maximum)!})` : sum
   }
 
   private finish(node: RunNode, into: readonly Storage[], sum: string): void {
@@ -187,6 +210,29 @@ class KernelWriter {
     const head = `extern "C" __global__ void __launch_bounds__(${width}) NAME(${parameters.declaration()}) {`
     return [head, ...[...start, ...body].map(indented), '}'].join('\n')
   }
+}
+
+/** Σ exp(x − max x): of each such sum, the maximum, where both are among the nodes. */
+function maximaOf(nodes: readonly RunNode[]): ReadonlyMap<RunNode, RunNode> {
+  const found = new Map<RunNode, RunNode>()
+  for (const node of nodes) {
+    const [powers] = node.inputs
+    const centred = node.op === 'sum' && powers?.op === 'exp' ? powers.inputs[0]! : undefined
+    if (centred?.op !== 'sub') continue
+    const [x, less] = centred.inputs as readonly [RunNode, RunNode]
+    const maximum = wholeOf(less)
+    const isOwn =
+      maximum.op === 'max' &&
+      maximum.inputs[0] === x &&
+      sameSpace(reductionSpace(node as Reduction), reductionSpace(maximum))
+    const isFree = nodes.includes(maximum) && ![...found.values()].includes(maximum)
+    if (isOwn && isFree) found.set(node, maximum)
+  }
+  return found
+}
+
+function wholeOf(node: RunNode): RunNode {
+  return node.op === 'reshape' || node.op === 'broadcastTo' ? wholeOf(node.inputs[0] as RunNode) : node
 }
 
 const indented = (line: string): string => `  ${line}`

@@ -1,22 +1,25 @@
 import { createHash } from 'node:crypto'
 import { tilesPrelude, usesTiles } from './attention/tiles.ts'
 import type { Device, Kernel } from './device.ts'
-import { prelude } from './prelude.ts'
+import type { Precision } from '../precision.ts'
+import { preludeFor } from './prelude.ts'
 
 /** The kernels of an engine: those with the same text are compiled once. */
 export class Kernels {
   private readonly device: Device
+  private readonly precision: Precision
   private readonly known = new Map<string, Kernel>()
 
-  constructor(device: Device) {
+  constructor(device: Device, precision: Precision) {
     this.device = device
+    this.precision = precision
   }
 
   /** By their texts, in which the name is `NAME`. */
   make(texts: readonly string[]): ReadonlyMap<string, Kernel> {
     const fresh = [...new Set(texts)].filter((text) => !this.known.has(text))
     if (fresh.length > 0) {
-      const { source, names } = unitOf(fresh)
+      const { source, names } = unitOf(fresh, this.precision)
       this.device.compile(source, names).forEach((kernel, i) => this.known.set(fresh[i]!, kernel))
     }
     return this.known
@@ -24,8 +27,14 @@ export class Kernels {
 }
 
 /** One text for the compiler, and the names of its kernels in the order given. */
-export function unitOf(texts: readonly string[]): { readonly source: string; readonly names: readonly string[] } {
+export function unitOf(
+  texts: readonly string[],
+  precision: Precision,
+): { readonly source: string; readonly names: readonly string[] } {
   const names = texts.map((text) => `k${createHash('sha256').update(text).digest('hex').slice(0, 16)}`)
   const kernels = texts.map((text, i) => text.replace('NAME', names[i]!))
-  return { source: [prelude, ...(texts.some(usesTiles) ? [tilesPrelude] : []), ...kernels].join('\n'), names }
+  return {
+    source: [preludeFor(precision), ...(texts.some(usesTiles) ? [tilesPrelude] : []), ...kernels].join('\n'),
+    names,
+  }
 }

@@ -120,7 +120,7 @@ const partsOfRows = (rows: number, length: number): number =>
 
 /** A thread takes a column. */
 const partsOfColumns = (columns: number, length: number): number =>
-  columns >= 65536 || length < 64 ? 1 : divisorBelow(length, Math.min(length / 16, 131072 / columns))
+  columns >= 65536 || length < 64 ? 1 : divisorBelow(length, Math.min(length / 16, 524288 / columns, 128))
 
 function divisorBelow(length: number, most: number): number {
   for (let parts = Math.floor(most); parts > 1; parts--) if (length % parts === 0) return parts

@@ -48,7 +48,7 @@ const infix = (sign: string, price = 1): { price: number; text: (x: readonly str
 /** C for each of them; its functions are the precise ones, or the prelude's. */
 export const operations = {
   neg: { price: 1, text: ([x]) => `-${x!}` },
-  exp: call('expf', 8),
+  exp: call('exponential', 8),
   log: call('logf', 8),
   sqrt: call('sqrtf', 4),
   rsqrt: call('rsqrtf', 4),

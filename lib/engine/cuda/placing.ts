@@ -9,7 +9,7 @@ import type { Pointer, Storage } from './storage.ts'
 
 const threads = 256
 
-/** Links the places of equal ids, each in time that grows with the distance to the next. */
+/** Links the places of equal ids: a warp looks for the next of one, and whether there is one before. */
 export function writeChain(
   ids: Pointer,
   { first, next }: Chain,
@@ -17,16 +17,23 @@ export function writeChain(
   node: Node<'scatterAdd'>,
 ): KernelSource {
   const count = sizeOf(node.inputs[0]!.shape)
+  if (count >= 2 ** 24) throw new Error(`Internal error: ${count} places, of which float32 cannot count each`)
   const parameters = new Parameters([first, next, fault], never)
   const [from, begin, follow, wrong] = [ids, at(first), at(next), at(fault)].map((one) => parameters.name(one))
-  return kernel(count, parameters, [
-    `const int id = ${from!}[r];`,
-    'int follower = 0;',
-    `if (id < 0 || id >= ${node.attributes.rows}) { ${wrong!}[0] = 1; ${follow!}[r] = 0; return; }`,
-    `for (Index w = r + 1; w < ${count}; ++w) if (${from!}[w] == id) { follower = (int)w + 1; break; }`,
-    `${follow!}[r] = follower;`,
-    `for (Index w = r - 1; w >= 0; --w) if (${from!}[w] == id) return;`,
-    `${begin!}[id] = (int)r + 1;`,
+  return kernel(32 * count, parameters, [
+    'const Index place = r / 32;',
+    'const int lane = threadIdx.x % 32;',
+    `const int id = ${from!}[place];`,
+    `const bool known = id >= 0 && id < ${node.attributes.rows};`,
+    'float follower = 0.0f, before = 0.0f;',
+    `for (Index w = place + 1 + lane; w < ${count}; w += 32) if (${from!}[w] == id) { follower = (float)(${count} - w); break; }`,
+    `for (Index w = lane; w < place; w += 32) if (${from!}[w] == id) { before = 1.0f; break; }`,
+    'follower = warpMax(follower);',
+    'before = warpMax(before);',
+    'if (lane != 0) return;',
+    `${follow!}[place] = known && follower > 0.0f ? ${count} - (int)follower + 1 : 0;`,
+    `if (!known) ${wrong!}[0] = 1;`,
+    `else if (before == 0.0f) ${begin!}[id] = (int)place + 1;`,
   ])
 }
 

@@ -76,7 +76,10 @@ export class Rig {
 
   /** The launches, in order, with the mask's pointers before the kernels' own. */
   launches(kernels: readonly AttentionKernel[], masks: readonly Address[] = []): readonly (() => void)[] {
-    const { source, names } = unitOf(kernels.map(({ text }) => text))
+    const { source, names } = unitOf(
+      kernels.map(({ text }) => text),
+      'bf16',
+    )
     const compiled = this.device.compile(source, names)
     return kernels.map(({ tensors, grid }, n) => () => {
       const own = tensors.map((name) => this.addresses.get(name)!)

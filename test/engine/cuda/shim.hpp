@@ -32,6 +32,9 @@ inline float __uint_as_float(unsigned bits) {
   return x;
 }
 inline float rsqrtf(float x) { return 1.0f / sqrtf(x); }
+// on a card they are less precise
+#define __expf(x) expf(x)
+#define __fdividef(a, b) ((a) / (b))
 
 enum State { running, atWarp, atBlock, done };
 const int most = 1024;

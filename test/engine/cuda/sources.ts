@@ -12,7 +12,7 @@ import { all, graphOf } from '../op-suite.ts'
 /** One text for the compiler with every kernel of these graphs, and their names. */
 export function sourcesOf(graphs: readonly Graph[], precision: Precision): ReturnType<typeof unitOf> {
   const calls = graphs.flatMap((graph) => plan(graph, precision).calls)
-  return unitOf([...new Set(calls.flatMap((call) => (call.kind === 'launch' ? [call.source.text] : [])))])
+  return unitOf([...new Set(calls.flatMap((call) => (call.kind === 'launch' ? [call.source.text] : [])))], precision)
 }
 
 /** The graphs of the suite of ops, with their derivatives. */

@@ -9,62 +9,73 @@ import type { AttentionNode } from '../view.ts'
 import { writeDelta } from './delta.ts'
 import { writeForward } from './forward.ts'
 import { writeKeyGradients, writeQueryGradient } from './gradient.ts'
-import type { AttentionKernel, AttentionShape, AttentionTensor, TokenTensor } from './shape.ts'
+import type { AttentionKernel, AttentionShape, AttentionTensor } from './shape.ts'
 import { tilingsFor } from './tilings.ts'
 
-type Tensors = ReadonlyMap<AttentionTensor, Pointer>
+/** Where a kernel finds a tensor; of tokens, how many entries after one the next begins. */
+interface Place {
+  readonly pointer: Pointer
+  readonly pitch?: number
+}
+type Places = ReadonlyMap<AttentionTensor, Place>
 
 /** The calls of an attention, or of its gradients. What nobody asks for is written all the same. */
 export function attend({ nodes }: AttentionStep, home: Homes): Call[] {
   const first = nodes[0]!
   const names: readonly AttentionTensor[] = ['q', 'k', 'v', 'o', 'logSum', 'do']
-  const read = first.inputs.map((x, i) => [names[i]!, readFrom(x as RunNode, home)] as const)
-  const pitches = Object.fromEntries(read.flatMap(([name, { pitch }]) => (pitch === undefined ? [] : [[name, pitch]])))
-  const shape = shapeOf(first, pitches)
-  const given: Tensors = new Map(read.map(([name, { pointer }]) => [name, pointer]))
+  const read = first.inputs.map((x, i): [AttentionTensor, Place] => [names[i]!, readFrom(x as RunNode, home)])
+  const written = nodes.flatMap((node) => writtenTo(node, home))
+  const isGradient = first.op === 'attentionGradient'
+  const delta = isGradient ? ([['delta', { pointer: scratch('delta', first) }]] as const) : []
+  const places: Places = new Map([...read, ...written, ...delta])
+  const shape = shapeOf(first, places)
   const tilings = tilingsFor(shape)
-  if (first.op !== 'attentionGradient') {
-    const made = new Map(nodes.map((node) => [node.op === 'attention' ? 'o' : 'logSum', plainOf(node, home)] as const))
-    return [launch(writeForward(shape, tilings.forward[0]!), new Map([...given, ...made]), shape, nodes)]
-  }
-  const made = nodes.flatMap((node) =>
-    node.op === 'attentionGradient' ? [[`d${node.attributes.of}`, plainOf(node, home)] as const] : [],
-  )
-  const all = new Map<AttentionTensor, Pointer>([...given, ...made, ['delta', scratch('delta', shape)]])
-  const kernels = [
-    writeDelta(shape),
-    writeKeyGradients(shape, tilings.keyGradients[0]!),
-    writeQueryGradient(shape, tilings.queryGradient[0]!),
-  ]
-  return kernels.map((kernel) => launch(kernel, all, shape, nodes))
+  const kernels = isGradient
+    ? [
+        writeDelta(shape),
+        writeKeyGradients(shape, tilings.keyGradients[0]!),
+        writeQueryGradient(shape, tilings.queryGradient[0]!),
+      ]
+    : [writeForward(shape, tilings.forward[0]!)]
+  return kernels.map((kernel) => launch(kernel, places, nodes))
 }
 
-function shapeOf({ inputs, attributes }: AttentionNode, pitches: Partial<Record<TokenTensor, number>>): AttentionShape {
+function shapeOf({ inputs, attributes }: AttentionNode, places: Places): AttentionShape {
   const [batch, length, heads, width] = inputs[0]!.shape as readonly [number, number, number, number]
   const { scale, window } = attributes
+  const pitches = Object.fromEntries([...places].flatMap(([name, { pitch }]) => (pitch ? [[name, pitch]] : [])))
   return { batch, heads, length, width, scale, causal: true, window, mask: undefined, pitches }
 }
 
-function readFrom(node: RunNode, home: Homes): { readonly pointer: Pointer; readonly pitch?: number } {
+function readFrom(node: RunNode, home: Homes): Place {
   if (node.op === 'attentionLogSum') return { pointer: plainOf(node, home) }
   const { pitch, ...view } = tokensOf(node)
   return { pointer: home.half(view), pitch }
 }
 
+function writtenTo(node: AttentionNode, home: Homes): readonly [AttentionTensor, Place][] {
+  if (node.op === 'attention') return [['o', { pointer: plainOf(node, home) }]]
+  if (node.op === 'attentionLogSum') return [['logSum', { pointer: plainOf(node, home) }]]
+  const { of } = node.attributes
+  if (of !== 'all') return [[`d${of}`, { pointer: plainOf(node, home) }]]
+  const [, , heads, width] = node.shape as readonly [number, number, number, number]
+  const pitch = heads * width
+  return (['dq', 'dk', 'dv'] as const).map((name, i) => [
+    name,
+    { pointer: home.plain({ base: node, offset: (i * pitch) / 3 }), pitch },
+  ])
+}
+
 const plainOf = (node: RunNode, home: Homes): Pointer => home.plain({ base: node, offset: 0 })
 
-function launch(
-  { text, tensors, grid }: AttentionKernel,
-  places: Tensors,
-  shape: AttentionShape,
-  nodes: readonly RunNode[],
-): Call {
-  const pointers = tensors.map((tensor) => places.get(tensor) ?? scratch(tensor, shape))
+function launch({ text, tensors, grid }: AttentionKernel, places: Places, nodes: readonly AttentionNode[]): Call {
+  const pointers = tensors.map((tensor) => places.get(tensor)?.pointer ?? scratch(tensor, nodes[0]!))
   return { kind: 'launch', source: { text, pointers, grid }, nodes }
 }
 
 /** Memory for what only these kernels, or nobody, needs. */
-function scratch(tensor: AttentionTensor, { batch, length, heads, width }: AttentionShape): Pointer {
+function scratch(tensor: AttentionTensor, { inputs }: AttentionNode): Pointer {
+  const [batch, length, heads, width] = inputs[0]!.shape as readonly [number, number, number, number]
   const isRow = tensor === 'delta' || tensor === 'logSum'
   const entries = sizeOf([batch, length, heads, isRow ? 1 : width])
   const storage: Storage = { element: isRow ? 'f32' : 'bf16', entries, place: { kind: 'temporary' } }

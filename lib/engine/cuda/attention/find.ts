@@ -24,10 +24,48 @@ export function withAttention(graph: Graph): Graph {
     const new_ = replace.get(node)
     made.set(node, new_ ? new_((x) => made.get(x)!) : same ? node : apply(node.op, inputs, node.attributes))
   }
-  if (replace.size === 0) return graph
+  return replace.size === 0 ? graph : withPacked(renewed(graph, made))
+}
+
+function renewed(graph: Graph, made: ReadonlyMap<Tensor, Tensor>): Graph {
   const renamed = (parts: ReadonlyMap<string, RunNode>): Record<string, Tensor> =>
     Object.fromEntries([...parts].map(([name, node]) => [name, made.get(node)!]))
   return g.graph({ outputs: renamed(graph.outputs), updates: renamed(graph.updates) })
+}
+
+/** Gradients that are joined side by side, as a model's one projection to q, k and v needs them, are written there. */
+function withPacked(graph: Graph): Graph {
+  const made = new Map<Tensor, Tensor>()
+  for (const node of graph.nodes) {
+    const parts = node.op === 'concat' ? node.inputs.map(gradientIn) : []
+    const inputs = node.inputs.map((from) => made.get(from)!)
+    if (isPacked(node, parts)) {
+      const { inputs: read, attributes } = parts[0]!
+      const all = apply(
+        'attentionGradient',
+        read.map((from) => made.get(from)!),
+        { ...attributes, of: 'all' },
+      )
+      made.set(node, g.reshape(all, node.shape))
+    } else made.set(node, apply(node.op, inputs, node.attributes))
+  }
+  return renewed(graph, made)
+}
+
+type Gradient = Node<'attentionGradient'>
+
+/** (B, T, H, D) as (B, T, H · D). */
+const gradientIn = (x: Tensor): Gradient | undefined => {
+  const [from] = x.inputs
+  return x.op === 'reshape' && x.shape.length === 3 && from?.op === 'attentionGradient' ? from : undefined
+}
+
+function isPacked(node: RunNode, parts: readonly (Gradient | undefined)[]): parts is readonly Gradient[] {
+  if (node.op !== 'concat' || node.attributes.axis !== 2 || node.shape.length !== 3 || parts.length !== 3) return false
+  const order = ['q', 'k', 'v']
+  return parts.every(
+    (part, i) => part?.attributes.of === order[i] && part?.inputs.every((x, at) => x === parts[0]!.inputs[at]),
+  )
 }
 
 /** What takes a node's place, of the new nodes in the place of those that it is made of. */

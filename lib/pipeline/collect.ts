@@ -37,7 +37,8 @@ const GC = sha256('gc')
 /**
  * Removes the results that nobody needs and the policy does not let stay, and what dead runs left. A result goes by
  * one rename under the lock of its key; the room is freed after that, so that a kill leaves it whole or gone. With
- * `dryRun` it tells what it would remove and touches nothing. Throws Failure PIN_UNREADABLE, DISK_FULL, NOT_WRITABLE.
+ * `dryRun` it tells what it would remove and touches nothing. Throws Failure PIN_UNREADABLE,
+ * STORE_USER_UNREADABLE, DISK_FULL, NOT_WRITABLE.
  */
 export async function collect(root: string, store: Store, policy: Policy, dryRun: boolean): Promise<Collected> {
   if (dryRun || !existsSync(dirname(store.root))) return summary(planCollection(root, store, policy))

@@ -7,6 +7,7 @@ import type { TestContext } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { FolderWatch } from '../../lib/pipeline/folder-watch.ts'
 import { Rig } from '../pipeline/rig.ts'
+import { programOf } from './debian.ts'
 
 /** A file system that notes no time of creation and gives the number of a removed inode to the next: ext2. */
 function mountOld(t: TestContext): string {
@@ -15,7 +16,9 @@ function mountOld(t: TestContext): string {
   writeFileSync(image, '')
   truncateSync(image, 4_000_000)
   mkdirSync(place)
-  execFileSync('mke2fs', ['-q', '-t', 'ext2', '-I', '128', image], { stdio: ['ignore', 'ignore', 'ignore'] })
+  execFileSync(programOf('mke2fs', 'e2fsprogs'), ['-q', '-t', 'ext2', '-I', '128', image], {
+    stdio: ['ignore', 'ignore', 'ignore'],
+  })
   execFileSync('mount', ['-o', 'loop', image, place])
   t.after(() => {
     execFileSync('umount', [place])

@@ -39,16 +39,16 @@ export interface Outcome {
 
 /** Each begins in a folder where the first input has been run, and run again with nothing to do. */
 export const attacks: readonly Attack[] = [
-  { name: 'the tool killed with -9 at a random time', tries: 6, act: killTool },
-  { name: 'a stage killed with -9 at a random time', tries: 3, act: killStage },
+  { name: 'the tool killed with -9 at a random time', tries: 12, act: killTool },
+  { name: 'a stage killed with -9 at a random time', tries: 8, act: killStage },
   ...(['cut in half', 'with a flipped bit', 'edited, size and time as before'] as const).flatMap((how): Attack[] => [
-    { name: `an output ${how}`, tries: 3, act: (tool, folder, { index }) => damageOutput(tool, folder, index, how) },
-    { name: `a cached copy ${how}`, tries: 3, act: (tool, folder, { index }) => damageCache(tool, folder, index, how) },
+    { name: `an output ${how}`, tries: 6, act: (tool, folder, { index }) => damageOutput(tool, folder, index, how) },
+    { name: `a cached copy ${how}`, tries: 6, act: (tool, folder, { index }) => damageCache(tool, folder, index, how) },
   ]),
-  { name: 'a stale file in an output folder', tries: 2, act: stale },
-  { name: 'an input edited while a stage runs', tries: 3, act: edit },
-  { name: 'an input edited while a stage runs, and back again', tries: 2, act: editAndBack },
-  { name: 'eight runs at once', tries: 1, act: eight },
+  { name: 'a stale file in an output folder', tries: 4, act: stale },
+  { name: 'an input edited while a stage runs', tries: 5, act: edit },
+  { name: 'an input edited while a stage runs, and back again', tries: 4, act: editAndBack },
+  { name: 'eight runs at once', tries: 2, act: eight },
 ]
 
 /** Runs until it says that all is well, three times at most, and judges. */

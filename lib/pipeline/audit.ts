@@ -4,6 +4,7 @@ import { AUDIT_VARIABLE, realPlace } from './access.ts'
 import type { Access } from './access.ts'
 import { boundsOf } from './bounds.ts'
 import type { AuditedStage } from './bounds.ts'
+import type { Event } from './event.ts'
 import { findingsOf, notAudited } from './findings.ts'
 import type { Finding } from './findings.ts'
 import { auditHookBundle } from './host-bundle.ts'
@@ -42,6 +43,16 @@ export async function beginAudit(audited: AuditedStage): Promise<Audit> {
     env: isModule ? { [AUDIT_VARIABLE]: hooked } : {},
     watched: ([node, ...args]) => [...tracer, node!, ...hook, ...args],
     end,
+  }
+}
+
+/** Passes on events, of equal notices the first: a stage that is tried again finds what it found before. */
+export function eachOnce(emit: (event: Event) => void): (event: Event) => void {
+  const told = new Set<string>()
+  return (event) => {
+    const text = event.type === 'notice' ? `${event.code} ${event.message}` : undefined
+    if (text === undefined || !told.has(text)) emit(event)
+    if (text !== undefined) told.add(text)
   }
 }
 

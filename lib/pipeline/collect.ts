@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { acquire, livingKeys, tryAcquire } from '../util/lock.ts'
 import type { Lock } from '../util/lock.ts'
 import { sha256 } from './canonical.ts'
@@ -7,6 +8,7 @@ import { extensionsOf } from './extension.ts'
 import { DAY_MS, removeLeftovers, staleLeftovers } from './leftovers.ts'
 import type { Leftover } from './leftovers.ts'
 import { claimLock } from './live.ts'
+import { removeReproductions, staleReproductions } from './reproductions.ts'
 import { storeFailure } from './store.ts'
 import type { Store } from './store.ts'
 import { isFree, measureStore, needsOf } from './usage.ts'
@@ -22,6 +24,7 @@ export interface Policy {
 
 export interface Collected {
   readonly removed: readonly ResultUsage[]
+  /** Of dead runs in the store, and of reproductions beside it. */
   readonly leftovers: readonly Leftover[]
   readonly freedBytes: number
   /** The store's size afterwards. */
@@ -34,17 +37,19 @@ const GC = sha256('gc')
 /**
  * Removes the results that nobody needs and the policy does not let stay, and what dead runs left. A result goes by
  * one rename under the lock of its key; the room is freed after that, so that a kill leaves it whole or gone. With
- * `dryRun` it tells what it would remove and touches nothing. Throws Failure PIN_UNREADABLE, DISK_FULL, NOT_WRITABLE.
+ * `dryRun` it tells what it would remove and touches nothing. Throws Failure PIN_UNREADABLE,
+ * STORE_USER_UNREADABLE, DISK_FULL, NOT_WRITABLE.
  */
 export async function collect(root: string, store: Store, policy: Policy, dryRun: boolean): Promise<Collected> {
-  if (dryRun || !existsSync(store.root)) return planCollection(root, store, policy)
+  if (dryRun || !existsSync(dirname(store.root))) return summary(planCollection(root, store, policy))
   const { signal } = new AbortController()
   const lock = await acquire(store.root, GC, signal, () => undefined)
   try {
     const plan = planCollection(root, store, policy)
     const removed = await removeResults(root, store, plan.removed)
     const leftovers = removeLeftovers(store, plan.leftovers, policy.age)
-    return summary(plan.bytes + plan.freedBytes, removed, leftovers)
+    const reproduced = removeReproductions(plan.reproduced, policy.age)
+    return summary({ before: plan.before, removed, leftovers, reproduced })
   } catch (error) {
     throw storeFailure(error, 'results were removed')
   } finally {
@@ -52,16 +57,30 @@ export async function collect(root: string, store: Store, policy: Policy, dryRun
   }
 }
 
-function planCollection(root: string, store: Store, policy: Policy): Collected {
+function planCollection(root: string, store: Store, policy: Policy): Plan {
   const usage = measureStore(root, store)
   const leftovers = staleLeftovers(store, policy.age)
-  const left = usage.bytes - sum(leftovers)
-  return summary(usage.bytes, choose(store, usage, policy, left), leftovers)
+  const removed = choose(store, usage, policy, usage.bytes - sum(leftovers))
+  return { before: usage.bytes, removed, leftovers, reproduced: staleReproductions(store, policy.age) }
 }
 
-function summary(before: number, removed: readonly ResultUsage[], leftovers: readonly Leftover[]): Collected {
-  const freedBytes = sum(removed) + sum(leftovers)
-  return { removed, leftovers, freedBytes, bytes: before - freedBytes }
+/** What goes, and the store's size before. */
+interface Plan {
+  readonly before: number
+  readonly removed: readonly ResultUsage[]
+  readonly leftovers: readonly Leftover[]
+  /** They stand beside the store. */
+  readonly reproduced: readonly Leftover[]
+}
+
+function summary({ before, removed, leftovers, reproduced }: Plan): Collected {
+  const freed = sum(removed) + sum(leftovers)
+  return {
+    removed,
+    leftovers: [...leftovers, ...reproduced],
+    freedBytes: freed + sum(reproduced),
+    bytes: before - freed,
+  }
 }
 
 const sum = (parts: readonly { readonly bytes: number }[]): number => parts.reduce((all, { bytes }) => all + bytes, 0)

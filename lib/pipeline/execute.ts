@@ -5,7 +5,7 @@ import type { Failure } from '../util/failure.ts'
 import { annotate, holderOf } from '../util/lock-note.ts'
 import { acquire } from '../util/lock.ts'
 import type { Lock } from '../util/lock.ts'
-import { beginAudit } from './audit.ts'
+import { beginAudit, eachOnce } from './audit.ts'
 import { commandOf } from './changes.ts'
 import { runChild } from './child.ts'
 import type { Digest } from './canonical.ts'
@@ -110,7 +110,8 @@ async function locked(run: Execution, task: StageTask, key: Digest): Promise<Sta
     const shared = await share(run, task, key)
     if (shared !== undefined) return shared
     // GPUs after the key's lock: who waits for a result holds none
-    return await withRetries(run, task, () => withGpus(run, task, (held) => make(run, held, key, lock)))
+    const told = task.audit ? { ...run, emit: eachOnce(run.emit) } : run
+    return await withRetries(told, task, () => withGpus(told, task, (held) => make(told, held, key, lock)))
   } finally {
     lock.release()
   }

@@ -14,7 +14,7 @@ export interface Leftover {
 }
 
 /** Days for which a stage that failed or was stopped may be gone on with, or looked into. */
-const KEPT_DAYS = 7
+export const KEPT_DAYS = 7
 export const DAY_MS = 86_400_000
 
 /**
@@ -64,7 +64,7 @@ function isStale(path: string, days = KEPT_DAYS): boolean {
 }
 
 /** In ms since 1970, of all at and below a path. */
-function lastWrite(path: string): number {
+export function lastWrite(path: string): number {
   const stat = lstatSync(path)
   if (!stat.isDirectory()) return stat.mtimeMs
   return Math.max(stat.mtimeMs, ...readdirSync(path).map((name) => lastWrite(join(path, name))))

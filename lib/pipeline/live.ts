@@ -6,6 +6,7 @@ import type { Lock } from '../util/lock.ts'
 import { sha256 } from './canonical.ts'
 import { token } from './files.ts'
 import { storeFailure } from './store.ts'
+import { registerUser } from './store-users.ts'
 import type { ResultPlace, Store } from './store.ts'
 
 /**
@@ -29,6 +30,7 @@ export function goLive(store: Store): Pick<Lock, 'release'> | undefined {
   const start = Date.now().toString(16).padStart(START_DIGITS, '0')
   try {
     mkdirSync(runsFolder(store), { recursive: true })
+    registerUser(store.root)
     const lock = tryAcquire(runsFolder(store), `${start}${token()}`)
     return lock && { release: () => releaseIfCan(lock) }
   } catch (error) {

@@ -8,16 +8,17 @@ import type { Digest } from './canonical.ts'
 import type { StageResult } from './event.ts'
 import { readExperiment, recordFolders } from './experiment.ts'
 import type { ExperimentRecord } from './experiment.ts'
-import { token } from './files.ts'
 import { judge } from './judge.ts'
 import type { Judged, OutputJudged } from './judge.ts'
 import { findKept } from './kept-outputs.ts'
+import { goLive } from './live.ts'
 import type { Manifest } from './manifest.ts'
 import { versionsAt } from './packages.ts'
 import { artifactsOf, prepare, upstream } from './prepare.ts'
 import type { Prepared } from './prepare.ts'
 import { projectAt } from './project.ts'
 import { pathHere, recordedIdentities, recordedPipeline } from './recorded.ts'
+import { newReproduction } from './reproductions.ts'
 import type { ResolveRevisions } from './revisions.ts'
 import { runPrepared } from './run.ts'
 import type { RunOptions } from './run.ts'
@@ -39,15 +40,14 @@ export async function reproduce(
   const found = readExperiment(root, prefix)
   if (!found.ok) return err([found.error])
   const { record } = found.value
-  const artifacts = join(artifactsOf(root), `.reproduce-${token()}`)
+  const artifacts = newReproduction(artifactsOf(root))
   const prepared = await prepareRecorded(root, record, artifacts)
   if (!prepared.ok) return prepared
   for (const message of packageChanges(prepared.value, record)) {
     onEvent({ type: 'notice', stage: null, code: 'PACKAGE_CHANGED', message })
   }
   const options = { ...stop, onEvent, engine: record.engine, resolveRevisions: pinsOf(record) }
-  const { finished, failures, manifests } = await runPrepared(prepared.value, options)
-  const judged = await judgeAll(root, record, finished.stages, prepared.value, manifests)
+  const { failures, judged, manifests } = await runAndJudge(root, record, prepared.value, options)
   for (const message of tolerated(judged)) onEvent({ type: 'notice', stage: null, code: 'WITHIN_TOLERANCE', message })
   const stages = judged.map(({ stage }) => stage)
   const differences = firstDifferent(judged, record, prepared.value, manifests)
@@ -56,6 +56,17 @@ export async function reproduce(
   for (const failure of differences) onEvent({ type: 'failure', stage: null, failure, log: null })
   onEvent({ type: 'reproduced', experiment: record.hash, stages })
   return ok(all)
+}
+
+/** gc leaves alone what a living process uses: until all is compared. */
+async function runAndJudge(root: string, record: ExperimentRecord, prepared: Prepared, options: RunOptions) {
+  const live = goLive(prepared.store)
+  try {
+    const { finished, failures, manifests } = await runPrepared(prepared, options)
+    return { failures, manifests, judged: await judgeAll(root, record, finished.stages, prepared, manifests) }
+  } finally {
+    live?.release()
+  }
 }
 
 /** The recorded stages ready to run, once they are seen to be those that the experiment's hash was made of. */

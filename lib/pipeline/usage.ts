@@ -5,6 +5,7 @@ import type { Digest } from './canonical.ts'
 import { neededByRuns } from './live.ts'
 import { recordedNeeds } from './needs.ts'
 import type { Need } from './needs.ts'
+import { usersOf } from './store-users.ts'
 import { extensionsOf } from './extension.ts'
 import { isKey } from './store.ts'
 import type { ResultPlace, Store } from './store.ts'
@@ -35,7 +36,7 @@ export interface StoreUsage {
 /** Whether gc may take a result. */
 export const isFree = ({ needs }: Pick<ResultUsage, 'needs'>): boolean => needs.every((need) => need === 'recorded')
 
-/** The size and the needs of every result in the store. Throws Failure PIN_UNREADABLE. */
+/** The size and the needs of every result in the store. Throws Failure PIN_UNREADABLE, STORE_USER_UNREADABLE. */
 export function measureStore(root: string, store: Store): StoreUsage {
   const size = sizes()
   const needs = needsOf(root, store)
@@ -50,12 +51,12 @@ type NeedsOf = (place: ResultPlace, usedAt: number) => readonly Need[]
 
 /** Asked when a result is about to go, it says what is so at that time for runs, and at its making for all else. */
 export function needsOf(root: string, store: Store): NeedsOf {
-  const recorded = recordedNeeds(root)
+  const users = usersOf(root, store.root).map((folder) => ({ folder, recorded: recordedNeeds(folder) }))
   const running = neededByRuns(store)
-  return ({ stage, key }, usedAt) => [
-    ...(running(usedAt) ? (['running'] as const) : []),
-    ...recorded(store.folder(stage, key)),
-  ]
+  return ({ stage, key }, usedAt) => {
+    const needs = users.flatMap(({ folder, recorded }) => recorded(join(folder, 'artifacts', 'store', stage, key)))
+    return [...(running(usedAt) ? (['running'] as const) : []), ...new Set(needs)]
+  }
 }
 
 function measureStage(store: Store, stage: string, size: Sizes, needs: NeedsOf): StageUsage {

@@ -193,7 +193,7 @@ let host: string | undefined
 let boot: string | undefined
 
 /** This machine, or this container in it: pids mean the same within it and nowhere else. */
-function thisHost(): string {
+export function thisHost(): string {
   host ??= digits(`${hostname()} ${linkText('/proc/self/ns/pid')}`, 16)
   return host
 }

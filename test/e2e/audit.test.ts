@@ -271,3 +271,25 @@ it('without strace a program is not audited, which is said and is no success', a
   assert.match(errors, /"s" was not audited: .*apt-get install strace.* \[NOT_AUDITED\]/)
   assert.ok(existsSync(join(place.root, 'artifacts/s/o')))
 })
+
+it('says once what each try of a stage that is run again finds', async (t) => {
+  const place = makePlace(t)
+  place.write('secret.txt', 'one')
+  place.write(
+    's.ts',
+    module(
+      place.root,
+      `  log('a try')
+  fs.readFileSync(at('secret.txt'))
+  if (fs.readdirSync(checkpoint).length < 2) {
+    fs.writeFileSync(checkpoint + '/' + fs.readdirSync(checkpoint).length, '')
+    throw new Error('not yet')
+  }`,
+    ).replace('in: inputs, out', 'in: inputs, out, checkpoint, log'),
+  )
+  place.write('pipeline.yaml', yaml(STAGE.replace('in:', 'retries: { times: 2, backoff: 0 }, in:')))
+  const { code, lines } = await place.lines('--audit')
+  const count = (kind: string): number => lines.filter((line) => line.code === kind || line.type === kind).length
+  assert.deepEqual([code, count('RETRY'), count('stage-log'), count('UNDECLARED_READ')], [1, 2, 3, 1])
+  assert.match((await place.run('run', '--audit')).out, /audit: not declared: s 1\n$/)
+})

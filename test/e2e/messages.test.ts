@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { Place } from './command.ts'
+import { Place, outcomes } from './command.ts'
 
 describe('mistakes of the user', () => {
   it('are all said at once: place, line, caret, what was expected and meant; exit code 2, nothing touched', async (t) => {
@@ -158,6 +158,38 @@ describe('the other commands', () => {
     assert.equal((await json('show', String(last.experiment).slice(0, 8))).hash, last.experiment)
     assert.ok(Array.isArray((await json('report')).failures))
     assert.equal((await json('pin', String(last.experiment))).inGit, false)
+  })
+
+  it('more memory than the machine has is refused by every command that would run it; with a result it is fresh', async (t) => {
+    const place = new Place(t)
+    const write = (memory: string): void => {
+      place.write(
+        'pipeline.yaml',
+        `version: 1
+stages:
+  small: { cmd: [sh, -c, 'echo a > "$0"; echo >> ran', '\${out.o}'], out: [o] }
+  large:
+    cmd: [cp, '\${in.i}', '\${out.o}']
+    in: { i: small.o }
+    out: [o]
+    resources: { memory: ${memory} }
+`,
+      )
+    }
+    write('1048576 GiB')
+    for (const args of [['run'], ['run', '--dry-run']]) {
+      const { code, out, errors } = await place.run(...args)
+      assert.deepEqual([code, out, place.has('ran'), place.has('artifacts')], [2, '', false, false])
+      assert.match(
+        errors,
+        /^error: pipeline\.yaml:4:3: Stage "large" asks for 1048576\.0 GiB of memory, and this machine has \d+\.\d GiB\. Run it on a larger one, or lower its `resources\.memory`\. \[MEMORY_TOO_LARGE\]\n {2}4 \| {3}large:/,
+      )
+    }
+    assert.equal((await place.run('run', 'small')).code, 0, 'it is not asked for')
+    write('1 MiB')
+    assert.equal((await place.run('run')).code, 0)
+    write('1048576 GiB')
+    assert.deepEqual(outcomes((await place.lines()).last), ['small: fresh', 'large: fresh'], 'it was made elsewhere')
   })
 
   it('--version is answered without loading the rest', async (t) => {

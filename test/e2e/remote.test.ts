@@ -216,6 +216,28 @@ test('verify heals from the remote; what the remote has not, or has damaged, is 
   )
 })
 
+test('a stage stays here while what it read is in the remote alone: run, verify and reproduce work', async (t) => {
+  const { first } = await makePair(t)
+  const { last } = await first.shared()
+  const gone = (): void => rmSync(join(first.root, 'artifacts/store/make'), { recursive: true })
+  gone()
+  rmSync(join(first.root, 'ran'))
+  const again = await first.shared('join')
+  assert.deepEqual([outcomes(again.last), again.notices], [['make: restored', 'join: fresh'], []])
+  assert.ok(first.isRight())
+  gone()
+  flip(join(first.root, 'artifacts/store/join', first.results('join')[0]!, 'text'))
+  const healed = await first.ask('verify')
+  const damaged = healed.json['damaged'] as { stage: string; healed: boolean }[]
+  assert.deepEqual([healed.code, damaged.map((one) => [one.stage, one.healed])], [0, [['join', true]]])
+  assert.deepEqual(first.ran(), [])
+  const reproduced = await first.run('reproduce', String(last['experiment']))
+  assert.deepEqual([reproduced.code, first.ran()], [0, ['make', 'join']], reproduced.errors)
+  assert.match(reproduced.out, /identical {2}make, join\n/)
+  assert.deepEqual(outcomes((await first.shared()).last), ['make: restored', 'join: fresh'])
+  assert.ok(first.isRight())
+})
+
 test('a remote that cannot be used costs bounded time and one warning, and fails no run', async (t) => {
   // nothing listens on port 1
   const env = {

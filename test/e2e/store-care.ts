@@ -1,4 +1,4 @@
-import { readdirSync, statSync, utimesSync } from 'node:fs'
+import { lstatSync, lutimesSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Context } from './command.ts'
 import { Place } from './command.ts'
@@ -52,6 +52,7 @@ export interface Usage {
   readonly bytes: number
   readonly asideBytes: number
   readonly freeBytes: number
+  readonly reproducedBytes: number
   readonly needed: Readonly<Record<string, number>>
   readonly stages: readonly {
     readonly stage: string
@@ -140,6 +141,6 @@ export class Kept extends Place {
 }
 
 function ageTree(path: string, then: Date): void {
-  if (statSync(path).isDirectory()) for (const name of readdirSync(path)) ageTree(join(path, name), then)
-  utimesSync(path, then, then)
+  if (lstatSync(path).isDirectory()) for (const name of readdirSync(path)) ageTree(join(path, name), then)
+  lutimesSync(path, then, then)
 }

@@ -1,4 +1,5 @@
-import { relative } from 'node:path'
+import { dirname, relative } from 'node:path'
+import { reproductions } from '../../pipeline/reproductions.ts'
 import { isFree, measureStore } from '../../pipeline/usage.ts'
 import type { ResultUsage, StoreUsage } from '../../pipeline/usage.ts'
 import { size, table } from '../format.ts'
@@ -12,7 +13,8 @@ const NEEDS = ['current', 'pinned', 'tagged', 'running', 'recorded'] as const
 export function du(options: { json?: boolean }): number {
   const { root, store } = storeHere()
   const usage = measureStore(root, store)
-  const sums = sumsOf(usage)
+  const reproduced = reproductions(store)
+  const sums = { ...sumsOf(usage), reproducedBytes: reproduced.reduce((all, { bytes }) => all + bytes, 0) }
   if (options.json === true) writeJson({ folder: store.root, ...usage, ...sums })
   else write(words(usage, sums, relative(root, store.root)))
   return 0
@@ -22,9 +24,11 @@ export function du(options: { json?: boolean }): number {
 interface Sums {
   readonly needed: Readonly<Record<(typeof NEEDS)[number], number>>
   readonly freeBytes: number
+  /** What reproductions have beside the store. */
+  readonly reproducedBytes: number
 }
 
-function sumsOf({ stages }: StoreUsage): Sums {
+function sumsOf({ stages }: StoreUsage): Omit<Sums, 'reproducedBytes'> {
   const results = stages.flatMap((stage) => stage.results)
   const sum = (belongs: (result: ResultUsage) => boolean): number =>
     results.filter(belongs).reduce((all, { bytes }) => all + bytes, 0)
@@ -35,7 +39,11 @@ function sumsOf({ stages }: StoreUsage): Sums {
   }
 }
 
-function words({ bytes, asideBytes, stages }: StoreUsage, { needed, freeBytes }: Sums, folder: string): string {
+function words(
+  { bytes, asideBytes, stages }: StoreUsage,
+  { needed, freeBytes, reproducedBytes }: Sums,
+  folder: string,
+): string {
   const rows = stages.flatMap((stage) => [
     [stage.stage, size(stage.bytes), '', ''],
     ...stage.results.map((result) => [
@@ -54,9 +62,14 @@ function words({ bytes, asideBytes, stages }: StoreUsage, { needed, freeBytes }:
     ['free', freeBytes, 'what `pipeline gc` removes'],
     ['aside', asideBytes, `moved to ${folder}/.aside; yours to remove`],
     ['all', bytes, folder],
+    [
+      'reproduced',
+      reproducedBytes,
+      `${dirname(folder)}/.reproduce-*: those that run, and for 7 days what failed or differed`,
+    ],
   ]
   const summary = table(sums.map(([name, count, what]) => [name, size(count), what]))
-  return stages.length === 0
+  return stages.length === 0 && reproducedBytes === 0
     ? 'There are no results here yet.'
     : `${table(rows)}\n\n${style('bold', 'Sums')}\n${summary}`
 }

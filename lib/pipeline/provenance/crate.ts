@@ -32,6 +32,7 @@ export function crateOf(
   about: { readonly name: string; readonly license: string | undefined },
 ): JsonObject {
   const short = record.hash.slice(0, 16)
+  const license = licenseEntity(about.license)
   const root: JsonObject = {
     '@id': './',
     '@type': 'Dataset',
@@ -39,10 +40,10 @@ export function crateOf(
     description: `What ran, on what, with which parameters and results. \`npx pipeline reproduce ${short}\` runs it again.`,
     identifier: record.hash,
     datePublished: record.at,
-    license: about.license ?? 'Of the data and models that went into it; none was declared for this record.',
+    license: { '@id': license['@id'] },
     conformsTo: { '@id': PROFILE },
-    hasPart: files.map(({ path }) => ({ '@id': path })),
-    mentions: stages.map(({ name }) => ({ '@id': actionId(name) })),
+    hasPart: one(files.map(({ path }) => ({ '@id': fileId(path) }))),
+    mentions: one(stages.map(({ name }) => ({ '@id': actionId(name) }))),
   }
   return {
     '@context': 'https://w3id.org/ro/crate/1.1/context',
@@ -55,14 +56,35 @@ export function crateOf(
       },
       root,
       { '@id': PROFILE, '@type': 'CreativeWork', name: 'Process Run Crate', version: '0.5' },
+      license,
       ...files.map(fileEntity),
       ...stages.flatMap((stage) => actionEntities(record, stage)),
     ],
   }
 }
 
+/** A single value stands for itself: RO-Crate's JSON is compacted. */
+const one = (values: readonly JsonObject[]): JsonObject | readonly JsonObject[] =>
+  values.length === 1 ? values[0]! : values
+
+function licenseEntity(name: string | undefined) {
+  const isSpdx = name !== undefined && /^[\w.+-]+$/.test(name)
+  return {
+    '@id': isSpdx ? `https://spdx.org/licenses/${name}` : '#license',
+    '@type': 'CreativeWork',
+    name: name ?? 'Not declared',
+    description: name ?? 'Of the data and models that went into it; none was declared for this record.',
+  }
+}
+
+/** A path as a URI: names of cells have their % in them. */
+const fileId = (path: string): string => encodeURI(path)
+
+/** With an offset, the form that the profile's own shapes know. */
+const timeOf = (milliseconds: number): string => new Date(milliseconds).toISOString().replace('Z', '+00:00')
+
 const fileEntity = ({ path, size, sha256, type, name }: CrateFile): JsonObject => ({
-  '@id': path,
+  '@id': fileId(path),
   '@type': 'File',
   name,
   contentSize: String(size),
@@ -73,9 +95,9 @@ const fileEntity = ({ path, size, sha256, type, name }: CrateFile): JsonObject =
 const actionId = (stage: string): string => `#run-${encodeURIComponent(stage)}`
 
 function actionEntities(record: ExperimentRecord, stage: CrateStage): JsonObject[] {
-  const { madeAt, seconds, device, engine, with: parameters } = record.stages[stage.name]!
+  const { code, madeAt, seconds, device, engine, with: parameters } = record.stages[stage.name]!
   const tool = `#stage-${encodeURIComponent(stage.name)}`
-  const startTime = new Date(new Date(madeAt).getTime() - 1000 * seconds).toISOString()
+  const end = new Date(madeAt).getTime()
   return [
     {
       '@id': actionId(stage.name),
@@ -83,17 +105,18 @@ function actionEntities(record: ExperimentRecord, stage: CrateStage): JsonObject
       name: `Stage ${stage.name}`,
       description: `Parameters: ${JSON.stringify(parameters)}. Engine: ${device ?? engine}.`,
       instrument: { '@id': tool },
-      object: stage.reads.map((id) => ({ '@id': id })),
-      result: [{ '@id': stage.statement }],
-      startTime,
-      endTime: new Date(madeAt).toISOString(),
-      actionStatus: { '@id': 'http://schema.org/CompletedActionStatus' },
+      object: one(stage.reads.map((path) => ({ '@id': fileId(path) }))),
+      result: { '@id': fileId(stage.statement) },
+      startTime: timeOf(end - 1000 * seconds),
+      endTime: timeOf(end),
+      actionStatus: 'http://schema.org/CompletedActionStatus',
     },
     {
       '@id': tool,
       '@type': 'SoftwareApplication',
       name: `The code of stage ${stage.name}`,
-      ...(stage.code === undefined ? {} : { hasPart: [{ '@id': stage.code }] }),
+      softwareVersion: code,
+      ...(stage.code === undefined ? {} : { hasPart: { '@id': fileId(stage.code) } }),
     },
   ]
 }

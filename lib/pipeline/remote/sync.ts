@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { Failure } from '../../util/failure.ts'
 import { acquire } from '../../util/lock.ts'
 import { err, ok } from '../../util/result.ts'
@@ -17,6 +18,7 @@ import type { ResolveRevisions } from '../revisions.ts'
 import { StatCache } from '../stat-cache.ts'
 import { Store, storeFailure } from '../store.ts'
 import type { ResultPlace } from '../store.ts'
+import { registerUser } from '../store-users.ts'
 import { fetchExperiment, findExperiment, pushExperiment } from './experiments.ts'
 import { openRemote } from './open.ts'
 import { fetchResult, findResult, pushResult } from './results.ts'
@@ -66,6 +68,7 @@ export function push(pipeline: Pipeline, options: SyncOptions): Promise<Result<S
 export function pull(pipeline: Pipeline, options: SyncOptions): Promise<Result<Synced, Failure[]>> {
   return sync(pipeline, options, takeResult, async (channel, prefix) => {
     const hash = await findExperiment(channel, prefix)
+    registerUser(join(artifactsOf(pipeline.root), 'store'))
     await fetchExperiment(channel, pipeline.root, hash)
     const found = readExperiment(pipeline.root, hash)
     if (!found.ok) throw found.error

@@ -218,7 +218,8 @@ function maximaOf(nodes: readonly RunNode[]): ReadonlyMap<RunNode, RunNode> {
   for (const node of nodes) {
     const [powers] = node.inputs
     const centred = node.op === 'sum' && powers?.op === 'exp' ? powers.inputs[0]! : undefined
-    if (centred?.op !== 'sub') continue
+    // what is written itself is read, and that once its maximum is known
+    if (centred?.op !== 'sub' || nodes.includes(centred as RunNode) || nodes.includes(powers as RunNode)) continue
     const [x, less] = centred.inputs as readonly [RunNode, RunNode]
     const maximum = wholeOf(less)
     const isOwn =

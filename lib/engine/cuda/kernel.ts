@@ -35,6 +35,8 @@ export interface KernelSource {
   readonly text: string
   readonly pointers: readonly Pointer[]
   readonly grid: Grid
+  /** Of what it takes, what it writes to; undefined where that may be all. */
+  readonly writes?: ReadonlySet<Storage>
 }
 
 /** A kernel that computes `roots`, inputs before users, for all entries of the space. */
@@ -95,8 +97,8 @@ class KernelWriter {
     // so that a thread has several loads under way at once
     const each = !this.loops && this.space.rows >= 2 ** 20 ? 4 : 1
     const blocks = Math.ceil((this.space.rows * this.lanes) / (width * each))
-    const { pointers } = this.parameters
-    return { text: this.text(width, each), pointers, grid: { blocks: [blocks, 1, 1], threads: width } }
+    const { pointers, written: writes } = this.parameters
+    return { text: this.text(width, each), pointers, grid: { blocks: [blocks, 1, 1], threads: width }, writes }
   }
 
   /** In which loop over its row each root is computed: after those of the reductions that it needs. */
@@ -219,7 +221,7 @@ function maximaOf(nodes: readonly RunNode[]): ReadonlyMap<RunNode, RunNode> {
     const [powers] = node.inputs
     const centred = node.op === 'sum' && powers?.op === 'exp' ? powers.inputs[0]! : undefined
     // what is written itself is read, and that once its maximum is known
-    if (centred?.op !== 'sub' || nodes.includes(centred as RunNode) || nodes.includes(powers as RunNode)) continue
+    if (centred?.op !== 'sub' || nodes.includes(centred) || nodes.includes(powers as RunNode)) continue
     const [x, less] = centred.inputs as readonly [RunNode, RunNode]
     const maximum = wholeOf(less)
     const isOwn =

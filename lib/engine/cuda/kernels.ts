@@ -32,7 +32,7 @@ export function unitOf(
   precision: Precision,
 ): { readonly source: string; readonly names: readonly string[] } {
   const names = texts.map((text) => `k${createHash('sha256').update(text).digest('hex').slice(0, 16)}`)
-  const kernels = texts.map((text, i) => text.replace('NAME', names[i]!))
+  const kernels = texts.map((text, i) => text.replaceAll('NAME', names[i]!))
   return {
     source: [preludeFor(precision), ...(texts.some(usesTiles) ? [tilesPrelude] : []), ...kernels].join('\n'),
     names,

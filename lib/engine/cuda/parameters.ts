@@ -12,7 +12,7 @@ const types = { f32: 'float', i32: 'int', bf16: 'unsigned short', u8: 'unsigned 
 /** The pointers that a kernel takes, numbered as they are first used: equal kernels have equal text. */
 export class Parameters {
   readonly pointers: Pointer[] = []
-  private readonly written: Set<Storage>
+  readonly written: Set<Storage>
   private readonly divide: Divide
 
   constructor(written: Iterable<Storage>, divide: Divide) {

@@ -7,6 +7,7 @@ import { withAttention } from './attention/find.ts'
 import { arena } from './arena.ts'
 import type { Arena } from './arena.ts'
 import type { MatmulShape } from './device.ts'
+import { batched } from './batch.ts'
 import { roundedUp } from './extents.ts'
 import { homes } from './homes.ts'
 import type { Homes } from './homes.ts'
@@ -72,7 +73,7 @@ export function plan(graph: Graph, precision: Precision): Plan {
     [...rest.state, ...lowered.updates].map(([name, node]) => [name, { node, storage: home.state(name, node) }]),
   )
   const fault = calls.some((call) => touches(call).includes(home.fault)) ? home.fault : undefined
-  const all: Call[] = fault ? [{ kind: 'clear', storage: fault }, ...calls] : calls
+  const all = batched(fault ? [{ kind: 'clear', storage: fault }, ...calls] : calls)
   const lasting = [...outputs.values()].map(({ from }) => from.storage)
   return {
     calls: all,

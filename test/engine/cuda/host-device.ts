@@ -164,7 +164,8 @@ function launcher(source: string, name: string): string {
   const types = list.split(', ').map((parameter) => parameter.slice(0, parameter.indexOf('*') + 1))
   const text = source.slice(start, source.indexOf('extern "C"', start) >>> 0)
   const together = /\b(warp|block)(Sum|Max)\b|__syncthreads|__shfl|tiles::/.test(text)
-  const cast = types.map((type, i) => `(${type})p[${i}]`).join(', ')
+  const table = /^const __grid_constant__ (\w+) /.exec(list)
+  const cast = table ? `*(const ${table[1]!}*)p` : types.map((type, i) => `(${type})p[${i}]`).join(', ')
   return `static void call_${name}(void** p) { ${name}(${cast}); }
 extern "C" void launch_${name}(void** p, int64_t blocks, int threads, int shared) { launch(call_${name}, p, blocks, threads, shared, ${String(together)}); }`
 }

@@ -149,6 +149,33 @@ export function testCuda(open: () => Promise<Engine>): void {
     await program.dispose()
   })
 
+  it('updates many states at once, each by what is its own', async () => {
+    const names = Array.from({ length: 9 }, (_, i) => `w${i}`)
+    const size = 700 // some blocks each
+    const memory = engine.memory()
+    for (const [i, name] of names.entries())
+      memory.write(name, { shape: [size], data: new Float32Array(size).fill(10 ** (i % 4)) })
+    const plus = names.map((name): [string, Tensor] => [
+      name,
+      g.add(g.state(name, [size]), g.input(`d${name}`, [size])),
+    ])
+    const program = await engine.compile(g.graph({ outputs: {}, updates: Object.fromEntries(plus) }))
+    const feeds = names.map((name, i): [string, TensorValue] => [
+      `d${name}`,
+      { shape: [size], data: Float32Array.from({ length: size }, (_, at) => i + at) },
+    ])
+    await program.run(Object.fromEntries(feeds), memory)
+    for (const [i, name] of names.entries()) {
+      const { data } = await memory.read(name)
+      assert.deepEqual(
+        data,
+        Float32Array.from({ length: size }, (_, at) => 10 ** (i % 4) + i + at),
+      )
+    }
+    memory.dispose()
+    await program.dispose()
+  })
+
   it('gives the same bytes when a training is run again', async () => {
     assert.deepEqual(await trainingBytes(engine), await trainingBytes(engine))
   })

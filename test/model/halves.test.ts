@@ -14,17 +14,22 @@ const extra = stream(61, 13, 3)
 
 /** A teacher's targets in a file; whoever asks closes them. */
 function onDisk(model: string, split: Split): Targets {
-  const { header, columns } = teacherOf(model, split).targets
+  const { targets } = teacherOf(model, split)
+  const { header } = targets
   const file = newFolder()
   const writer = createTargets(file, header)
-  writer.append(columns(0, header.count), header.count)
+  writer.append(targets.columns(0, header.count), header.count)
   writer.commit()
   const opened = openTargets(file)
   assert.ok(opened.ok)
   return opened.value
 }
 
-const widened = ({ header, columns, close }: Targets): Targets => ({ header, columns, close })
+const widened = (of: Targets): Targets => ({
+  header: of.header,
+  columns: (start, count) => of.columns(start, count),
+  close: () => of.close(),
+})
 
 /** With targets from files, of the text and of what is mixed in: as halves, or as their float32. */
 async function learned(setup: Setup, as: 'halves' | 'float32'): Promise<Trained> {

@@ -5,6 +5,7 @@ import { err, ok } from '../util/result.ts'
 import { startFile } from './publish.ts'
 import { isFile, readExactly } from './read.ts'
 import { layoutOf } from './targets/form.ts'
+import type { Form } from './targets/form.ts'
 import { encodeHeader, readHeader } from './targets/header.ts'
 import type { TargetsHeader } from './targets/header.ts'
 import { decodeRecords, encodeRecords, recordSize } from './targets/records.ts'
@@ -23,6 +24,11 @@ export interface Targets {
   readonly header: TargetsHeader
   /** The columns of `count` records from `start` on, read from the file alone. */
   columns(start: number, count: number): Columns
+  /**
+   * Hidden states as the file has them, where it has halves: the bits of as many records from `start` on as `into`
+   * takes. They go there straight from the file, and nothing looks at them on the way.
+   */
+  readonly halves?: (start: number, into: Uint16Array) => void
   close(): void
 }
 
@@ -61,7 +67,15 @@ export function openTargets(file: string): Result<Targets, Failure> {
     return found
   }
   const { header, begin } = found.value
-  return ok({ header, close: () => closeSync(fd), columns: columnReader(file, fd, header, begin) })
+  const size = recordSize(layoutOf(header.form))
+  const read = (start: number, count: number, into: Uint8Array): void => {
+    if (start < 0 || count < 0 || start + count > header.count) {
+      throw new Error(`Internal error: records ${start} to ${start + count} of ${header.count}`)
+    }
+    if (readExactly(fd, into, begin + start * size)) return
+    throw new Failure('TARGETS_TRUNCATED', `"${file}" was cut short while it was read.`, { exitCode: 1 })
+  }
+  return ok({ header, close: () => closeSync(fd), ...readers(header.form, size, read) })
 }
 
 function checkRange({ name, dtype, width }: Column, values: Columns[string], start: number): void {
@@ -75,17 +89,16 @@ function checkRange({ name, dtype, width }: Column, values: Columns[string], sta
   throw new Failure('TARGETS_RANGE', message, { exitCode: 1 })
 }
 
-function columnReader(file: string, fd: number, header: TargetsHeader, begin: number): Targets['columns'] {
-  const layout = layoutOf(header.form)
-  const size = recordSize(layout)
-  return (start, count) => {
-    if (start < 0 || count < 0 || start + count > header.count) {
-      throw new Error(`Internal error: records ${start} to ${start + count} of ${header.count}`)
-    }
+type Read = (start: number, count: number, into: Uint8Array) => void
+
+function readers(form: Form, size: number, read: Read): Pick<Targets, 'columns' | 'halves'> {
+  const columns: Targets['columns'] = (start, count) => {
     const records = new Uint8Array(count * size)
-    if (!readExactly(fd, records, begin + start * size)) {
-      throw new Failure('TARGETS_TRUNCATED', `"${file}" was cut short while it was read.`, { exitCode: 1 })
-    }
-    return decodeRecords(layout, records)
+    read(start, count, records)
+    return decodeRecords(layoutOf(form), records)
   }
+  if (form.kind !== 'hidden' || form.dtype !== 'F16') return { columns }
+  const halves = (start: number, into: Uint16Array): void =>
+    read(start, into.length / form.width, new Uint8Array(into.buffer, into.byteOffset, into.byteLength))
+  return { columns, halves }
 }

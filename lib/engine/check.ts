@@ -1,8 +1,6 @@
 import type { Graph, RunNode } from '../graph/index.ts'
 import { describe, sameShape } from '../graph/index.ts'
-import type { TensorValue } from './engine.ts'
-
-type Feeds = Readonly<Record<string, TensorValue>>
+import type { Feed, Feeds } from './engine.ts'
 
 /** Throws where a feed is missing, surplus, or of another shape or type than the graph says. */
 export function checkFeeds(graph: Graph, feeds: Feeds): void {
@@ -17,13 +15,18 @@ export function checkFeeds(graph: Graph, feeds: Feeds): void {
 }
 
 /** Throws where a value is of another shape or type than its node. `bool` travels as int32. */
-export function checkValue(kind: string, name: string, node: RunNode, { shape, data }: TensorValue): void {
-  checkKind(kind, name, node, { shape, dtype: data instanceof Float32Array ? 'float32' : 'int32' })
+export function checkValue(kind: string, name: string, node: RunNode, { shape, data }: Feed): void {
+  checkKind(kind, name, node, { shape, dtype: dtypeOf(data) })
+}
+
+function dtypeOf(data: Feed['data']): Kind['dtype'] {
+  if (data instanceof Uint16Array) return 'float16'
+  return data instanceof Float32Array ? 'float32' : 'int32'
 }
 
 interface Kind {
   readonly shape: readonly number[]
-  readonly dtype: 'float32' | 'int32'
+  readonly dtype: 'float32' | 'int32' | 'float16'
 }
 
 /** The same of a value that lies elsewhere. */

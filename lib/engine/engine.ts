@@ -6,6 +6,16 @@ export interface TensorValue {
   readonly data: Float32Array | Int32Array
 }
 
+/** A tensor of half precision, as the bits of IEEE 754's binary16: for inputs of `float16`. */
+export interface HalfValue {
+  readonly shape: readonly number[]
+  readonly data: Uint16Array
+}
+
+/** What an input may be given. */
+export type Feed = TensorValue | HalfValue
+export type Feeds = Readonly<Record<string, Feed>>
+
 /** Compiles graphs and runs them. Who makes an engine, a memory or a program disposes of it. */
 export interface Engine {
   /** `onnx-cpu`, `tfjs-cpu`, … */
@@ -33,6 +43,6 @@ export interface Program {
    * Runs the graph once: `feeds` for its inputs, `memory` for its state, which then holds the graph's updates.
    * Throws when a feed is missing, surplus, or of another shape: that is our bug.
    */
-  run(feeds: Readonly<Record<string, TensorValue>>, memory?: Memory): Promise<Record<string, TensorValue>>
+  run(feeds: Feeds, memory?: Memory): Promise<Record<string, TensorValue>>
   dispose(): Promise<void>
 }

@@ -1,5 +1,5 @@
 import { apply } from './apply.ts'
-import type { DType, Shape, Tensor } from './tensor.ts'
+import type { ComputeType, DType, Shape, Tensor } from './tensor.ts'
 
 /** What an elementwise function takes: a number stands for a scalar of the other operand's dtype. */
 export type Operand = Tensor | number
@@ -9,7 +9,7 @@ export const input = (name: string, shape: Shape, dtype: DType = 'float32'): Ten
   apply('input', [], { name, shape, dtype })
 
 /** A value that the engine keeps between runs, in its `Memory`. */
-export const state = (name: string, shape: Shape, dtype: DType = 'float32'): Tensor =>
+export const state = (name: string, shape: Shape, dtype: ComputeType = 'float32'): Tensor =>
   apply('state', [], { name, shape, dtype })
 
 /**
@@ -19,7 +19,7 @@ export const state = (name: string, shape: Shape, dtype: DType = 'float32'): Ten
 export function constant(
   value: number | readonly number[] | Float32Array | Int32Array,
   shape?: Shape,
-  dtype: DType = value instanceof Int32Array ? 'int32' : 'float32',
+  dtype: ComputeType = value instanceof Int32Array ? 'int32' : 'float32',
 ): Tensor {
   if (typeof value !== 'number') {
     return apply('constant', [], { data: typed(value, dtype), shape: shape ?? [value.length], dtype })
@@ -48,7 +48,7 @@ export const geluDerivative = (x: Tensor): Tensor => apply('geluDerivative', [x]
 export const not = (x: Tensor): Tensor => apply('not', [x], {})
 export const pow = (x: Tensor, exponent: number): Tensor => apply('pow', [x], { exponent })
 /** To bool: other than 0. To int32: towards 0. */
-export const cast = (x: Tensor, dtype: DType): Tensor => (x.dtype === dtype ? x : apply('cast', [x], { dtype }))
+export const cast = (x: Tensor, dtype: ComputeType): Tensor => (x.dtype === dtype ? x : apply('cast', [x], { dtype }))
 /** x, whose derivative is taken as 0. */
 export const stopGradient = (x: Tensor): Tensor => apply('stopGradient', [x], {})
 
@@ -72,17 +72,18 @@ export const where = (condition: Tensor, a: Operand, b: Operand): Tensor =>
 /** NumPy's broadcasting made explicit. */
 export const broadcastTo = (x: Tensor, shape: Shape): Tensor => apply('broadcastTo', [x], { shape })
 
-export const zeros = (shape: Shape, dtype: DType = 'float32'): Tensor => constant(0, shape, dtype)
+export const zeros = (shape: Shape, dtype: ComputeType = 'float32'): Tensor => constant(0, shape, dtype)
 
 function operands(a: Operand, b: Operand): readonly [Tensor, Tensor] {
-  const dtype = typeof a !== 'number' ? a.dtype : typeof b !== 'number' ? b.dtype : 'float32'
+  const like = typeof a !== 'number' ? a.dtype : typeof b !== 'number' ? b.dtype : 'float32'
+  const dtype = like === 'float16' ? 'float32' : like // the op refuses the tensor that is of it
   return [
     typeof a === 'number' ? constant(a, undefined, dtype) : a,
     typeof b === 'number' ? constant(b, undefined, dtype) : b,
   ]
 }
 
-function typed(data: readonly number[] | Float32Array | Int32Array, dtype: DType): Float32Array | Int32Array {
+function typed(data: readonly number[] | Float32Array | Int32Array, dtype: ComputeType): Float32Array | Int32Array {
   if (dtype === 'float32') return data instanceof Float32Array ? data : Float32Array.from(data)
   return data instanceof Int32Array ? data : Int32Array.from(data)
 }

@@ -1,4 +1,7 @@
-export type DType = 'float32' | 'int32' | 'bool'
+/** What is computed with. */
+export type ComputeType = 'float32' | 'int32' | 'bool'
+/** `float16` is how an input may come, in half the bytes: it is cast before anything else is done with it. */
+export type DType = ComputeType | 'float16'
 export type Shape = readonly number[]
 
 type None = Readonly<Record<string, never>>
@@ -17,8 +20,8 @@ interface Attention {
 export interface Attributes {
   // leaves
   input: { readonly name: string; readonly shape: Shape; readonly dtype: DType }
-  state: { readonly name: string; readonly shape: Shape; readonly dtype: DType }
-  constant: { readonly data: Float32Array | Int32Array; readonly shape: Shape; readonly dtype: DType }
+  state: { readonly name: string; readonly shape: Shape; readonly dtype: ComputeType }
+  constant: { readonly data: Float32Array | Int32Array; readonly shape: Shape; readonly dtype: ComputeType }
   iota: { readonly shape: Shape; readonly axis: number }
   // elementwise
   neg: None
@@ -33,7 +36,7 @@ export interface Attributes {
   geluDerivative: None
   not: None
   pow: { readonly exponent: number }
-  cast: { readonly dtype: DType }
+  cast: { readonly dtype: ComputeType }
   stopGradient: None
   add: None
   sub: None

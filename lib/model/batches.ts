@@ -3,7 +3,7 @@ import type { Targets } from '../data/targets.ts'
 import { layoutOf } from '../data/targets/form.ts'
 import { windows } from '../data/windows.ts'
 import type { Attend, Packing, Window } from '../data/windows.ts'
-import type { TensorValue } from '../engine/engine.ts'
+import type { Feed, HalfValue, TensorValue } from '../engine/engine.ts'
 
 /** The feeds of some rows of a stream, each padded to T tokens. */
 export interface RowFeeds {
@@ -71,10 +71,12 @@ export class Rows {
   }
 
   /** The columns of these rows' targets by name, (B·T, width) each: 0 in the padding. */
-  targets(indices: readonly number[], targets: TokenTargets): Record<string, TensorValue> {
+  targets(indices: readonly number[], targets: TokenTargets): Record<string, Feed> {
+    const { form } = targets.header
+    if (form.kind === 'hidden' && targets.halves) return { hidden: this.#halves(indices, form.width, targets.halves) }
     const N = indices.length * this.#context
     const found: Record<string, TensorValue> = {}
-    for (const { name, dtype, width } of layoutOf(targets.header.form)) {
+    for (const { name, dtype, width } of layoutOf(form)) {
       const data = dtype.startsWith('U') ? new Int32Array(N * width) : new Float32Array(N * width)
       found[name] = { shape: [N, width], data }
     }
@@ -87,6 +89,16 @@ export class Rows {
       }
     })
     return found
+  }
+
+  #halves(indices: readonly number[], width: number, read: NonNullable<TokenTargets['halves']>): HalfValue {
+    const T = this.#context
+    const data = new Uint16Array(indices.length * T * width)
+    indices.forEach((index, row) => {
+      const window = this.windows[index]
+      if (window) read(window.start, data.subarray(row * T * width, (row * T + window.length) * width))
+    })
+    return { shape: [indices.length * T, width], data }
   }
 
   /** (B·T, D): what was kept of each token of these rows, 0 in the padding. */
@@ -108,7 +120,7 @@ export const documentsOf = (
   attend: Attend | undefined,
 ): { readonly documents?: TensorValue } => (attend === 'document' ? { documents: rows.documents(indices) } : {})
 
-export type TokenTargets = Pick<Targets, 'header' | 'columns'>
+export type TokenTargets = Pick<Targets, 'header' | 'columns' | 'halves'>
 
 /** `width` numbers of each token of a stream. */
 export interface TokenStates {

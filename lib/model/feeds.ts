@@ -1,4 +1,4 @@
-import type { TensorValue } from '../engine/engine.ts'
+import type { Feeds, TensorValue } from '../engine/engine.ts'
 import { documentsOf } from './batches.ts'
 import type { Rows, TokenStates, TokenTargets } from './batches.ts'
 import type { GptConfig } from './config.ts'
@@ -12,8 +12,6 @@ import { scalar } from './steps.ts'
 import { teacherFeeds } from './taught.ts'
 import type { StoredShape } from './taught.ts'
 import type { TrainInputs, TrainOptions } from './train.ts'
-
-type Feeds = Readonly<Record<string, TensorValue>>
 
 /** What the programs of a training are fed: functions of the step alone, so that a resumed one goes on with the same. */
 export class StepFeeds {

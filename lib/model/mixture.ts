@@ -38,17 +38,24 @@ export function joinedRows(train: Split, mixed: readonly Mixed[], context: numbe
 /** Of the same stream; all are of one form. */
 export function joinedTargets(targets: Targets, length: number, mixed: readonly Mixed[]): TokenTargets {
   const parts = [{ targets, length }, ...mixed.map((one) => ({ targets: one.targets!, length: one.train.ids.length }))]
-  return {
-    header: targets.header,
-    columns: (start, count) => {
-      let first = 0
-      for (const part of parts) {
-        if (start < first + part.length) return part.targets.columns(start - first, count) // a row lies in one corpus
-        first += part.length
-      }
-      throw new Error(`Internal error: no targets at ${start}`)
-    },
+  // a row lies in one corpus
+  const at = (start: number): readonly [Targets, number] => {
+    let first = 0
+    for (const part of parts) {
+      if (start < first + part.length) return [part.targets, start - first]
+      first += part.length
+    }
+    throw new Error(`Internal error: no targets at ${start}`)
   }
+  const columns: TokenTargets['columns'] = (start, count) => {
+    const [of, from] = at(start)
+    return of.columns(from, count)
+  }
+  const halves = (start: number, into: Uint16Array): void => {
+    const [of, from] = at(start)
+    of.halves!(from, into)
+  }
+  return { header: targets.header, columns, ...(targets.halves ? { halves } : {}) }
 }
 
 /** The order of the rows of both. */

@@ -1,7 +1,7 @@
 import type { Targets } from '../data/targets.ts'
 import type { SampledForm, TopkForm } from '../data/targets/form.ts'
-import type { Memory, TensorValue } from '../engine/engine.ts'
-import { input, state } from '../graph/index.ts'
+import type { Feed, Memory, TensorValue } from '../engine/engine.ts'
+import { cast, input, state } from '../graph/index.ts'
 import type { Tensor } from '../graph/index.ts'
 import type { GptConfig } from './config.ts'
 import { gptInside, headOf } from './gpt.ts'
@@ -34,6 +34,8 @@ export type StoredShape = HiddenShape | SparseShape
 
 interface HiddenShape {
   readonly kind: 'hidden'
+  /** As what its states are fed; float32 where not given. */
+  readonly fed?: 'float16'
   readonly head: readonly [W: number, D: number]
 }
 
@@ -80,7 +82,8 @@ export function onlineTeacher(config: GptConfig, batch: Batch): Inside & { reado
 /** What is known of the teacher at N tokens; the inputs are those that `teacherFeeds` gives. */
 export function teacherInputs(shape: StoredShape, N: number): WholeTeacher | SparseTeacher {
   if (shape.kind === 'hidden') {
-    return { hidden: input('teacherHidden', [N, shape.head[1]]), head: state(teacherHeadName, shape.head) }
+    const hidden = cast(input('teacherHidden', [N, shape.head[1]], shape.fed), 'float32')
+    return { hidden, head: state(teacherHeadName, shape.head) }
   }
   const ids = input('teacherIds', [N, shape.ids], 'int32')
   if (shape.kind === 'sampled') return { kind: 'sampled', ids, entropy: input('teacherEntropy', [N]) }
@@ -91,9 +94,9 @@ export function teacherInputs(shape: StoredShape, N: number): WholeTeacher | Spa
 /** From the targets' columns by name, (N, width) each, what a graph of this shape is fed at a temperature. */
 export function teacherFeeds(
   shape: StoredShape,
-  columns: Readonly<Record<string, TensorValue>>,
+  columns: Readonly<Record<string, Feed>>,
   temperature: number,
-): Record<string, TensorValue> {
+): Record<string, Feed> {
   if (shape.kind === 'hidden') return { teacherHidden: columns['hidden']! }
   const teacherIds = columns['ids']!
   if (shape.kind === 'sampled') return { teacherIds, teacherEntropy: columnOf(columns['entropy']!, 0) }
@@ -103,7 +106,7 @@ export function teacherFeeds(
 }
 
 /** Of a matrix: (N, width) to (N). */
-function columnOf({ shape, data }: TensorValue, index: number): TensorValue {
+function columnOf({ shape, data }: Feed, index: number): TensorValue {
   const [count, width] = shape as readonly [number, number]
   if (!(index >= 0 && index < width)) throw new Error(`Internal error: column ${index} of ${width}`)
   return { shape: [count], data: Float32Array.from({ length: count }, (_, n) => data[n * width + index]!) }

@@ -90,7 +90,8 @@ export function readTargets(folder: string, others: Others): StoredTeacher {
   const { form } = targets.header
   if (form.kind !== 'hidden') return { targets, shape: sparseShape(form, others) }
   const head = readHead(folder)
-  return { targets, shape: { kind: 'hidden', head: [head.shape[0]!, head.shape[1]!] }, head }
+  const fed = targets.halves ? ({ fed: 'float16' } as const) : {}
+  return { targets, shape: { kind: 'hidden', ...fed, head: [head.shape[0]!, head.shape[1]!] }, head }
 }
 
 function readHead(folder: string): TensorValue {

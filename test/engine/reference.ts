@@ -1,13 +1,13 @@
-import type { DType, Shape } from '../../lib/graph/index.ts'
+import type { ComputeType, Shape } from '../../lib/graph/index.ts'
 
 /** An array of doubles, row-major: the plain reference that the engines are held against. Shares nothing with them. */
 export interface Nd {
   readonly shape: Shape
   readonly data: readonly number[]
-  readonly dtype: DType
+  readonly dtype: ComputeType
 }
 
-export const nd = (shape: Shape, data: readonly number[], dtype: DType = 'float32'): Nd => {
+export const nd = (shape: Shape, data: readonly number[], dtype: ComputeType = 'float32'): Nd => {
   if (data.length !== count(shape)) throw new Error(`[${shape.join()}] is not ${data.length} numbers`)
   return { shape, data, dtype }
 }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
-import type { Engine, TensorValue } from '../../lib/engine/index.ts'
+import type { Engine, Feed, TensorValue } from '../../lib/engine/index.ts'
 import * as g from '../../lib/graph/index.ts'
+import { fromHalf, toHalf } from '../../lib/util/half.ts'
 import { noise } from './reference.ts'
 
 export const floats = (shape: number[], seed: number): TensorValue => ({
@@ -9,6 +10,10 @@ export const floats = (shape: number[], seed: number): TensorValue => ({
   data: Float32Array.from(noise(shape, seed).data),
 })
 const bytesOf = (value: TensorValue): string => Buffer.from(value.data.buffer).toString('hex')
+
+/** Their bits, of a NaN that it is one: some processors set a bit of those that would signal. */
+const quieted = (data: Float32Array): Uint32Array =>
+  new Uint32Array(data.buffer).map((bits) => ((bits & 0x7fffffff) > 0x7f800000 ? bits | 0x400000 : bits))
 
 /** What every engine does with state and feeds. */
 export function testState(open: (threads: number) => Promise<Engine>): void {
@@ -66,6 +71,53 @@ export function testState(open: (threads: number) => Promise<Engine>): void {
       truth: [0, 1],
       other: [1, 0],
     })
+  })
+
+  it('takes halves to the very float32 that each is: subnormals, infinities and NaN', async () => {
+    const engine = await open(1)
+    const bits = Uint16Array.from({ length: 65536 }, (_, half) => half)
+    const x = g.cast(g.input('x', [65536], 'float16'), 'float32')
+    const program = await engine.compile(g.graph({ outputs: { x } }))
+    const found = (await program.run({ x: { shape: [65536], data: bits } }))['x']!.data as Float32Array
+    assert.deepEqual(quieted(found), quieted(fromHalf(bits)))
+    await program.dispose()
+  })
+
+  it('computes the same bytes from halves as from their float32', async () => {
+    const engine = await open(1)
+    const halves = { shape: [3, 64, 8], data: toHalf(floats([3, 64, 8], 5).data as Float32Array) }
+    const full = { ...halves, data: fromHalf(halves.data) }
+    const bytes = async (x: g.Tensor, feed: Feed): Promise<string[]> => {
+      const by = g.matmul(g.slice(x, [1, 8, 0], [1, 40, 8]), g.state('w', [8, 16]))
+      const program = await engine.compile(
+        g.graph({ outputs: { by, sum: g.sum(x, [1]), some: g.slice(x, [0, 3, 1], [2, 1, 4]) } }),
+      )
+      const memory = engine.memory()
+      memory.write('w', floats([8, 16], 6))
+      const { by: product, sum, some } = await program.run({ x: feed }, memory)
+      await program.dispose()
+      return [product!, sum!, some!].map(bytesOf)
+    }
+    assert.deepEqual(
+      await bytes(g.cast(g.input('x', [3, 64, 8], 'float16'), 'float32'), halves),
+      await bytes(g.input('x', [3, 64, 8]), full),
+    )
+  })
+
+  it('refuses halves for float32, and float32 for halves', async () => {
+    const engine = await open(1)
+    const [full, half] = [g.input('full', [2]), g.input('half', [2], 'float16')]
+    const program = await engine.compile(g.graph({ outputs: { sum: g.add(full, g.cast(half, 'float32')) } }))
+    const [two, bits] = [floats([2], 1), { shape: [2], data: Uint16Array.of(1, 2) }]
+    await assert.rejects(
+      async () => program.run({ full: bits, half: bits }),
+      /feed "full" is float16\[2\], expected float32\[2\]/,
+    )
+    await assert.rejects(
+      async () => program.run({ full: two, half: two }),
+      /feed "half" is float32\[2\], expected float16\[2\]/,
+    )
+    await program.dispose()
   })
 
   it('refuses a missing, a surplus and a misshapen feed, and misshapen state', async () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { checkTargets } from '../../lib/data/targets/check.ts'
 import type { Targets } from '../../lib/data/targets.ts'
+import { widened } from '../../lib/engine/widened.ts'
 import type { TensorValue } from '../../lib/engine/index.ts'
 import { grad, input, reshape, state } from '../../lib/graph/index.ts'
 import { Rows } from '../../lib/model/batches.ts'
@@ -33,7 +34,7 @@ const form = { kind: 'hidden', dtype: 'F16', width: 12 } as const
 
 describe('cached targets', async () => {
   const { targets, head } = await written('cached', 3)
-  const hiddenOf = (indices: readonly number[]): TensorValue => rows.targets(indices, targets)['hidden']!
+  const hiddenOf = (indices: readonly number[]): TensorValue => widened(rows.targets(indices, targets)['hidden']!)
 
   it('are the hidden states of every position that has a successor, to half precision', async () => {
     const all = await Promise.all(rows.windows.map((_, row) => online([row])))

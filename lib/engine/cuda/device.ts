@@ -2,7 +2,7 @@
 export type Address = number
 
 /** What an element is on the device. */
-export type Element = 'f32' | 'bf16' | 'i32' | 'u8'
+export type Element = 'f32' | 'bf16' | 'f16' | 'i32' | 'u8'
 
 /** A kernel as the device knows it. */
 export interface Kernel {

@@ -1,4 +1,4 @@
-import type { Graph, Node, RunNode } from '../../graph/index.ts'
+import type { DType, Graph, Node, RunNode } from '../../graph/index.ts'
 import { sizeOf } from '../../graph/index.ts'
 import type { Element } from './device.ts'
 import { inPlace, readBy } from './in-place.ts'
@@ -137,7 +137,8 @@ function givenPlace(node: RunNode): Place {
   return { kind: 'constant', node: node as Node<'constant'> }
 }
 
-const elementOf = (node: RunNode): Element => (node.dtype === 'float32' ? 'f32' : 'i32')
+const elements = { float32: 'f32', int32: 'i32', bool: 'i32', float16: 'f16' } satisfies Record<DType, Element>
+const elementOf = ({ dtype }: RunNode): Element => elements[dtype]
 
 function storageOf(node: RunNode, place: Place, element: Element = elementOf(node), rows?: Rows): Storage {
   const size = sizeOf(node.shape)

@@ -81,8 +81,12 @@ export const operations = {
 
 export const isPointOp = (node: RunNode): node is Extract<RunNode, { op: PointOp }> => node.op in operations
 
-export const typeOf = (dtype: DType): 'float' | 'int' | 'bool' =>
-  dtype === 'float32' ? 'float' : dtype === 'int32' ? 'int' : 'bool'
+const types = { float32: 'float', float16: 'float', int32: 'int', bool: 'bool' } as const satisfies Record<
+  DType,
+  string
+>
+/** Of a value: float16 is widened where it is read. */
+export const typeOf = (dtype: DType): 'float' | 'int' | 'bool' => types[dtype]
 
 /** A number as C writes it: the very float32 that it is. */
 export function literal(value: number, dtype: DType): string {

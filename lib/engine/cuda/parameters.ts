@@ -4,10 +4,13 @@ import type { Coordinate, Divide } from './coordinates.ts'
 import type { Element } from './device.ts'
 import type { Pointer, Rows, Storage } from './storage.ts'
 
-const types = { f32: 'float', i32: 'int', bf16: 'unsigned short', u8: 'unsigned char' } satisfies Record<
-  Element,
-  string
->
+const types = {
+  f32: 'float',
+  i32: 'int',
+  bf16: 'unsigned short',
+  f16: 'unsigned short',
+  u8: 'unsigned char',
+} satisfies Record<Element, string>
 
 /** The pointers that a kernel takes, numbered as they are first used: equal kernels have equal text. */
 export class Parameters {
@@ -41,6 +44,7 @@ export class Parameters {
   read(storage: Storage, place: Coordinate, dtype: DType): string {
     const entry = this.entry(storage, place)
     if (dtype === 'bool') return `${entry} != 0`
+    if (storage.element === 'f16') return `fromF16(${entry})`
     return storage.element === 'bf16' ? `fromBf16(${entry})` : entry
   }
 

@@ -2,7 +2,8 @@ import type { Precision } from '../precision.ts'
 
 /**
  * What all kernels share. No header is included: NVRTC has none. bfloat16 is made by its bits: the upper half of a
- * float32, rounded to the nearest, ties to even.
+ * float32, rounded to the nearest, ties to even. IEEE's half has a shorter exponent: it is moved up, of a subnormal by what
+ * float32 makes of its bits as a number.
  */
 const common = `
 __device__ __forceinline__ float bitsToFloat(unsigned bits) { return __uint_as_float(bits); }
@@ -11,6 +12,12 @@ __device__ __forceinline__ unsigned short toBf16(float x) {
   const unsigned bits = __float_as_uint(x);
   if (x != x) return (unsigned short)((bits >> 16) | 64u);
   return (unsigned short)((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
+}
+__device__ __forceinline__ float fromF16(unsigned short half) {
+  const unsigned sign = (half & 0x8000u) << 16, size = half & 0x7fffu;
+  if (size >= 0x7c00u) return __uint_as_float(sign | 0x7f800000u | (size & 0x3ffu) << 13);
+  if (size >= 0x400u) return __uint_as_float(sign | ((size << 13) + 0x38000000u));
+  return __uint_as_float(sign | __float_as_uint((float)size * 5.9604644775390625e-8f));
 }
 // NaN is greater, and lesser, than everything
 #ifdef __CUDACC__

@@ -1,14 +1,12 @@
 import type { Graph } from '../../graph/index.ts'
 import { checkFeeds } from '../check.ts'
-import type { Memory, Program, TensorValue } from '../engine.ts'
+import type { Feeds, Memory, Program, TensorValue } from '../engine.ts'
 import type { Address, Device, Kernel, Matmul, Replay } from './device.ts'
 import { cudaMemory } from './memory.ts'
 import type { Kernels } from './kernels.ts'
 import type { Call, Plan } from './plan.ts'
 import { bytesOf, bytesPerEntry } from './storage.ts'
 import type { Pointer, Storage } from './storage.ts'
-
-type Feeds = Readonly<Record<string, TensorValue>>
 
 /** A call with what the device has made for it. */
 type Ready =

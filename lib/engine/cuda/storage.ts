@@ -26,7 +26,7 @@ export type Place =
   | { readonly kind: 'state'; readonly name: string }
   | { readonly kind: 'constant'; readonly node: Node<'constant'> }
 
-const sizes = { f32: 4, i32: 4, bf16: 2, u8: 1 } satisfies Record<Element, number>
+const sizes = { f32: 4, i32: 4, bf16: 2, f16: 2, u8: 1 } satisfies Record<Element, number>
 
 export const bytesPerEntry = (element: Element): number => sizes[element]
 

@@ -2,7 +2,7 @@ import type * as OnnxRuntime from 'onnxruntime-node'
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node'
 import type { Graph, RunNode } from '../../graph/index.ts'
 import { checkFeeds, checkValue } from '../check.ts'
-import type { Engine, Memory, Program, TensorValue } from '../engine.ts'
+import type { Engine, Feeds, Memory, Program, TensorValue } from '../engine.ts'
 import { HostMemory, hostMemory } from '../host-memory.ts'
 import { Kernels } from '../kernel/kernel.ts'
 import type { Kernel } from '../kernel/kernel.ts'
@@ -16,7 +16,6 @@ import { release } from './release.ts'
 import type { OnnxModel } from './model.ts'
 
 type Runtime = typeof OnnxRuntime
-type Feeds = Readonly<Record<string, TensorValue>>
 
 /** ONNX Runtime on the CPU. Same seed, same number of threads: same bytes. */
 export async function openOnnxCpu(threads: number): Promise<Engine> {

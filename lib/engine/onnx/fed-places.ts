@@ -1,5 +1,5 @@
 import type { Graph, RunNode } from '../../graph/index.ts'
-import type { TensorValue } from '../engine.ts'
+import type { Feeds } from '../engine.ts'
 
 /** A fed input whose entries name places: the greatest that there is. */
 interface Places {
@@ -24,7 +24,7 @@ function placesOf(op: string, node: RunNode, last: number): Places[] {
 }
 
 /** Throws where one is out of range. */
-export function checkPlaces(all: readonly Places[], feeds: Readonly<Record<string, TensorValue>>): void {
+export function checkPlaces(all: readonly Places[], feeds: Feeds): void {
   for (const { input, op, last } of all) {
     const wrong = feeds[input]!.data.find((place) => place < 0 || place > last)
     if (wrong === undefined) continue

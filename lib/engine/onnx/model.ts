@@ -24,8 +24,8 @@ export function writeModel(graph: Graph, dialect: Dialect = plainDialect): OnnxM
   const w = new Writer()
   const names = new Map<RunNode, string>()
   const border: ValueInfoProto[] = []
-  const inputs = declareLeaves(w, graph.inputs, 'i:', names, border)
-  const state = declareLeaves(w, graph.state, 's:', names, border)
+  const inputs = declareLeaves(w, graph.inputs, 'i:', names, border, dialect)
+  const state = declareLeaves(w, graph.state, 's:', names, border, dialect)
   const nameOf = (node: object): string => names.get(node as RunNode)!
   const fusions = findFusions(graph)
   const absorbed = new Set([...fusions.values()].map((fusion) => fusion.absorbed))
@@ -50,11 +50,12 @@ function declareLeaves(
   prefix: string,
   names: Map<RunNode, string>,
   border: ValueInfoProto[],
+  { float16 }: Dialect,
 ): Map<string, string> {
   const declared = new Map<string, string>()
   for (const [name, node] of leaves) {
     const outer = prefix + name
-    border.push(valueInfo(outer, node))
+    border.push(valueInfo(outer, { shape: node.shape, dtype: node.dtype === 'float16' ? float16 : node.dtype }))
     declared.set(name, outer)
     const isBool = node.dtype === 'bool'
     names.set(node, isBool ? w.emit('Cast', [outer], { attributes: { to: elementType.bool } }) : outer)

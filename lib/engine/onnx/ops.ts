@@ -9,6 +9,8 @@ export type Emitters = { readonly [N in PlainOp]: Emit<N> }
 
 /** How the graph is said to one of ONNX Runtime's devices. */
 export interface Dialect {
+  /** As what an input of float16 comes: what cannot read it is given float32. */
+  readonly float16: 'float16' | 'float32'
   readonly emitters: Emitters
   /** `updates` added up by row, onto `data` [rows, width]. */
   readonly addRows: (w: Writer, data: string, ids: string, updates: string, node: Node<'scatterAdd'>) => string
@@ -122,7 +124,7 @@ const emitters: Emitters = {
 }
 
 /** Every op on the CPU, all of it standard ONNX or ONNX Runtime's own. */
-export const plainDialect: Dialect = { emitters, addRows, addEntries }
+export const plainDialect: Dialect = { float16: 'float16', emitters, addRows, addEntries }
 
 function leaf(): never {
   throw new Error('Internal error: inputs and state are named before the ops are emitted')

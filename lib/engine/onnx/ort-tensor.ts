@@ -1,9 +1,10 @@
 import type * as OnnxRuntime from 'onnxruntime-node'
 import type { Tensor as OrtTensor } from 'onnxruntime-node'
-import type { TensorValue } from '../engine.ts'
+import type { Feed, TensorValue } from '../engine.ts'
 
 /** A tensor over the value's own array. */
-export function toOrt({ Tensor }: typeof OnnxRuntime, { shape, data }: TensorValue): OrtTensor {
+export function toOrt({ Tensor }: typeof OnnxRuntime, { shape, data }: Feed): OrtTensor {
+  if (data instanceof Uint16Array) return new Tensor('float16', data, shape)
   return data instanceof Float32Array ? new Tensor('float32', data, shape) : new Tensor('int32', data, shape)
 }
 

@@ -98,7 +98,7 @@ export interface GraphProto {
 }
 
 /** ONNX's numbers of element types. */
-export const elementType = { float32: 1, int32: 6, int64: 7, bool: 9 } as const
+export const elementType = { float32: 1, int32: 6, int64: 7, bool: 9, float16: 10 } as const
 export type ElementType = keyof typeof elementType
 
 const model = protobuf.Root.fromJSON(schema).lookupType('ModelProto')

@@ -4,7 +4,8 @@ import { describe, sizeOf } from '../../graph/index.ts'
 import type { Graph } from '../../graph/index.ts'
 import { Failure } from '../../util/failure.ts'
 import { checkFeeds, checkKind } from '../check.ts'
-import type { Engine, Memory, Program, TensorValue } from '../engine.ts'
+import type { Engine, Feeds, Memory, Program, TensorValue } from '../engine.ts'
+import { widened } from '../widened.ts'
 import { findAdapter } from './adapter.ts'
 import type { Adapter } from './adapter.ts'
 import { checkPlaces, fedPlaces } from './fed-places.ts'
@@ -84,8 +85,6 @@ async function openSession(
   return new GpuSession(session)
 }
 
-type Feeds = Readonly<Record<string, TensorValue>>
-
 async function run(compiled: Compiled, feeds: Feeds, given: Memory | undefined): Promise<Record<string, TensorValue>> {
   const { copies, graph, model, session } = compiled
   checkFeeds(graph, feeds)
@@ -104,7 +103,7 @@ async function run(compiled: Compiled, feeds: Feeds, given: Memory | undefined):
 
 async function inputsOf({ runtime, model }: Compiled, feeds: Feeds, memory: GpuMemory): Promise<Results> {
   const inputs: Record<string, OrtTensor> = {}
-  for (const [name, outer] of model.inputs) inputs[outer] = toOrt(runtime, feeds[name]!)
+  for (const [name, outer] of model.inputs) inputs[outer] = toOrt(runtime, widened(feeds[name]!))
   for (const [name, outer] of model.state) inputs[outer] = await memory.tensor(name)
   return inputs
 }

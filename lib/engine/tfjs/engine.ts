@@ -1,8 +1,9 @@
 import type * as TensorFlow from '@tensorflow/tfjs-core'
 import type { Graph, RunNode } from '../../graph/index.ts'
 import { checkFeeds, checkValue } from '../check.ts'
-import type { Engine, Program, TensorValue } from '../engine.ts'
+import type { Engine, Feed, Feeds, Program, TensorValue } from '../engine.ts'
 import { HostMemory, hostMemory } from '../host-memory.ts'
+import { widened } from '../widened.ts'
 import { interpret } from './ops.ts'
 import type { Tf } from './ops.ts'
 
@@ -32,8 +33,6 @@ function compile(tf: Tf, graph: Graph): Program {
   }
 }
 
-type Feeds = Readonly<Record<string, TensorValue>>
-
 function run(tf: Tf, graph: Graph, feeds: Feeds, memory: HostMemory): Record<string, TensorValue> {
   const outputs: Record<string, TensorValue> = {}
   const updates: [string, TensorValue][] = []
@@ -58,9 +57,10 @@ function leavesOf(tf: Tf, graph: Graph, feeds: Feeds, memory: HostMemory): Map<R
   return leaves
 }
 
-function upload(tf: Tf, node: RunNode, { shape, data }: TensorValue): TensorFlow.Tensor {
+function upload(tf: Tf, node: RunNode, feed: Feed): TensorFlow.Tensor {
+  const { shape, data } = widened(feed)
   const type = data instanceof Float32Array ? 'float32' : 'int32'
-  return tf.cast(tf.tensor(data, [...shape], type), node.dtype)
+  return tf.cast(tf.tensor(data, [...shape], type), node.dtype === 'bool' ? 'bool' : type)
 }
 
 /** A copy: the backend may hand out the very array that it keeps. */

@@ -13,7 +13,7 @@ import type { Steps } from './stepper.ts'
 const [tokens, width, words] = [1024, 768, 50_257]
 const [temperature, alpha] = [2, 0.9]
 /** Fewer than a training takes unless told: less memory, for a little time. */
-const chunk = 64
+const chunk = 32
 const turns = 8
 
 /** What a side found: the loss, the first values of its gradients, and its bytes beyond those before the first step. */

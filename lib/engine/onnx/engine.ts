@@ -46,7 +46,7 @@ async function compile(runtime: Runtime, kernels: Kernels, graph: Graph, threads
   const split = splitTails(rest)
   const model = writeModel(split.head)
   const idle = split.head.outputs.size + split.head.updates.size === 0
-  const session = idle ? undefined : await openSession(runtime, model.bytes, threads)
+  const session = idle ? undefined : await openSession(runtime, model, threads)
   const made = split.tails.map((tail) => kernels.make(tail))
   const compiled = { runtime, graph, split, model, session, kernels: made, patches }
   return {
@@ -55,8 +55,8 @@ async function compile(runtime: Runtime, kernels: Kernels, graph: Graph, threads
   }
 }
 
-function openSession({ InferenceSession }: Runtime, model: Uint8Array, threads: number): Promise<InferenceSession> {
-  return InferenceSession.create(model, {
+function openSession({ InferenceSession }: Runtime, model: OnnxModel, threads: number): Promise<InferenceSession> {
+  return InferenceSession.create(model.bytes, {
     executionProviders: ['cpu'],
     executionMode: 'sequential',
     graphOptimizationLevel: 'all',
@@ -65,6 +65,8 @@ function openSession({ InferenceSession }: Runtime, model: Uint8Array, threads: 
     logSeverityLevel: 3,
     // its one block for all tensors would stand beside those of the first run, which the arena keeps
     enableMemPattern: false,
+    // keeps what is freed, in holes that fit nothing large: beside a sum in place it would be as much again
+    enableCpuMemArena: !model.inPlace,
   })
 }
 

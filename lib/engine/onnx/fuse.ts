@@ -1,6 +1,7 @@
 import type { Graph, Node, RunNode } from '../../graph/index.ts'
 import { sameShape, sizeOf } from '../../graph/index.ts'
 import type { Dialect } from './ops.ts'
+import { isLargeSum } from './sums.ts'
 import type { Writer } from './writer.ts'
 
 /** A node that is emitted together with one of its inputs, which is then not emitted by itself. */
@@ -14,6 +15,7 @@ export function findFusions({ nodes, outputs, updates }: Graph): Map<RunNode, Fu
   const uses = new Map<object, number>()
   const use = (node: object): unknown => uses.set(node, (uses.get(node) ?? 0) + 1)
   for (const node of [...nodes.flatMap(({ inputs }) => inputs), ...outputs.values(), ...updates.values()]) use(node)
+  const exits = new Set<RunNode>([...outputs.values(), ...updates.values()])
   const fusions = new Map<RunNode, Fusion>()
   const taken = new Set<RunNode>()
   for (const node of nodes) {
@@ -21,7 +23,7 @@ export function findFusions({ nodes, outputs, updates }: Graph): Map<RunNode, Fu
     if (!a || !b || (node.op !== 'add' && node.op !== 'sub')) continue
     const sum =
       node.op === 'add'
-        ? (addBias(node, a, b) ?? ontoSum(a, b) ?? ontoRows(node, a, b) ?? ontoRows(node, b, a))
+        ? (addBias(node, a, b) ?? ontoSum(a, b, exits.has(node)) ?? ontoRows(node, a, b) ?? ontoRows(node, b, a))
         : undefined
     const fusion = sum ?? ontoEntries(node, a, b)
     if (!fusion || uses.get(fusion.absorbed) !== 1 || taken.has(fusion.absorbed)) continue
@@ -37,11 +39,22 @@ function addBias(node: RunNode, product: RunNode, bias: RunNode): Fusion | undef
   return sameShape(bias.shape, node.shape.slice(-1)) ? productOnto(product, bias) : undefined
 }
 
-/** A sum of products (the gradient of a matrix that is used in chunks) + A·B: the old and the new sum alone, no product beside them. */
-function ontoSum(sum: RunNode, product: RunNode): Fusion | undefined {
+/**
+ * A sum of products (the gradient of a matrix that is used in chunks) + A·B: no product beside the sum. An `exit` gets
+ * memory of its own whatever is done.
+ */
+function ontoSum(sum: RunNode, product: RunNode, exit: boolean): Fusion | undefined {
   const isSum = sum.op === 'matmul' || (sum.op === 'add' && sum.inputs[1]!.op === 'matmul')
   if (!isSum || product.op !== 'matmul' || product.shape.length !== 2) return undefined
-  return sameShape(sum.shape, product.shape) ? productOnto(product, sum) : undefined
+  if (!sameShape(sum.shape, product.shape)) return undefined
+  const gemm = productOnto(product, sum)
+  if (exit || !isLargeSum(sum) || product.attributes.scale !== 1) return gemm
+  const names = (nameOf: (node: object) => string): string[] => product.inputs.map(nameOf)
+  return {
+    absorbed: product,
+    emit: (w, nameOf, dialect) =>
+      dialect.addProduct?.(w, nameOf(sum), names(nameOf), product) ?? gemm.emit(w, nameOf, dialect),
+  }
 }
 
 function productOnto(product: Node<'matmul'> & RunNode, onto: RunNode): Fusion {

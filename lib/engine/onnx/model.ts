@@ -4,6 +4,7 @@ import { plainDialect } from './ops.ts'
 import type { Dialect } from './ops.ts'
 import { elementType, encodeModel } from './proto.ts'
 import type { ValueInfoProto } from './proto.ts'
+import { addsInPlace } from './sums.ts'
 import { valueInfo, Writer } from './writer.ts'
 
 /** An ONNX model and how its tensors are named. */
@@ -15,6 +16,8 @@ export interface OnnxModel {
   /** Several may share one tensor: each is computed and brought out once. */
   readonly outputs: ReadonlyMap<string, string>
   readonly updates: ReadonlyMap<string, string>
+  /** Whether a large sum is added onto in place. */
+  readonly inPlace: boolean
 }
 
 type AnyEmit = (w: Writer, inputs: readonly string[], node: Node<RunOp>) => string
@@ -41,7 +44,8 @@ export function writeModel(graph: Graph, dialect: Dialect = plainDialect): OnnxM
   const outputs = leave(graph.outputs)
   const updates = leave(graph.updates)
   const results = [...exits].map(([node, name]) => valueInfo(name, node))
-  return { bytes: encodeModel(w.finish('graph', border, results)), inputs, state, outputs, updates }
+  const bytes = encodeModel(w.finish('graph', border, results))
+  return { bytes, inputs, state, outputs, updates, inPlace: addsInPlace(w) }
 }
 
 function declareLeaves(

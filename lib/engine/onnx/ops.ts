@@ -1,6 +1,7 @@
 import type { Node, PlainOp, RunOp } from '../../graph/index.ts'
 import { sizeOf } from '../../graph/index.ts'
 import { elementType } from './proto.ts'
+import { addProduct } from './sums.ts'
 import type { Writer } from './writer.ts'
 
 /** Emits a node given the names of its inputs, and returns the name of its value. */
@@ -16,6 +17,8 @@ export interface Dialect {
   readonly addRows: (w: Writer, data: string, ids: string, updates: string, node: Node<'scatterAdd'>) => string
   /** `updates` [...ids] added to the entries `ids` of the rows of `data`. */
   readonly addEntries: (w: Writer, data: string, ids: string, updates: string, node: Node<'putAlong'>) => string
+  /** A product of two matrices added onto a large `sum`, in place if nothing else reads that; Gemm where not given. */
+  readonly addProduct?: (w: Writer, sum: string, inputs: readonly string[], product: Node<'matmul'>) => string
 }
 
 const microsoft = { domain: 'com.microsoft' }
@@ -124,7 +127,7 @@ const emitters: Emitters = {
 }
 
 /** Every op on the CPU, all of it standard ONNX or ONNX Runtime's own. */
-export const plainDialect: Dialect = { float16: 'float16', emitters, addRows, addEntries }
+export const plainDialect: Dialect = { float16: 'float16', emitters, addRows, addEntries, addProduct }
 
 function leaf(): never {
   throw new Error('Internal error: inputs and state are named before the ops are emitted')

@@ -12,6 +12,7 @@
 #define __shared__ static
 #define __restrict__ __restrict
 #define __forceinline__ inline
+#define __grid_constant__
 #define __launch_bounds__(...)
 
 namespace {

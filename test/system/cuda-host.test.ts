@@ -43,6 +43,11 @@ describe('cuda on the host', () => {
     testCuda(() => open('fp32'))
   })
 
+  describe('state with products of bfloat16', () => {
+    testState(() => open('bf16'))
+    testCuda(() => open('bf16'))
+  })
+
   describe('rows', () => {
     testOddRows(() => open('fp32'))
   })

@@ -52,8 +52,8 @@ function gathered(units: readonly Unit[], mayMove: MayMove): Unit[] {
   const found: Unit[] = []
   const lastOf = new Map<string, number>()
   for (const unit of units) {
-    const text = textOf(unit)
-    const at = text === undefined ? undefined : lastOf.get(text)
+    const kernel = kernelOf(unit)
+    const at = kernel === undefined ? undefined : lastOf.get(kernel)
     const other = at === undefined ? undefined : found[at]!
     const isOne =
       other &&
@@ -61,15 +61,17 @@ function gathered(units: readonly Unit[], mayMove: MayMove): Unit[] {
       found.slice(at).every((one) => !conflict(one, unit)) &&
       mayMove(unit, found.slice(0, at! + 1))
     if (isOne) found[at!] = together(other, unit)
-    else if (text !== undefined) lastOf.set(text, found.push(unit) - 1)
+    else if (kernel !== undefined) lastOf.set(kernel, found.push(unit) - 1)
     else found.push(unit)
   }
   return found
 }
 
-/** The kernel, where it says what it writes: else nothing is known of it. */
-function textOf({ calls: [call] }: Unit): string | undefined {
-  return call?.kind === 'launch' && call.source.writes ? call.source.text : undefined
+/** The kernel and its blocks, of which its text need not tell, where it says what it writes: else nothing is known of it. */
+function kernelOf({ calls: [call] }: Unit): string | undefined {
+  if (call?.kind !== 'launch' || !call.source.writes) return undefined
+  const { text, grid } = call.source
+  return `${grid.blocks[0]} ${text}`
 }
 
 const pointersOf = ({ calls }: Unit): number =>

@@ -38,7 +38,11 @@ export function homes(graph: Graph, kept: Kept, steps: readonly Step[], written:
     storageOf(node, { kind: 'temporary' }, element, rows.get(node))
   const plain = placed(graph, kept, steps, { state, temporary })
   const half = new Map(
-    [...kept.half].map((node) => [node, (kept.narrow.has(node) && plain.get(node)) || temporary(node, 'bf16')]),
+    [...kept.half].map((node) => {
+      const lasts = node.op === 'state' && !written.has(node.attributes.name)
+      if (lasts) return [node, storageOf(node, { kind: 'copy', name: node.attributes.name }, 'bf16')]
+      return [node, (kept.narrow.has(node) && plain.get(node)) || temporary(node, 'bf16')]
+    }),
   )
   const { before, output } = saving(plain, written)
   for (const node of graph.outputs.values()) output(node)
@@ -142,7 +146,7 @@ const elementOf = ({ dtype }: RunNode): Element => elements[dtype]
 
 function storageOf(node: RunNode, place: Place, element: Element = elementOf(node), rows?: Rows): Storage {
   const size = sizeOf(node.shape)
-  const spare = place.kind === 'temporary' || place.kind === 'state' ? spareRows(node.shape) : 0
+  const spare = place.kind === 'input' || place.kind === 'constant' ? 0 : spareRows(node.shape)
   const pitch = rows?.pitch ?? node.shape.at(-1) ?? 1
   return { element, entries: rows ? (size / rows.width) * pitch : size, place, rows, spare: spare * pitch }
 }

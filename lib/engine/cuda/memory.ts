@@ -3,6 +3,8 @@ import { checkValue } from '../check.ts'
 import type { Memory, TensorValue } from '../engine.ts'
 import type { Address, Device } from './device.ts'
 import { spareRows } from './rows.ts'
+import { bytesOf } from './storage.ts'
+import type { Storage } from './storage.ts'
 
 interface Held {
   readonly address: Address
@@ -15,6 +17,8 @@ interface Held {
 export class CudaMemory implements Memory {
   readonly device: Device
   private readonly values = new Map<string, Held>()
+  /** In bfloat16, for programs that do not change the value. */
+  private readonly copies = new Map<string, { readonly address: Address; isFresh: boolean }>()
 
   constructor(device: Device) {
     this.device = device
@@ -22,6 +26,7 @@ export class CudaMemory implements Memory {
 
   write(name: string, { shape, data }: TensorValue): void {
     const dtype = data instanceof Float32Array ? 'float32' : 'int32'
+    this.changed(name)
     this.device.upload(this.place(name, shape, dtype), data)
   }
 
@@ -33,6 +38,33 @@ export class CudaMemory implements Memory {
     const address = before?.bytes === bytes ? before.address : this.allocate(bytes, shape)
     this.values.set(name, { address, shape, dtype, bytes })
     return address
+  }
+
+  /** Where a copy of a value is, or is to be made. */
+  copy(name: string, storage: Storage): Address {
+    const known = this.copies.get(name)
+    if (known) return known.address
+    const [all, own] = [bytesOf(storage), bytesOf({ ...storage, spare: 0 })]
+    const address = this.device.allocate(all)
+    if (all > own) this.device.clear(address + own, all - own)
+    this.copies.set(name, { address, isFresh: false })
+    return address
+  }
+
+  isCopied(name: string): boolean {
+    return this.copies.get(name)?.isFresh === true
+  }
+
+  /** The copy is of what the value is now. */
+  copied(name: string): void {
+    const copy = this.copies.get(name)
+    if (copy) copy.isFresh = true
+  }
+
+  /** The value is, or is about to be, another. */
+  changed(name: string): void {
+    const copy = this.copies.get(name)
+    if (copy) copy.isFresh = false
   }
 
   /** With zeros after it where products may go on reading. */
@@ -74,6 +106,9 @@ export class CudaMemory implements Memory {
     const held = this.values.get(name)
     if (held) this.device.free(held.address)
     this.values.delete(name)
+    const copy = this.copies.get(name)
+    if (copy) this.device.free(copy.address)
+    this.copies.delete(name)
   }
 
   dispose(): void {

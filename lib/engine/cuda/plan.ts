@@ -41,7 +41,11 @@ export type Call =
 
 /** All that a run of a graph does on the device; nothing here has touched one. */
 export interface Plan {
+  /** To be made before the others where a memory's copies are not of what it holds now. */
+  readonly preparation: readonly Call[]
   readonly calls: readonly Call[]
+  /** In bfloat16, of state that does not change. */
+  readonly copies: readonly Storage[]
   readonly inputs: ReadonlyMap<string, Storage>
   readonly outputs: ReadonlyMap<string, { readonly node: RunNode; readonly from: Pointer }>
   /** State that is read or written. */
@@ -73,9 +77,13 @@ export function plan(graph: Graph, precision: Precision): Plan {
     [...rest.state, ...lowered.updates].map(([name, node]) => [name, { node, storage: home.state(name, node) }]),
   )
   const fault = calls.some((call) => touches(call).includes(home.fault)) ? home.fault : undefined
-  const all = batched(fault ? [{ kind: 'clear', storage: fault }, ...calls] : calls)
+  const preparation = calls.filter(isPreparation)
+  const others = calls.filter((call) => !isPreparation(call))
+  const all = batched(fault ? [{ kind: 'clear', storage: fault }, ...others] : others)
   const lasting = [...outputs.values()].map(({ from }) => from.storage)
   return {
+    preparation: batched(preparation),
+    copies: [...new Set(calls.flatMap(touches))].filter(isCopy),
     calls: all,
     inputs: home.inputs,
     outputs,
@@ -85,6 +93,14 @@ export function plan(graph: Graph, precision: Precision): Plan {
     ...laidOut(all, home, lasting),
   }
 }
+
+/** Whether all that it writes lasts. */
+function isPreparation(call: Call): boolean {
+  const writes = call.kind === 'launch' ? [...(call.source.writes ?? [])] : []
+  return writes.length > 0 && writes.every(isCopy)
+}
+
+const isCopy = ({ place }: Storage): boolean => place.kind === 'copy'
 
 function callsOf(
   graph: Graph,

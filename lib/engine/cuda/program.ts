@@ -2,7 +2,7 @@ import type { Graph } from '../../graph/index.ts'
 import { checkFeeds } from '../check.ts'
 import type { Feeds, Memory, Program, TensorValue } from '../engine.ts'
 import type { Address, Device, Kernel, Matmul, Replay } from './device.ts'
-import { cudaMemory } from './memory.ts'
+import { CudaMemory, cudaMemory } from './memory.ts'
 import type { Kernels } from './kernels.ts'
 import type { Call, Plan } from './plan.ts'
 import { bytesOf, bytesPerEntry } from './storage.ts'
@@ -22,7 +22,7 @@ export class CudaProgram implements Program {
   private readonly graph: Graph
   private readonly plan: Plan
   private readonly device: Device
-  private readonly ready: readonly Ready[]
+  private readonly ready: Readonly<Record<'preparation' | 'calls', readonly Ready[]>>
   private readonly arena: Address
   private readonly constants: ReadonlyMap<Storage, Address>
   private readonly replays = new Map<string, Replay>()
@@ -31,11 +31,13 @@ export class CudaProgram implements Program {
     this.graph = graph
     this.plan = plan
     this.device = device
-    const made = kernels.make(plan.calls.flatMap((call) => (call.kind === 'launch' ? [call.source.text] : [])))
-    this.ready = plan.calls.map((call): Ready => {
+    const all = [...plan.preparation, ...plan.calls]
+    const made = kernels.make(all.flatMap((call) => (call.kind === 'launch' ? [call.source.text] : [])))
+    const ready = (call: Call): Ready => {
       if (call.kind === 'launch') return { call, kernel: made.get(call.source.text)! }
       return call.kind === 'multiply' ? { call, matmul: device.prepare(call.shape) } : { call }
-    })
+    }
+    this.ready = { preparation: plan.preparation.map(ready), calls: plan.calls.map(ready) }
     this.arena = device.allocate(Math.max(1, plan.arena.bytes))
     this.constants = new Map(plan.constants.map((storage) => [storage, this.load(storage)]))
   }
@@ -50,6 +52,7 @@ export class CudaProgram implements Program {
     return new Promise((resolve) => {
       checkFeeds(this.graph, feeds)
       const state = this.addresses(memory)
+      this.prepare(state, memory)
       for (const [name, storage] of this.plan.inputs) this.device.upload(this.inArena(storage), feeds[name]!.data)
       this.replay(state).run()
       this.checkFault()
@@ -57,17 +60,29 @@ export class CudaProgram implements Program {
     })
   }
 
+  /** Copies of state as it is now: only where it has changed, as a rule once. */
+  private prepare(state: ReadonlyMap<string, Address>, memory: Memory | undefined): void {
+    if (!(memory instanceof CudaMemory)) return
+    const names = this.plan.copies.map(nameOf)
+    if (!names.every((name) => memory.isCopied(name))) {
+      for (const one of this.ready.preparation) this.queue(one, (pointer) => this.address(pointer, state))
+    }
+    for (const name of names) memory.copied(name)
+    for (const name of this.graph.updates.keys()) memory.changed(name)
+  }
+
   /** Of the state; what is only written finds its place in the first run. */
   private addresses(memory: Memory | undefined): Map<string, Address> {
     if (this.graph.state.size + this.graph.updates.size === 0) return new Map()
     const own = cudaMemory(memory, this.device)
     own.check(this.graph)
-    return new Map(
-      [...this.plan.state].map(([name, { node }]) => [
-        name,
-        own.place(name, node.shape, node.dtype === 'float32' ? 'float32' : 'int32'),
-      ]),
-    )
+    return new Map([
+      ...[...this.plan.state].map(
+        ([name, { node }]) =>
+          [name, own.place(name, node.shape, node.dtype === 'float32' ? 'float32' : 'int32')] as const,
+      ),
+      ...this.plan.copies.map((storage) => [copyKey(nameOf(storage)), own.copy(nameOf(storage), storage)] as const),
+    ])
   }
 
   private replay(state: ReadonlyMap<string, Address>): Replay {
@@ -80,7 +95,7 @@ export class CudaProgram implements Program {
       this.replays.delete(oldest[0])
     }
     const replay = this.device.record(() => {
-      for (const one of this.ready) this.queue(one, (pointer) => this.address(pointer, state))
+      for (const one of this.ready.calls) this.queue(one, (pointer) => this.address(pointer, state))
     })
     this.replays.set(key, replay)
     return replay
@@ -117,9 +132,11 @@ export class CudaProgram implements Program {
     const start =
       place.kind === 'state'
         ? state.get(place.name)!
-        : place.kind === 'constant'
-          ? this.constants.get(storage)!
-          : this.inArena(storage)
+        : place.kind === 'copy'
+          ? state.get(copyKey(place.name))!
+          : place.kind === 'constant'
+            ? this.constants.get(storage)!
+            : this.inArena(storage)
     return start + offset * bytesPerEntry(storage.element)
   }
 
@@ -153,3 +170,7 @@ export class CudaProgram implements Program {
     return Promise.resolve()
   }
 }
+
+const nameOf = ({ place }: Storage): string => (place.kind === 'copy' ? place.name : '')
+/** Among the names of state, of which none has a line's end. */
+const copyKey = (name: string): string => `${name}\ncopy`

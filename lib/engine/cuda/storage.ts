@@ -19,11 +19,15 @@ export interface Rows {
   readonly pitch: number
 }
 
-/** `temporary`: in the program's arena, with the inputs. Constants are the program's own, state is a memory's. */
+/**
+ * `temporary`: in the program's arena, with the inputs. Constants are the program's own, state is a memory's, and so is a
+ * `copy` in bfloat16 of state that the program does not change.
+ */
 export type Place =
   | { readonly kind: 'temporary' }
   | { readonly kind: 'input'; readonly name: string }
   | { readonly kind: 'state'; readonly name: string }
+  | { readonly kind: 'copy'; readonly name: string }
   | { readonly kind: 'constant'; readonly node: Node<'constant'> }
 
 const sizes = { f32: 4, i32: 4, bf16: 2, f16: 2, u8: 1 } satisfies Record<Element, number>

@@ -170,6 +170,15 @@ describe('a plan launches as one', () => {
     assert.deepEqual(blocksOf(updated(many, 300)).sort(), [512, 88].sort())
   })
 
+  it('not those of more blocks, though their text be the same', () => {
+    const sizes = [1024, 2048]
+    const updates = sizes.map((size): [string, Tensor] => [`w${size}`, g.exp(g.state(`w${size}`, [size]))])
+    const found = planOf({}, Object.fromEntries(updates))
+    const texts = found.calls.flatMap((call) => (call.kind === 'launch' ? [call.source.text] : []))
+    assert.equal(new Set(texts).size, 1)
+    assert.deepEqual(blocksOf(found).sort(), [4, 8])
+  })
+
   it('not those of which one needs the other, or has to be there long before', () => {
     const again = (y: Tensor): Tensor => g.softmax(g.transpose(y, [1, 0]))
     const chained = again(again(g.input('square', [300, 300])))
@@ -227,7 +236,10 @@ describe('a plan with products of bfloat16', () => {
     const w = g.state('w', [300, 300])
     const y = g.matmul(g.matmul(g.gelu(x), w), w)
     const found = planOf({ y }, {}, 'bf16')
-    assert.deepEqual(lines(found), ['gelu', 'state', 'multiply', 'multiply'])
+    assert.deepEqual(lines(found), ['gelu', 'multiply', 'multiply'])
+    assert.deepEqual(found.preparation.map(lineOf), ['state']) // once for all runs
+    const changing = planOf({ y }, { w: g.mul(w, 2) }, 'bf16')
+    assert.deepEqual([changing.preparation, lines(changing).includes('state')], [[], true])
     const products = found.calls.flatMap((call) => (call.kind === 'multiply' ? [call] : []))
     for (const { a, b } of products) assert.deepEqual([a.storage.element, b.storage.element], ['bf16', 'bf16'])
     assert.equal(products[0]!.b.storage, products[1]!.b.storage)
@@ -328,8 +340,9 @@ describe('a plan with rows of odd width', () => {
     const { calls } = planOf({ back, turned }, {}, 'bf16')
     const cleared = calls.flatMap((call) => (call.kind === 'clear pads' ? [call.storage] : []))
     const read = calls.flatMap((call) => (call.kind === 'multiply' ? call.padded : []))
-    assert.deepEqual(new Set(cleared), new Set(read))
-    assert.equal(cleared.length, 2) // the head's copy, the gradient
+    assert.deepEqual(new Set(cleared), new Set(read.filter(({ place }) => place.kind === 'temporary')))
+    assert.equal(new Set(read).size, 2) // the head's copy, which is a memory's, and the gradient
+    assert.equal(cleared.length, 1)
   })
 
   it('leaves those of inputs, outputs and short rows, and those that a product takes for others', () => {

@@ -176,6 +176,37 @@ export function testCuda(open: () => Promise<Engine>): void {
     await program.dispose()
   })
 
+  it('multiplies by state as it is now, whoever changed it', async () => {
+    const [w, x] = [g.state('w', [520, 16]), g.input('x', [8, 520])]
+    const memory = engine.memory()
+    const filled = (value: number): TensorValue => ({ shape: [520, 16], data: new Float32Array(520 * 16).fill(value) })
+    const [product, update] = await Promise.all(
+      [{ outputs: { y: g.matmul(x, w) } }, { outputs: {}, updates: { w: g.mul(w, 2) } }].map((parts) =>
+        engine.compile(g.graph(parts)),
+      ),
+    )
+    const now = async (): Promise<number> => {
+      const feeds = { x: { shape: [8, 520], data: new Float32Array(8 * 520).fill(0.5) } }
+      return (await product!.run(feeds, memory))['y']!.data[3]!
+    }
+    memory.write('w', filled(1))
+    assert.deepEqual([await now(), await now()], [260, 260])
+    await update!.run({}, memory)
+    assert.equal(await now(), 520)
+    memory.write('w', filled(3))
+    assert.equal(await now(), 780)
+    memory.delete('w')
+    memory.write('w', filled(4))
+    assert.equal(await now(), 1040)
+    const other = engine.memory()
+    other.write('w', filled(5))
+    const feeds = { x: { shape: [8, 520], data: new Float32Array(8 * 520).fill(0.5) } }
+    assert.equal((await product!.run(feeds, other))['y']!.data[0], 1300)
+    assert.equal(await now(), 1040)
+    for (const one of [memory, other]) one.dispose()
+    for (const program of [product!, update!]) await program.dispose()
+  })
+
   it('gives the same bytes when a training is run again', async () => {
     assert.deepEqual(await trainingBytes(engine), await trainingBytes(engine))
   })

@@ -3,6 +3,7 @@ import { adamW, corrections } from '../../lib/model/optimizer.ts'
 import { compileStep, emptyState, scalar } from '../../lib/model/steps.ts'
 import { teacherHeadName } from '../../lib/model/taught.ts'
 import { initialise, loadInto } from '../../lib/model/weights.ts'
+import { toHalf } from '../../lib/util/half.ts'
 import { Random } from '../../lib/util/random.ts'
 import { gpt2 } from './gpt2.ts'
 
@@ -17,7 +18,7 @@ export interface TrainStep {
   readonly feeds: (step: number) => Readonly<Record<string, TensorValue>>
 }
 
-/** GPT-2 124M taught by states 2,560 wide, which each step is fed anew. */
+/** GPT-2 124M taught by states 2,560 wide, which each step is fed anew, as halves, like those that its targets hold. */
 export async function openStep(engine: Engine, rows: number, context: number): Promise<TrainStep> {
   const tokens = rows * context
   const random = new Random(1)
@@ -31,13 +32,17 @@ export async function openStep(engine: Engine, rows: number, context: number): P
   loadInto(memory, new Map([...initialise(gpt2, 0), ...emptyState(gpt2, 1), [teacherHeadName, head]]))
   const program = await compileStep(engine, {
     ...{ config: gpt2, rows, context, chunk: Math.min(1024, tokens) },
-    ...{ teacher: { kind: 'hidden', head: [gpt2.vocabSize, teacherWidth], objective }, optimizer: adamW, clip: 1 },
+    ...{
+      teacher: { kind: 'hidden', head: [gpt2.vocabSize, teacherWidth], fed: 'float16', objective },
+      optimizer: adamW,
+      clip: 1,
+    },
   })
   const ids = (): Int32Array => Int32Array.from({ length: tokens }, () => random.below(gpt2.vocabSize))
   const fed = {
     tokens: { shape: [rows, context], data: ids() },
     labels: { shape: [tokens], data: ids() },
-    teacherHidden: { shape: [tokens, teacherWidth], data: normal(tokens * teacherWidth, 1) },
+    teacherHidden: { shape: [tokens, teacherWidth], data: toHalf(normal(tokens * teacherWidth, 1)) },
   }
   const scalars = (step: number): Record<string, TensorValue> => {
     const [correction1, correction2] = corrections(step + 1, adamW)

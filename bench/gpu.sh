@@ -2,12 +2,12 @@
 # On a machine with a GPU, from the folder that bench/gpu-pack.sh made: what each engine computes on it, and how fast, beside
 # PyTorch. Every number is said as soon as it is known, and every part has a limit of its own.
 #
-#     bash run.sh [PART …]      PART: fixtures ops train-step teacher score; all of them where none is named
+#     bash run.sh [PART …]      PART: fixtures ops attention train-step teacher score; all of them where none is named
 #
 # ENGINES="cuda cuda:bf16"  which engines, in which precision;  OUT=FOLDER  where <gpu>.json and the log go, the folder that it is in if unset
 set -uo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-parts=${*:-fixtures ops train-step teacher score}
+parts=${*:-fixtures ops attention train-step teacher score}
 out=${OUT:-$here}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -67,6 +67,10 @@ part() {
   case $1 in
     fixtures) for engine in $engines; do tests "$engine" model/reference; done ;;
     ops) for engine in $engines; do tests "$engine" engine/ops; done ;;
+    attention)
+      ours 150 attention
+      peer 40 attention
+      ;;
     train-step)
       for engine in $engines; do ours 70 train-step "$engine" "${ROWS:-8}" "${CONTEXT:-1024}" 8; done
       peer 100 train-step "${ROWS:-8}" "${CONTEXT:-1024}" 5 bf16
@@ -82,7 +86,7 @@ part() {
       for engine in $engines; do ours 45 score "$engine" "$work/run/data/model" "$work/run/data/hellaswag.jsonl" "${ITEMS:-200}"; done
       peer 40 score "$work/run/data/model" "$work/run/data/hellaswag.jsonl" "${ITEMS:-200}"
       ;;
-    *) echo "no part \"$1\": expected fixtures, ops, train-step, teacher or score" ;;
+    *) echo "no part \"$1\": expected fixtures, ops, attention, train-step, teacher or score" ;;
   esac
 }
 

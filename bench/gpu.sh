@@ -2,12 +2,12 @@
 # On a machine with a GPU, from the folder that bench/gpu-pack.sh made: what each engine computes on it, and how fast, beside
 # PyTorch. Every number is said as soon as it is known, and every part has a limit of its own.
 #
-#     bash run.sh [PART …]      PART: fixtures ops suite train-step profile teacher score; all but suite and profile where none is named
+#     bash run.sh [PART …]      PART: fixtures ops attention suite train-step profile teacher score; all but suite and profile where none is named
 #
 # ENGINES="cuda cuda:bf16"  which engines, in which precision;  OUT=FOLDER  where <gpu>.json and the log go, the folder that it is in if unset
 set -uo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-parts=${*:-fixtures ops train-step teacher score}
+parts=${*:-fixtures ops attention train-step teacher score}
 out=${OUT:-$here}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -73,6 +73,10 @@ part() {
       limited "${SECONDS_OF_TESTS:-150}" "$work/run/bin/node" --test --test-reporter=tap --test-name-pattern="${TESTS:-.}" "$work/run/test/gpu/engine.mjs" > "$out/suite.txt"
       grep -E '^ *not ok|error:|off, at most|^# (tests|pass|fail) |FAILED|took' "$out/suite.txt" | head -40
       ;;
+    attention)
+      ours 150 attention
+      peer 40 attention
+      ;;
     train-step)
       for engine in $engines; do ours 70 train-step "$engine" "${ROWS:-8}" "${CONTEXT:-1024}" 8; done
       peer 100 train-step "${ROWS:-8}" "${CONTEXT:-1024}" 5 bf16
@@ -89,7 +93,7 @@ part() {
       peer 40 score "$work/run/data/model" "$work/run/data/hellaswag.jsonl" "${ITEMS:-200}"
       ;;
     profile) for engine in $engines; do case $engine in cuda*) ours 60 profile "$(precision "$engine")" "${ROWS:-8}" "${CONTEXT:-1024}" ;; esac done ;;
-    *) echo "no part \"$1\": expected fixtures, ops, suite, train-step, profile, teacher or score" ;;
+    *) echo "no part \"$1\": expected fixtures, ops, attention, suite, train-step, profile, teacher or score" ;;
   esac
 }
 

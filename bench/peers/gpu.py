@@ -1,5 +1,6 @@
 """The peers of bench/gpu.sh, in PyTorch on the same GPU.
 
+    gpu.py attention
     gpu.py train-step ROWS CONTEXT SECONDS bf16|tf32
     gpu.py teacher TOKENS LAYERS
     gpu.py score FOLDER ITEMS COUNT
@@ -182,4 +183,44 @@ def score(folder, file, count):
     say(who, "device memory", "GiB", device_memory() - before)
 
 
-{"train-step": train_step, "teacher": teacher, "score": score}[PART](*ARGS)
+def attention():
+    """Flash attention of heads that lie in one tensor with q, k and v, as a model's product leaves them."""
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
+    def microseconds(work, launches=20):
+        def once():
+            begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+            begin.record()
+            for _ in range(launches):
+                work()
+            end.record()
+            end.synchronize()
+            return begin.elapsed_time(end) * 1e3 / launches
+
+        once()
+        return sorted(once() for _ in range(5))[2]
+
+    def both(heads, width, scale, batch=8, length=1024):
+        q, k, v = (
+            x.transpose(1, 2).detach().requires_grad_()
+            for x in torch.randn(batch, length, 3, heads, width, device=GPU, dtype=torch.bfloat16).unbind(2)
+        )
+        given = torch.randn(batch, length, heads, width, device=GPU, dtype=torch.bfloat16).transpose(1, 2)
+        product = batch * heads * length * (length + 1) / 2 * width
+        kind = f"{batch * heads} × {length} × {width}, causal"
+        with sdpa_kernel(SDPBackend.FLASH_ATTENTION):
+            run = lambda: F.scaled_dot_product_attention(q, k, v, is_causal=True, scale=scale)
+            o = run()
+            with torch.no_grad():
+                forward = microseconds(run)
+            backward = microseconds(lambda: torch.autograd.grad(o, (q, k, v), given, retain_graph=True))
+        for what, time_taken, operations in (("forward", forward, 4 * product), ("backward", backward, 10 * product)):
+            say(who, f"{what}, {kind}", "µs", time_taken)
+            say(who, f"{what}, {kind}", "TFLOP/s", operations / time_taken / 1e6)
+
+    who = f"PyTorch {torch.__version__}, bf16, flash attention"
+    both(12, 64, 1 / 8)
+    both(20, 128, 1 / 8)
+
+
+{"attention": attention, "train-step": train_step, "teacher": teacher, "score": score}[PART](*ARGS)

@@ -24,6 +24,12 @@ extern "C" __global__ void where(int* out) {
   if (threadIdx.x) return;
   out[blockIdx.x + gridDim.x * (blockIdx.y + gridDim.y * blockIdx.z)] = blockIdx.x + 10 * blockIdx.y + 100 * blockIdx.z;
 }
+extern "C" __global__ void turn_round(float* out) {
+  extern __shared__ float shared[];
+  for (int i = threadIdx.x; i < 16000; i += blockDim.x) shared[i] = out[i];
+  __syncthreads();
+  for (int i = threadIdx.x; i < 16000; i += blockDim.x) out[i] = shared[15999 - i];
+}
 extern "C" __global__ void add_one(float* out) { if (blockIdx.x + threadIdx.x == 0) out[0] += 1; }
 `
 
@@ -122,6 +128,13 @@ describe('kernels', () => {
       (_, i) => (i % 2) + 10 * (Math.floor(i / 2) % 3) + 100 * Math.floor(i / 6),
     )
     assert.deepEqual([...found], expected)
+  })
+
+  it('have as much shared memory as the grid says, also above 48 KiB', () => {
+    const [kernel] = card.compile(KERNELS, ['turn_round'])
+    const to = upload(card, floats(16_000))
+    card.launch(kernel!, { blocks: [1, 1, 1], threads: 256, shared: 64_000 }, [to])
+    assert.deepEqual(download(card, to, 16_000), floats(16_000).reverse())
   })
 
   it('come in the order of the names', () => {

@@ -3,7 +3,7 @@ import { after, describe, it } from 'node:test'
 import type { AttentionShape, Mask, Tiling } from '../../lib/engine/cuda/attention/shape.ts'
 import type { Added } from '../engine/cuda/attention-reference.ts'
 import { Rig, distances, kernelsOf } from '../engine/cuda/attention-rig.ts'
-import type { Tilings } from '../engine/cuda/attention-rig.ts'
+import type { Chosen } from '../engine/cuda/attention-rig.ts'
 import { HostDevice } from '../engine/cuda/host-device.ts'
 import { programOf } from './debian.ts'
 
@@ -21,18 +21,18 @@ interface Case {
   readonly all?: true
   readonly documents?: readonly number[]
   readonly blind?: true
-  readonly tilings?: Tilings
+  readonly tilings?: Chosen
   /** Parts of a token that q, k and v lie in. */
   readonly parts?: number
   readonly scale?: number
 }
 
 const tile = (queries: number, keys: number, warps: number): Tiling => ({ queries, keys, warps })
-const small: Tilings = { forward: tile(64, 64, 4), queryGradient: tile(64, 64, 4), keyGradients: tile(64, 64, 4) }
+const small: Chosen = { forward: tile(64, 64, 4), queryGradient: tile(64, 64, 4), keyGradients: tile(64, 64, 4) }
 /** Two groups of 16 rows for each warp. */
-const tall: Tilings = { forward: tile(128, 64, 4), queryGradient: tile(128, 32, 4), keyGradients: tile(32, 128, 4) }
-const many: Tilings = { forward: tile(128, 64, 8), queryGradient: tile(128, 64, 8), keyGradients: tile(64, 128, 8) }
-const narrow: Tilings = { forward: tile(32, 16, 2), queryGradient: tile(16, 32, 1), keyGradients: tile(32, 16, 1) }
+const tall: Chosen = { forward: tile(128, 64, 4), queryGradient: tile(128, 32, 4), keyGradients: tile(32, 128, 4) }
+const many: Chosen = { forward: tile(128, 64, 8), queryGradient: tile(128, 64, 8), keyGradients: tile(64, 128, 8) }
+const narrow: Chosen = { forward: tile(32, 16, 2), queryGradient: tile(16, 32, 1), keyGradients: tile(32, 16, 1) }
 
 const cases: readonly Case[] = [
   { length: 1, width: 64 },
@@ -49,6 +49,9 @@ const cases: readonly Case[] = [
   { length: 200, width: 64, window: 64, tilings: tall },
   { length: 256, width: 32, window: 65, parts: 3 },
   { length: 130, width: 16, window: 40, tilings: narrow },
+  // a window that ends at the first, and one at the last, of a tile's entries
+  { length: 140, width: 16, window: 66 },
+  { length: 140, width: 16, window: 79 },
   { length: 100, width: 64, window: 300 },
   { length: 64, width: 16, all: true },
   { length: 100, width: 48, all: true, parts: 3 },
@@ -109,7 +112,7 @@ function shapeOf({ length, width, window, all, parts = 1, scale }: Case): Attent
   return { ...common, causal: all === undefined }
 }
 
-function check(one: Case, tilings: Tilings): void {
+function check(one: Case, tilings: Chosen): void {
   const { mask, ids, added } = maskOf(one)
   const shape = { ...shapeOf(one), mask }
   const rig = new Rig(device, shape)

@@ -9,20 +9,33 @@ import type {
   TokenTensor,
 } from '../../../lib/engine/cuda/attention/shape.ts'
 import { pitchOf } from '../../../lib/engine/cuda/attention/shape.ts'
+import { tilingsFor } from '../../../lib/engine/cuda/attention/tilings.ts'
 import type { Address, Device } from '../../../lib/engine/cuda/device.ts'
 import { unitOf } from '../../../lib/engine/cuda/kernels.ts'
 import { Random } from '../../../lib/util/random.ts'
 import { bf16, gradientsOf, outputOf, scoresOf } from './attention-reference.ts'
 import type { Added, Found, Head } from './attention-reference.ts'
 
-export interface Tilings {
+/** One tiling for each kernel. */
+export interface Chosen {
   readonly forward: Tiling
   readonly queryGradient: Tiling
   readonly keyGradients: Tiling
 }
 
+/** Choices in which each tiling of a shape is used: the n-th of each kernel, or its first. */
+export function choicesFor(shape: AttentionShape): readonly Chosen[] {
+  const { forward, queryGradient, keyGradients } = tilingsFor(shape)
+  const most = Math.max(forward.length, queryGradient.length, keyGradients.length)
+  return Array.from({ length: most }, (_, n) => ({
+    forward: forward[n] ?? forward[0]!,
+    queryGradient: queryGradient[n] ?? queryGradient[0]!,
+    keyGradients: keyGradients[n] ?? keyGradients[0]!,
+  }))
+}
+
 /** Forward, delta, dq and then dk with dv. */
-export const kernelsOf = (shape: AttentionShape, tilings: Tilings): readonly AttentionKernel[] => [
+export const kernelsOf = (shape: AttentionShape, tilings: Chosen): readonly AttentionKernel[] => [
   writeForward(shape, tilings.forward),
   writeDelta(shape),
   writeQueryGradient(shape, tilings.queryGradient),
@@ -146,7 +159,7 @@ export interface Distance {
 export function distances(
   rig: Rig,
   shape: AttentionShape,
-  tilings: Tilings,
+  tilings: Chosen,
   b: number,
   h: number,
   added: Added,

@@ -1,5 +1,6 @@
 // Stands in for NVIDIA's driver on a host without a card: the calls that the engine makes, with their rules, on the
 // host's memory. A stream runs nothing before it must, so that what is queued sees what was changed since.
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -109,6 +110,7 @@ struct Blocks {
 struct Function {
   int arguments;
   void (*run)(Blocks, void *const *);
+  unsigned shared = 0; // bytes that it needs, beside those of its source
 };
 static float *floats(void *argument) { return static_cast<float *>(argument); }
 static const std::map<std::string, Function> functions = {
@@ -127,6 +129,7 @@ static const std::map<std::string, Function> functions = {
         for (unsigned i = 0; i < b.x * b.y * b.z; i++)
           static_cast<int *>(p[0])[i] = i % b.x + 10 * (i / b.x % b.y) + 100 * (i / b.x / b.y);
       }}},
+    {"turn_round", {1, [](Blocks, void *const *p) { std::reverse(floats(p[0]), floats(p[0]) + 16000); }, 64000}},
     {"add_one", {1, [](Blocks, void *const *p) { *floats(p[0]) += 1; }}},
     {"stray", {1, [](Blocks, void *const *) { lost = ILLEGAL_ADDRESS; }}},
 };
@@ -141,9 +144,15 @@ int cuModuleGetFunction(const void **function, void *, const char *name) {
   if (found == functions.end()) return NOT_FOUND;
   return *function = &found->second, OK;
 }
+static std::map<const Function *, unsigned> allowed;
+int cuFuncSetAttribute(const Function *function, int attribute, int value) {
+  if (attribute != 8 || value > 227 * 1024) return INVALID_VALUE;
+  return allowed[function] = value, OK;
+}
 int cuLaunchKernel(const Function *function, unsigned x, unsigned y, unsigned z, unsigned threadsX, unsigned threadsY,
-                   unsigned threadsZ, unsigned, void *stream, void **arguments, void **) {
+                   unsigned threadsZ, unsigned shared, void *stream, void **arguments, void **) {
   if (threadsX > 1024 || threadsY != 1 || threadsZ != 1) return INVALID_VALUE;
+  if (shared > std::max(48u * 1024, allowed[function]) || shared < function->shared) return INVALID_VALUE;
   std::vector<void *> values;
   for (int i = 0; i < function->arguments; i++) values.push_back(*static_cast<void **>(arguments[i]));
   return stand_in_queue(stream, [=] { function->run({x, y, z, threadsX}, values.data()); });

@@ -1,4 +1,4 @@
-import type { Engine, Memory, Program, TensorValue } from '../../lib/engine/index.ts'
+import type { Engine, Feeds, Memory, Program, TensorValue } from '../../lib/engine/index.ts'
 import { adamW, corrections } from '../../lib/model/optimizer.ts'
 import { compileStep, emptyState, scalar } from '../../lib/model/steps.ts'
 import { teacherHeadName } from '../../lib/model/taught.ts'
@@ -15,7 +15,7 @@ export interface TrainStep {
   readonly program: Program
   readonly memory: Memory
   /** Of a step, counted from 0. */
-  readonly feeds: (step: number) => Readonly<Record<string, TensorValue>>
+  readonly feeds: (step: number) => Feeds
 }
 
 /** GPT-2 124M taught by states 2,560 wide, which each step is fed anew, as halves, like those that its targets hold. */

@@ -39,7 +39,7 @@ bundle() { # OUT ENTRY; packages in CommonJS want a require
 }
 
 code() { # at the places where they look for their files
-  for part in opens train-step profile teacher score attention results; do bundle "bench/gpu/$part.mjs" "bench/gpu/$part-ours.ts"; done
+  for part in opens train-step profile teacher score attention curves results; do bundle "bench/gpu/$part.mjs" "bench/gpu/$part-ours.ts"; done
   bundle test/model/reference.mjs test/model/reference.test.ts
   bundle test/engine/ops.mjs test/engine/ops.test.ts
   bundle test/gpu/engine.mjs test/gpu/engine.test.ts

@@ -2,12 +2,12 @@
 # On a machine with a GPU, from the folder that bench/gpu-pack.sh made: what each engine computes on it, and how fast, beside
 # PyTorch. Every number is said as soon as it is known, and every part has a limit of its own.
 #
-#     bash run.sh [PART …]      PART: fixtures ops attention suite train-step profile teacher score; all but suite and profile where none is named
+#     bash run.sh [PART …]      PART: fixtures ops attention suite train-step curves profile teacher score; all but suite and profile where none is named
 #
 # ENGINES="cuda cuda:bf16"  which engines, in which precision;  OUT=FOLDER  where <gpu>.json and the log go, the folder that it is in if unset
 set -uo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-parts=${*:-fixtures ops attention train-step teacher score}
+parts=${*:-fixtures ops attention train-step curves teacher score}
 out=${OUT:-$here}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -82,6 +82,10 @@ part() {
       peer 100 train-step "${ROWS:-8}" "${CONTEXT:-1024}" 5 bf16
       peer 40 train-step "${ROWS:-8}" "${CONTEXT:-1024}" 5 tf32
       ;;
+    curves) # of the last engine named
+      ours 60 curves "${engines##* }" "$work/curves"
+      peer 90 curves "$work/curves"
+      ;;
     teacher)
       for engine in $engines; do ours 60 teacher "$engine" "${TOKENS:-16384}" "${LAYERS:-4}"; done
       peer 40 teacher "${TOKENS:-16384}" "${LAYERS:-4}"
@@ -93,7 +97,7 @@ part() {
       peer 40 score "$work/run/data/model" "$work/run/data/hellaswag.jsonl" "${ITEMS:-200}"
       ;;
     profile) for engine in $engines; do case $engine in cuda*) ours 60 profile "$(precision "$engine")" "${ROWS:-8}" "${CONTEXT:-1024}" ;; esac done ;;
-    *) echo "no part \"$1\": expected fixtures, ops, attention, suite, train-step, profile, teacher or score" ;;
+    *) echo "no part \"$1\": expected fixtures, ops, attention, suite, train-step, curves, profile, teacher or score" ;;
   esac
 }
 

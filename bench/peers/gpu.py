@@ -4,6 +4,7 @@
     gpu.py train-step ROWS CONTEXT SECONDS bf16|tf32
     gpu.py teacher TOKENS LAYERS
     gpu.py score FOLDER ITEMS COUNT
+    gpu.py curves FOLDER
 
 Each number is a line for people and a line of JSON, as bench/gpu/measured.ts says them.
 """
@@ -129,6 +130,61 @@ def train_step(rows, context, seconds, way):
     say(who, "device memory", "GiB", device_memory() - before)
 
 
+def load(model, path):
+    """Weights by the names of GPT-2's checkpoints, whose matrices are (in, out)."""
+    from safetensors.torch import load_file
+
+    names = {"attn.c_attn": "qkv", "attn.c_proj": "out", "mlp.c_fc": "up", "mlp.c_proj": "down", "ln_1": "ln_1", "ln_2": "ln_2"}
+    found = {name.removeprefix("transformer."): x for name, x in load_file(path).items()}
+    state = {name: found[name] for name in ("wte.weight", "wpe.weight", "ln_f.weight", "ln_f.bias")}
+    for n in range(len(model.blocks)):
+        for theirs, own in names.items():
+            weight = found[f"h.{n}.{theirs}.weight"]
+            state[f"blocks.{n}.{own}.weight"] = weight.T.contiguous() if weight.dim() == 2 else weight
+            state[f"blocks.{n}.{own}.bias"] = found[f"h.{n}.{theirs}.bias"]
+    model.load_state_dict(state)
+
+
+def curves(folder):
+    """The same 200 steps from the same weights, in bf16 autocast, and how our losses lie among these."""
+    import numpy
+
+    rows, context, steps, seeds = 8, 256, 200, 5
+    tokens = torch.from_numpy(numpy.fromfile(f"{folder}/tokens.bin", dtype=numpy.uint16).astype(numpy.int64)).to(GPU)
+    batches = tokens.view(steps, rows, context + 1)
+
+    def train(seed):
+        model = Gpt2(words=512, width=256, layers=4, heads=4, context=context).to(GPU)
+        load(model, f"{folder}/seed-{seed}/model.safetensors")
+        groups = [
+            {"params": [p for p in model.parameters() if p.dim() > 1], "weight_decay": 0.01},
+            {"params": [p for p in model.parameters() if p.dim() <= 1], "weight_decay": 0.0},
+        ]
+        optimizer = torch.optim.AdamW(groups, lr=1e-3, fused=True)
+        losses = []
+        for batch in batches:
+            with torch.autocast("cuda", torch.bfloat16):
+                logits = model(batch[:, :-1])
+            loss = F.cross_entropy(logits.float().flatten(0, 1), batch[:, 1:].flatten())
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            losses.append(loss.detach())
+        return torch.stack(losses).cpu()
+
+    theirs = torch.stack([train(seed) for seed in range(seeds)]).view(seeds, -1, 20).mean(2)
+    with open(f"{folder}/curves.json", encoding="utf-8") as file:
+        ours = torch.tensor(json.load(file)).view(seeds, -1, 20).mean(2)
+    who = f"PyTorch {torch.__version__}, bf16"
+    say(who, "loss of the last 20 of 200 steps, mean of five seeds", "nats", theirs[:, -1].mean().item())
+    least, most = theirs.min(0).values, theirs.max(0).values
+    inside = ((ours.mean(0) >= least) & (ours.mean(0) <= most)).sum().item()
+    print(f"windows of 20 steps: ours {ours.mean(0).tolist()}, PyTorch from {least.tolist()} to {most.tolist()}")
+    print(f"the same seed: at most {(ours - theirs).abs().max().item():.4f} nats apart; seeds of PyTorch: {(most - least).max().item():.4f}")
+    say("cuda in bf16 beside " + who, "windows of 20 steps in which the mean of five seeds lies among PyTorch's, of 10", "windows", inside)
+
+
 def teacher(count, layers):
     import transformers
 
@@ -223,4 +279,4 @@ def attention():
     both(20, 128, 1 / 8)
 
 
-{"attention": attention, "train-step": train_step, "teacher": teacher, "score": score}[PART](*ARGS)
+{"attention": attention, "train-step": train_step, "teacher": teacher, "score": score, "curves": curves}[PART](*ARGS)

@@ -3,7 +3,7 @@ import type { Engine } from './engine.ts'
 import { precisions } from './precision.ts'
 import type { Precision } from './precision.ts'
 
-export type { Engine, Feed, Memory, Program, TensorValue } from './engine.ts'
+export type { Engine, Feed, Feeds, Memory, Program, TensorValue } from './engine.ts'
 export { precisionProperty } from './precision.ts'
 export type { Precision } from './precision.ts'
 

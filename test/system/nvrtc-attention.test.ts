@@ -37,7 +37,7 @@ for (const [cuda, architectures] of [
     it(`NVRTC ${cuda} compiles attention for ${architecture}`, () => {
       const texts = shapes.flatMap((shape) => choicesFor(shape).flatMap((chosen) => kernelsOf(shape, chosen)))
       for (const { grid } of texts) assert.ok((grid.shared ?? 0) <= 99 * 1024, `a block has ${grid.shared} bytes`)
-      const { source } = unitOf([...new Set(texts.map(({ text }) => text))])
+      const { source } = unitOf([...new Set(texts.map(({ text }) => text))], 'bf16')
       assert.ok(openCompiler(library, architecture, root).compile(source).length > 0)
     })
   }

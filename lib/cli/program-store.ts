@@ -123,4 +123,11 @@ function addRemote(program: Command, end: (code: number) => void): void {
         end(await (await import('./commands/sync.ts')).sync(verb, targets, options)),
     )
   }
+  withJson(
+    program
+      .command('keygen [file]')
+      .description('write a new private key that signs what is pushed, and print its public key for `trust:`'),
+  ).action(async (file: string | undefined, options: { json?: boolean }) =>
+    end((await import('./commands/keygen.ts')).keygen(file, options)),
+  )
 }

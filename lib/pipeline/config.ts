@@ -15,6 +15,7 @@ import { makeSource } from './source.ts'
 import { makeStages, readDefinitions, resolveStages } from './stages.ts'
 import { child, entriesOf, refused, textOf, toJsonObject } from './tree.ts'
 import type { Entry, MapTree, Tree } from './tree.ts'
+import { readTrust } from './trust.ts'
 import { checkSchema } from './validate.ts'
 import { parseYaml } from './yaml.ts'
 
@@ -107,12 +108,14 @@ function makePipeline(document: MapTree, root: string, problems: Problems): Omit
   }
   const [metrics, page] = [output('metrics'), output('page')]
   const remote = readRemote(child(resolved.document, 'remote'), root, problems)
+  const trust = readTrust(child(resolved.document, 'trust'), problems)
   return {
     root,
     params: toJsonObject(child(resolved.document, 'params')),
     metrics,
     page,
     remote,
+    trust,
     stages,
     resolved: json,
     notices: resolved.notices,

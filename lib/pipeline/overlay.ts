@@ -8,7 +8,7 @@ import type { Entry, MapTree, Tree } from './tree.ts'
 import { parseYaml } from './yaml.ts'
 
 /** What a recipe may say: it lays over these keys of pipeline.yaml. */
-const OVERLAID: ReadonlySet<string> = new Set(['version', 'params', 'stages', 'metrics', 'page', 'remote'])
+const OVERLAID: ReadonlySet<string> = new Set(['version', 'params', 'stages', 'metrics', 'page', 'remote', 'trust'])
 
 /** Lays one tree over another: maps merge by key, lists and scalars replace, null removes. */
 export function overlay(base: Tree | undefined, over: Tree): Tree {

@@ -2,6 +2,7 @@ import type { Json, JsonObject } from '../util/json.ts'
 import type { Place } from '../util/failure.ts'
 import type { Tolerance } from '../util/tolerance.ts'
 import type { RemoteAddress } from './remote/address.ts'
+import type { PublicKey } from './remote/signature.ts'
 
 /** What config makes of pipeline.yaml, recipes and --set: parameters resolved, matrices expanded, checked, acyclic. */
 export interface Pipeline {
@@ -16,6 +17,8 @@ export interface Pipeline {
   readonly page: OutputRef | undefined
   /** Where results are shared with others. */
   readonly remote: RemoteAddress | undefined
+  /** Only what one of these keys has signed is taken from the remote; undefined where all is. In no stage's key. */
+  readonly trust: readonly PublicKey[] | undefined
   /** Stages and cells, each after all that it reads. */
   readonly stages: readonly Stage[]
   /** The document after all overlays, with `${}` resolved: what the experiment records. */

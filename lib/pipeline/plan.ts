@@ -16,6 +16,7 @@ import type { Pipeline, Stage } from './pipeline.ts'
 import { isComplete, prepare, recordOf, sourcesOf, upstream } from './prepare.ts'
 import type { PartialRecord, Prepared, Settled } from './prepare.ts'
 import type { RemoteSession, Tell } from './remote/session.ts'
+import type { Signer } from './remote/signature.ts'
 import type { ResolveRevisions } from './revisions.ts'
 import { storeFailure } from './store.ts'
 import type { Found } from './store.ts'
@@ -81,13 +82,14 @@ async function planPrepared(prepared: Prepared, options: PlanOptions): Promise<R
   return ok({ experiment: experimentHash(prepared), stages: estimated, notices })
 }
 
-/** Loads nothing where the pipeline has no remote. */
+/** Loads nothing where the pipeline has no remote. `signer` signs what is pushed. */
 export async function remoteOf(
-  { remote }: Pipeline,
+  { remote, trust }: Pipeline,
   signal: AbortSignal,
   tell: Tell,
+  signer?: Signer,
 ): Promise<RemoteSession | undefined> {
-  return remote && new (await import('./remote/session.ts')).RemoteSession(remote, signal, tell)
+  return remote && new (await import('./remote/session.ts')).RemoteSession(remote, { trust, signer }, signal, tell)
 }
 
 export interface Planned {

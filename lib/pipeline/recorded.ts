@@ -27,7 +27,8 @@ export function recordedPipeline(root: string, record: ExperimentRecord): Result
   if (stages.length < Object.keys(record.stages).length) return err(tooOld(root, record.hash))
   // JSON moves names that are numbers to the front
   const sorted = sortStages(stages, circular, new Problems())
-  return ok({ root, files, params, resolved, stages: sorted, metrics: undefined, page: undefined, remote: undefined })
+  const none = { metrics: undefined, page: undefined, remote: undefined, trust: undefined }
+  return ok({ root, files, params, resolved, stages: sorted, ...none })
 }
 
 function circular({ id }: Stage): never {

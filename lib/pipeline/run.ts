@@ -20,6 +20,7 @@ import { planAndClaim } from './plan-and-claim.ts'
 import { isComplete, prepare, recordOf, upstream } from './prepare.ts'
 import type { Prepared, Settled } from './prepare.ts'
 import type { RemoteSession, Tell } from './remote/session.ts'
+import { readSigner } from './remote/signing-key.ts'
 import { Pool, machineCapacity } from './resources.ts'
 import { pushBehind, restoreStage } from './restore.ts'
 import { storeFailure } from './store.ts'
@@ -77,7 +78,8 @@ export async function runPrepared(prepared: Prepared, options: RunOptions): Prom
   const live = goLive(prepared.store)
   try {
     const tell: Tell = (stage, code, message) => options.onEvent({ type: 'notice', stage, code, message })
-    const remote = await remoteOf(prepared.pipeline, options.signal, tell)
+    const signer = prepared.pipeline.remote && readSigner(process.env)
+    const remote = await remoteOf(prepared.pipeline, options.signal, tell, signer)
     const planned = await planAndClaim(prepared, options, live !== undefined, remote)
     return await new Run(prepared, options, planned, remote).finish()
   } finally {

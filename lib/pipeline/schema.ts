@@ -116,6 +116,13 @@ export const documentSchema = {
       minLength: 1,
       description: 'a store of results shared with others: `file:PATH` or `s3://BUCKET/PREFIX`',
     },
+    trust: {
+      type: 'array',
+      minItems: 1,
+      items: { type: 'string', minLength: 1 },
+      description:
+        'the public keys, `ed25519:…` by `pipeline keygen`, of those whose results are taken from the remote; in no key of a stage',
+    },
     params: { type: 'object', description: 'every knob, in one tree; `${a.b}` takes a value or a subtree' },
     stages: { type: 'object', additionalProperties: stageSchema, description: 'name to stage' },
   },

@@ -45,6 +45,7 @@ export class Rig {
       metrics: undefined,
       page: undefined,
       remote: undefined,
+      trust: undefined,
       resolved: {},
     }
     return { ...base, stages, ...more }

@@ -77,6 +77,36 @@ test('what one project ran another restores, through a server of S3', async (t) 
   assert.deepEqual(outcomes((await third.shared()).last), RESTORED)
 })
 
+test('through a server of S3 what a trusted key signed is restored, and what another replaced is refused', async (t) => {
+  const { first, second } = await makePair(t)
+  const sign = async (place: Sharing): Promise<string> => {
+    const { out } = await place.run('keygen', 'key.pem')
+    place.env['PIPELINE_SIGNING_KEY'] = 'key.pem'
+    return out.trim()
+  }
+  const trust = (place: Sharing, key: string) => {
+    place.write('pipeline.yaml', place.read('pipeline.yaml').replace('params:', `trust: ['${key}']\nparams:`))
+  }
+  const key = await sign(first)
+  assert.deepEqual((await first.shared()).notices, [])
+  trust(second, key)
+  const restored = await second.shared()
+  assert.deepEqual([outcomes(restored.last), restored.notices], [RESTORED, []])
+  // the same results, from who is not trusted
+  const remote = first.read('pipeline.yaml').match(/^remote: (.*)$/m)![1]!
+  const [other, late] = [new Sharing(t, remote, first.env), new Sharing(t, remote, second.env)]
+  const theirs = await sign(other)
+  await other.shared('join', '--force')
+  trust(late, key)
+  const { last, notices } = await late.shared()
+  assert.deepEqual(outcomes(last), ['make: restored', 'join: ran'])
+  assert.deepEqual(
+    notices.map(({ code }) => code),
+    ['REMOTE_UNTRUSTED', 'SIGNING_KEY_MISSING'],
+  )
+  assert.ok(String(notices[0]!['message']).includes(`found one by ${theirs}.`))
+})
+
 for (const [name, times] of [
   ['cut', 2],
   ['slow', 99],

@@ -4,6 +4,7 @@ import { verifyTwice } from '../../pipeline/twice.ts'
 import { loadPipeline } from '../../pipeline/config.ts'
 import { healResults } from '../../pipeline/remote/heal.ts'
 import type { HealedResult } from '../../pipeline/remote/heal.ts'
+import { keysToPull } from '../../pipeline/remote/signing-key.ts'
 import type { Store } from '../../pipeline/store.ts'
 import { verifyStore } from '../../pipeline/verify.ts'
 import type { DamagedResult } from '../../pipeline/verify.ts'
@@ -71,7 +72,7 @@ async function heal(store: Store, damaged: readonly DamagedResult[]): Promise<re
   const loaded = await loadPipeline({ file: 'pipeline.yaml', overlays: [], sets: [] })
   if (!loaded.ok || loaded.value.remote === undefined) return untouched
   const tell = (message: string, code: string): void => writeError(wordFailure(new Failure(code, message), 'warning'))
-  return healResults(loaded.value.remote, store, damaged, tell)
+  return healResults(loaded.value.remote, keysToPull(loaded.value), store, damaged, tell)
 }
 
 function words({ damage, aside, healed }: HealedResult, folder: string, root: string): string {

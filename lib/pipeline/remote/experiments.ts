@@ -9,7 +9,8 @@ import type { Expected } from './checked.ts'
 import { remoteDamage } from './remote.ts'
 import { allOf, pushFiles } from './results.ts'
 import type { Channel, Pushed } from './results.ts'
-import { download, readText, writeText } from './transfer.ts'
+import { readEntry, writeEntry } from './signed.ts'
+import { download } from './transfer.ts'
 
 /** What the remote has of an experiment's folder: its files, whose contents are objects. */
 interface ExperimentEntry {
@@ -33,7 +34,7 @@ export async function pushExperiment(channel: Channel, root: string, hash: strin
     .map((path) => ({ path, folder, ...contentOf(join(folder, path)) }))
   const pushed = await pushFiles(channel, files)
   const entry = { version: 1, hash, files: files.map(({ path, size, sha256 }) => ({ path, size, sha256 })) } as const
-  await writeText(channel.remote, nameOf(hash), `${JSON.stringify(entry satisfies ExperimentEntry)}\n`, channel.signal)
+  await writeEntry(channel, nameOf(hash), `${JSON.stringify(entry satisfies ExperimentEntry)}\n`)
   return pushed
 }
 
@@ -56,7 +57,7 @@ export async function findExperiment({ remote, signal }: Channel, prefix: string
 
 /** Fetches an experiment's record, page and code; the record comes last, as without it there is none. */
 export async function fetchExperiment(channel: Channel, root: string, hash: string): Promise<void> {
-  const entry = await readEntry(channel, hash)
+  const entry = await findEntry(channel, hash)
   const [folder] = recordFolders(root, hash)
   const draft = join(dirname(folder), `.tmp-${token()}`)
   try {
@@ -75,12 +76,12 @@ export async function fetchExperiment(channel: Channel, root: string, hash: stri
   }
 }
 
-async function readEntry({ remote, signal }: Channel, hash: string): Promise<ExperimentEntry> {
-  const text = await readText(remote, nameOf(hash), signal)
+async function findEntry(channel: Channel, hash: string): Promise<ExperimentEntry> {
+  const text = await readEntry(channel, nameOf(hash))
   const entry = text === undefined ? undefined : parse(text)
   const isWhole = entry?.version === 1 && entry.hash === hash && entry.files.every(isFile)
   if (isWhole && entry.files.some(({ path }) => path === 'record.json')) return entry
-  throw remoteDamage(remote.address, nameOf(hash), 'is not whole.')
+  throw remoteDamage(channel.remote.address, nameOf(hash), 'is not whole.')
 }
 
 const isFile = ({ path, size, sha256 }: ExperimentEntry['files'][number]): boolean =>

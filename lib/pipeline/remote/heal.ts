@@ -4,6 +4,7 @@ import type { DamagedResult } from '../verify.ts'
 import type { RemoteAddress } from './address.ts'
 import { openRemote } from './open.ts'
 import { makeChannel } from './session.ts'
+import type { Keys } from './signature.ts'
 import { takeResult } from './sync.ts'
 
 export interface HealedResult extends DamagedResult {
@@ -14,18 +15,19 @@ export interface HealedResult extends DamagedResult {
 /** Fetches what was moved aside, where the remote has it whole; `tell` hears why one is not healed. */
 export async function healResults(
   address: RemoteAddress,
+  keys: Keys,
   store: Store,
   damaged: readonly DamagedResult[],
   tell: (message: string, code: string) => void,
 ): Promise<readonly HealedResult[]> {
-  const channel = makeChannel(await openRemote(address), new AbortController().signal)
+  const channel = makeChannel(await openRemote(address), keys, new AbortController().signal)
   const healed = new Set<DamagedResult>()
   try {
     for (const result of damaged) {
       // one that a run has is the run's
       if (result.aside === null) continue
       const taken = await takeResult(channel, store, result)
-      if (taken.result === 'refused') tell(taken.message, 'REMOTE_DAMAGED')
+      if (taken.result === 'refused') tell(taken.message, taken.code)
       if (taken.result === 'pulled' || taken.result === 'there') healed.add(result)
     }
   } catch (error) {

@@ -9,32 +9,35 @@ import { entryName, entryText, makeEntry, parseEntry } from './entry.ts'
 import type { ResultEntry } from './entry.ts'
 import { remoteDamage } from './remote.ts'
 import type { Remote } from './remote.ts'
-import { download, readText, upload, writeText } from './transfer.ts'
+import type { Keys } from './signature.ts'
+import { readEntry, writeEntry } from './signed.ts'
+import { download, upload } from './transfer.ts'
 
 /** What the transfers of one command share. */
 export interface Channel {
   readonly remote: Remote
   readonly signal: AbortSignal
+  readonly keys: Keys
   /** Bounds the transfers at once, those of all results together. */
   readonly limit: <T>(transfer: () => Promise<T>) => Promise<T>
   /** Objects that arrived otherwise than they are named: they are written anew when they are pushed. */
   readonly wrong: Set<Digest>
 }
 
-/** What the remote says of a result; undefined where it has none. Throws Failure REMOTE_DAMAGED. */
+/** What the remote says of a result; undefined where it has none. Throws Failure REMOTE_DAMAGED, REMOTE_UNTRUSTED. */
 export async function findResult(channel: Channel, place: ResultPlace): Promise<ResultEntry | undefined> {
-  const { remote, signal, limit } = channel
   const name = entryName(place)
-  const text = await limit(() => readText(remote, name, signal))
+  const text = await readEntry(channel, name)
   if (text === undefined) return undefined
   const entry = parseEntry(text, place.key)
-  if (entry === undefined) throw remoteDamage(remote.address, name, 'is not whole, or of another key.')
+  if (entry === undefined) throw remoteDamage(channel.remote.address, name, 'is not whole, or of another key.')
   return entry
 }
 
 /**
  * Fetches a result into the store, whole or not at all; undefined where the remote has none. Who calls holds the key's
- * lock, and knows that the store has none. Throws Failure REMOTE_DAMAGED for what is missing or wrong.
+ * lock, and knows that the store has none. Throws Failure REMOTE_DAMAGED for what is missing or wrong, REMOTE_UNTRUSTED
+ * for what no trusted key signed.
  */
 export async function fetchResult(channel: Channel, store: Store, place: ResultPlace): Promise<Manifest | undefined> {
   const entry = await findResult(channel, place)
@@ -123,7 +126,7 @@ export async function pushResult(
     [...byContent(manifest).values()].map(([file]) => ({ ...file!, folder })),
   )
   const text = entryText(makeEntry(folder, manifest))
-  await channel.limit(() => writeText(channel.remote, entryName(place), text, channel.signal))
+  await writeEntry(channel, entryName(place), text)
   return pushed
 }
 

@@ -10,6 +10,8 @@ import { openRemote } from './open.ts'
 import type { Remote } from './remote.ts'
 import { fetchResult, findResult, pushResult } from './results.ts'
 import type { Channel } from './results.ts'
+import type { Keys } from './signature.ts'
+import { unsignable } from './signing-key.ts'
 
 /** Told what is worth saying of the remote; `stage` is the one that it is about. */
 export type Tell = (stage: string | null, code: string, message: string) => void
@@ -17,8 +19,8 @@ export type Tell = (stage: string | null, code: string, message: string) => void
 const TRANSFERS_AT_ONCE = 8
 
 /** A channel to a remote, for a command that fails with it. */
-export function makeChannel(remote: Remote, signal: AbortSignal): Channel {
-  return { remote, signal, limit: pLimit(TRANSFERS_AT_ONCE), wrong: new Set<Digest>() }
+export function makeChannel(remote: Remote, keys: Keys, signal: AbortSignal): Channel {
+  return { remote, keys, signal, limit: pLimit(TRANSFERS_AT_ONCE), wrong: new Set<Digest>() }
 }
 
 /**
@@ -27,6 +29,7 @@ export function makeChannel(remote: Remote, signal: AbortSignal): Channel {
  */
 export class RemoteSession {
   readonly #remote: RemoteAddress
+  readonly #keys: Keys
   readonly #signal: AbortSignal
   readonly #tell: Tell
   readonly #said = new Set<string>()
@@ -35,8 +38,9 @@ export class RemoteSession {
   readonly #down = new AbortController()
   #channel: Promise<Channel> | undefined
 
-  constructor(remote: RemoteAddress, signal: AbortSignal, tell: Tell) {
+  constructor(remote: RemoteAddress, keys: Keys, signal: AbortSignal, tell: Tell) {
     this.#remote = remote
+    this.#keys = keys
     this.#signal = signal
     this.#tell = tell
   }
@@ -57,12 +61,14 @@ export class RemoteSession {
 
   /** Pushes a result of the store in the background, see `settle`. */
   push(stage: string, store: Store, place: ResultPlace, manifest: Manifest): void {
-    this.#inBackground(stage, (channel) => pushResult(channel, store, place, manifest))
+    const refused = unsignable(this.#keys)
+    if (refused !== undefined) this.#say(null, refused, NOT_PUSHED)
+    else this.#inBackground(stage, (channel) => pushResult(channel, store, place, manifest))
   }
 
-  /** The same for the record of an experiment whose results were pushed. */
+  /** The same for the record of an experiment; who cannot sign it was told where there was a result to push. */
   pushRecord(root: string, hash: string): void {
-    this.#inBackground(null, (channel) => pushExperiment(channel, root, hash))
+    if (unsignable(this.#keys) === undefined) this.#inBackground(null, (channel) => pushExperiment(channel, root, hash))
   }
 
   /** Waits for what is pushed in the background. */
@@ -85,7 +91,7 @@ export class RemoteSession {
   /** Opened when it is first asked: a run in which all is fresh loads no client. */
   #open(): Promise<Channel> {
     const signal = AbortSignal.any([this.#signal, this.#down.signal])
-    return (this.#channel ??= openRemote(this.#remote).then((remote) => makeChannel(remote, signal)))
+    return (this.#channel ??= openRemote(this.#remote).then((remote) => makeChannel(remote, this.#keys, signal)))
   }
 
   async #ask<T>(

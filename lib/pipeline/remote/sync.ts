@@ -24,6 +24,8 @@ import { openRemote } from './open.ts'
 import { fetchResult, findResult, pushResult } from './results.ts'
 import type { Channel } from './results.ts'
 import { makeChannel } from './session.ts'
+import type { Keys } from './signature.ts'
+import { keysToPull, keysToPush } from './signing-key.ts'
 
 /** What a push or a pull did. */
 export interface Synced {
@@ -37,12 +39,13 @@ export interface SyncedStage {
   readonly stage: string
   /** Null where it depends on a stage whose result is not known. */
   readonly key: string | null
-  /** `there`: on the other side already; `absent`: not on the side that it was asked of; `refused`: it is damaged there. */
+  /** `there`: on the other side already; `absent`: not on the side that it was asked of; `refused`: it is damaged there, or not signed. */
   readonly result: 'pushed' | 'pulled' | 'there' | 'absent' | 'refused'
   /** Of what was pushed or pulled. */
   readonly bytes: number
   /** Why it was refused. */
   readonly message?: string
+  readonly code?: string
 }
 
 export interface SyncOptions {
@@ -56,7 +59,7 @@ type Act = (channel: Channel, store: Store, place: ResultPlace) => Promise<Omit<
 
 /** Pushes the results that the store has of the pipeline's stages, or of experiments', and the records. */
 export function push(pipeline: Pipeline, options: SyncOptions): Promise<Result<Synced, Failure[]>> {
-  return sync(pipeline, options, pushOne, async (channel, hash) => {
+  return sync(pipeline, keysToPush, options, pushOne, async (channel, hash) => {
     const found = readExperiment(pipeline.root, hash)
     if (!found.ok) return Promise.reject(found.error)
     await pushExperiment(channel, pipeline.root, found.value.record.hash)
@@ -66,7 +69,7 @@ export function push(pipeline: Pipeline, options: SyncOptions): Promise<Result<S
 
 /** Fetches the results that the store lacks of the pipeline's stages, or of experiments', and the records. */
 export function pull(pipeline: Pipeline, options: SyncOptions): Promise<Result<Synced, Failure[]>> {
-  return sync(pipeline, options, takeResult, async (channel, prefix) => {
+  return sync(pipeline, keysToPull, options, takeResult, async (channel, prefix) => {
     const hash = await findExperiment(channel, prefix)
     registerUser(join(artifactsOf(pipeline.root), 'store'))
     await fetchExperiment(channel, pipeline.root, hash)
@@ -81,16 +84,17 @@ type Bring = (channel: Channel, hash: string) => Promise<ExperimentRecord>
 
 async function sync(
   pipeline: Pipeline,
+  keysOf: (pipeline: Pipeline) => Keys,
   { targets, resolveRevisions, signal }: SyncOptions,
   act: Act,
   bring: Bring,
 ): Promise<Result<Synced, Failure[]>> {
   if (pipeline.remote === undefined) return err([noRemote()])
-  const channel = makeChannel(await openRemote(pipeline.remote), signal)
   const names = targets.filter((target) => pipeline.stages.some(({ id, name }) => id === target || name === target))
   const experiments: string[] = []
   const stages: SyncedStage[] = []
   try {
+    const channel = makeChannel(await openRemote(pipeline.remote), keysOf(pipeline), signal)
     for (const target of targets.filter((one) => !names.includes(one))) {
       const record = await bring(channel, target).catch((error: unknown) =>
         Promise.reject(near(error, pipeline, target)),
@@ -177,7 +181,7 @@ const ABSENT = { result: 'absent', bytes: 0 } as const
 async function pushOne(channel: Channel, store: Store, place: ResultPlace) {
   const found = await store.find(place.stage, place.key)
   if (found.state !== 'whole') {
-    const there = await findResult(channel, place).catch(damaged)
+    const there = await findResult(channel, place).catch(refused)
     return there === undefined || 'message' in there ? ABSENT : ({ result: 'there', bytes: 0 } as const)
   }
   const { bytes, objects } = await pushResult(channel, store, place, found.manifest)
@@ -191,10 +195,10 @@ export async function takeResult(channel: Channel, store: Store, place: ResultPl
     const { state } = await store.find(place.stage, place.key)
     if (state === 'whole') return { result: 'there', bytes: 0 } as const
     if (state === 'damaged') store.retire(place.stage, place.key)
-    const taken = await fetchResult(channel, store, place).catch(damaged)
+    const taken = await fetchResult(channel, store, place).catch(refused)
     if (taken === undefined) return ABSENT
     return 'message' in taken
-      ? ({ result: 'refused', bytes: 0, message: taken.message } as const)
+      ? ({ result: 'refused', bytes: 0, message: taken.message, code: taken.code } as const)
       : ({ result: 'pulled', bytes: sizeOf(taken) } as const)
   } finally {
     lock.release()
@@ -203,8 +207,8 @@ export async function takeResult(channel: Channel, store: Store, place: ResultPl
 
 const sizeOf = ({ files }: Manifest): number => files.reduce((sum, { size }) => sum + size, 0)
 
-/** What is damaged in the remote stops no other. */
-function damaged(error: unknown): Failure {
-  if (error instanceof Failure && error.code === 'REMOTE_DAMAGED') return error
+/** What is damaged or not trusted in the remote stops no other. */
+function refused(error: unknown): Failure {
+  if (error instanceof Failure && (error.code === 'REMOTE_DAMAGED' || error.code === 'REMOTE_UNTRUSTED')) return error
   throw error
 }

@@ -26,12 +26,15 @@ async function startSilent(t: TestContext) {
 }
 
 const NOWHERE = { kind: 's3', text: 's3://bucket', bucket: 'bucket', prefix: '' } as const
+const NO_KEYS = { trust: undefined, signer: undefined }
 
 test('a server that answers nothing costs one wait and one warning, however many results are asked for', async (t) => {
   const { env } = await startSilent(t)
   Object.assign(process.env, env)
   const said: string[] = []
-  const session = new RemoteSession(NOWHERE, new AbortController().signal, (_, code, text) => said.push(code, text))
+  const session = new RemoteSession(NOWHERE, NO_KEYS, new AbortController().signal, (_, code, text) =>
+    said.push(code, text),
+  )
   const started = performance.now()
   const asked = Array.from({ length: 40 }, (_, cell) => session.find('a', { stage: 'a', key: sha256(String(cell)) }))
   assert.deepEqual(new Set(await Promise.all(asked)), new Set([undefined]))
@@ -47,7 +50,7 @@ test('what waits for a remote ends with the run', async (t) => {
   Object.assign(process.env, env)
   const stop = new AbortController()
   const said: string[] = []
-  const session = new RemoteSession(NOWHERE, stop.signal, (_, code) => said.push(code))
+  const session = new RemoteSession(NOWHERE, NO_KEYS, stop.signal, (_, code) => said.push(code))
   const folder = mkdtempSync(join(tmpdir(), 'session-'))
   t.after(() => rmSync(folder, { recursive: true }))
   const started = performance.now()

@@ -68,7 +68,7 @@ part() {
     fixtures) for engine in $engines; do tests "$engine" model/reference; done ;;
     ops) for engine in $engines; do tests "$engine" engine/ops; done ;;
     attention)
-      ours 150 attention
+      ours 240 attention
       peer 40 attention
       ;;
     train-step)

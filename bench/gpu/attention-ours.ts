@@ -37,15 +37,16 @@ const odd: readonly AttentionShape[] = [
 
 let wrong = 0
 const card = await openCard()
-for (const shape of odd) {
-  const rig = new Rig(card, shape)
-  for (const chosen of choicesFor(shape)) check(rig, shape, chosen, [[0, 1], [shape.batch - 1, 0]]) // prettier-ignore
-  rig.free()
-}
 for (const shape of timed) {
   const rig = new Rig(card, shape)
   for (const chosen of choicesFor(shape)) check(rig, shape, chosen, [[3, 5]])
   time(card, rig, shape)
+  rig.free()
+}
+for (const shape of odd) {
+  const rig = new Rig(card, shape)
+  // compiling takes most of the time: the tilings are all tried where there is most to go wrong
+  for (const chosen of choicesFor(shape).slice(0, shape.mask ? undefined : 1)) check(rig, shape, chosen, [[0, 1], [shape.batch - 1, 0]]) // prettier-ignore
   rig.free()
 }
 process.exit(wrong > 0 ? 1 : 0) // the driver's threads would hold the process
@@ -69,7 +70,9 @@ function check(rig: Rig, shape: AttentionShape, chosen: Chosen, places: readonly
   )
 }
 
-const tilingOf = (chosen: object): string => JSON.stringify(chosen).replaceAll('"', '')
+function tilingOf(chosen: object): string {
+  return JSON.stringify(chosen).replaceAll('"', '')
+}
 
 /** Every tiling of every kernel; then the fastest ones together, as one would run them. */
 function time(device: Device, rig: Rig, shape: AttentionShape): void {
@@ -106,7 +109,7 @@ function tell(
 
 function sayRate({ name: who }: Device, what: string, microseconds: number, operations: number): void {
   say({ part, who, what, unit: 'µs', value: microseconds })
-  say({ part, who, what, unit: 'TFLOP/s', value: operations / microseconds / 1e6 })
+  say({ part, who, what: `rate of ${what}`, unit: 'TFLOP/s', value: operations / microseconds / 1e6 })
 }
 
 /** Multiplications of one product of all queries that see a key with it. */

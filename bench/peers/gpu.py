@@ -272,7 +272,7 @@ def attention():
             backward = microseconds(lambda: torch.autograd.grad(o, (q, k, v), given, retain_graph=True))
         for what, time_taken, operations in (("forward", forward, 4 * product), ("backward", backward, 10 * product)):
             say(who, f"{what}, {kind}", "µs", time_taken)
-            say(who, f"{what}, {kind}", "TFLOP/s", operations / time_taken / 1e6)
+            say(who, f"rate of {what}, {kind}", "TFLOP/s", operations / time_taken / 1e6)
 
     who = f"PyTorch {torch.__version__}, bf16, flash attention"
     both(12, 64, 1 / 8)

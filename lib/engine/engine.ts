@@ -41,8 +41,14 @@ export interface Memory {
 export interface Program {
   /**
    * Runs the graph once: `feeds` for its inputs, `memory` for its state, which then holds the graph's updates.
-   * Throws when a feed is missing, surplus, or of another shape: that is our bug.
+   * Throws when a feed is missing, surplus, or of another shape: that is our bug. Until its promise is settled nobody else
+   * uses the memory.
    */
   run(feeds: Feeds, memory?: Memory): Promise<Record<string, TensorValue>>
+  /**
+   * Begins to bring these feeds to the device while a run is under way; then the same object is to be given to the next
+   * run, and nothing in it changed until that. Absent where it would save nothing.
+   */
+  prefetch?(feeds: Feeds): void
   dispose(): Promise<void>
 }

@@ -20,6 +20,7 @@ export class StepFeeds {
   readonly #teacher: TrainInputs['teacher']
   readonly #stored: { readonly shape: StoredShape; readonly targets: TokenTargets } | undefined
   readonly #config: GptConfig
+  #made: { readonly step: number; readonly feeds: readonly Feeds[] } | undefined
   /** Undefined where no layer is run, which could see anything. */
   readonly #attend: TrainOptions['attend']
   readonly #options: TrainOptions
@@ -34,6 +35,15 @@ export class StepFeeds {
     this.#config = config
     this.#attend = options.fixed === config.layers ? undefined : options.attend
     this.#options = options
+  }
+
+  /** Of each micro-batch of a step, the same when asked again; with the optimizer's where one program does both. */
+  ofStep(step: number, fixed: TokenStates | undefined, isWhole: boolean): readonly Feeds[] {
+    if (this.#made?.step !== step) {
+      const update = isWhole ? this.update(step) : {}
+      this.#made = { step, feeds: this.losses(step, fixed).map((part) => ({ ...part, ...update })) }
+    }
+    return this.#made.feeds
   }
 
   /** Of each micro-batch of a step, counted from 0; what comes out of fixed layers is fed in place of the tokens. */

@@ -1,4 +1,4 @@
-import type { Program } from '../engine/engine.ts'
+import type { Feeds, Memory, Program, TensorValue } from '../engine/engine.ts'
 import { Failure } from '../util/failure.ts'
 import { compileAccumulate, compileApply, compileFixed, compileStep, compileValidation } from './steps.ts'
 import type { StepShape } from './steps.ts'
@@ -35,4 +35,19 @@ export async function compilePrograms(
 
 export async function disposePrograms({ gradient, apply, validate, fixed }: Programs): Promise<void> {
   await Promise.all([gradient.dispose(), apply?.dispose(), validate.dispose(), fixed?.dispose()])
+}
+
+/** A program with each of these feeds in turn, while those after them are on their way: the last are `following`. */
+export async function* runEach(
+  program: Program,
+  memory: Memory,
+  feeds: readonly Feeds[],
+  following: () => Feeds | undefined,
+): AsyncGenerator<Readonly<Record<string, TensorValue>>> {
+  for (const [n, one] of feeds.entries()) {
+    const running = program.run(one, memory)
+    const next = program.prefetch && (feeds[n + 1] ?? following())
+    if (next) program.prefetch?.(next)
+    yield await running
+  }
 }

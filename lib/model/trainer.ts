@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { digestParts } from '../data/digest.ts'
-import type { Memory, TensorValue } from '../engine/engine.ts'
+import type { Feeds, Memory, TensorValue } from '../engine/engine.ts'
 import { averageName } from './average.ts'
 import { Rows } from './batches.ts'
 import { Checkpoints } from './checkpoint.ts'
@@ -9,7 +9,7 @@ import { checkFinite } from './finite.ts'
 import { openFixed } from './fixed.ts'
 import type { FixedStates } from './fixed.ts'
 import { innerNames } from './inner.ts'
-import { compilePrograms, disposePrograms } from './programs.ts'
+import { compilePrograms, disposePrograms, runEach } from './programs.ts'
 import type { Programs } from './programs.ts'
 import { rateAt } from './schedule.ts'
 import { startBeside } from './start-state.ts'
@@ -162,12 +162,12 @@ export class Trainer {
 
   async #update(): Promise<StepLosses> {
     const { gradient, apply } = this.#programs
-    const update = this.#feeds.update(this.#done)
+    const feedsOf = (step: number): readonly Feeds[] => this.#feeds.ofStep(step, this.#fixed, !apply)
+    const [now, after] = [this.#done, this.#done + 1]
+    const following = (): Feeds | undefined => (after < this.#options.rate.steps ? feedsOf(after)[0] : undefined)
     let losses = noLosses(termNames(this.#inputs.teacher))
-    for (const part of this.#feeds.losses(this.#done, this.#fixed)) {
-      losses = plus(losses, await gradient.run(apply ? part : { ...part, ...update }, this.#memory))
-    }
-    return apply ? plus(losses, await apply.run(update, this.#memory)) : losses
+    for await (const found of runEach(gradient, this.#memory, feedsOf(now), following)) losses = plus(losses, found)
+    return apply ? plus(losses, await apply.run(this.#feeds.update(now), this.#memory)) : losses
   }
 
   async #validate(): Promise<number> {

@@ -100,6 +100,49 @@ describe(`a card, ${card.name}`, () => {
   })
 })
 
+describe('an inlet', () => {
+  it('gives what it was filled with each time, though nothing was done yet when it was filled again', () => {
+    const inlet = card.inlet(4096)
+    const filled = [1, 2, 3, 4].map((seed) => {
+      const [few, many] = [floats(7, seed), floats(900, 10 * seed)]
+      const [to, other] = [card.allocate(28), card.allocate(3600)]
+      inlet.fill([few.subarray(), many], [0, 256])
+      for (const one of [few, many]) one.fill(7)
+      inlet.empty([
+        { offset: 0, to, bytes: 28 },
+        { offset: 256, to: other, bytes: 3600 },
+      ])
+      return { seed, to, other }
+    })
+    for (const { seed, to, other } of filled) {
+      assert.deepEqual(download(card, to, 7), floats(7, seed), `${seed}`)
+      assert.deepEqual(download(card, other, 900), floats(900, 10 * seed), `${seed}`)
+    }
+    inlet.dispose()
+  })
+
+  it('can go before what it was filled with was taken', () => {
+    const inlet = card.inlet(400)
+    inlet.fill([floats(100)], [0])
+    inlet.dispose()
+    const address = upload(card, floats(100, 2))
+    assert.deepEqual(download(card, address, 100), floats(100, 2))
+  })
+})
+
+it('is settled when all that was queued is done, and other work goes on until then', async () => {
+  const from = upload(card, floats(100))
+  const to = card.allocate(400)
+  card.copy(to, from, 400)
+  const steps: string[] = []
+  const settled = card.settled().then(() => steps.push('settled'))
+  steps.push('goes on')
+  await settled
+  assert.deepEqual(steps, ['goes on', 'settled'])
+  assert.deepEqual(download(card, to, 100), floats(100))
+  await card.settled()
+})
+
 describe('kernels', () => {
   it('run over a grid', () => {
     const [kernel] = card.compile(KERNELS, ['scale_by_index'])

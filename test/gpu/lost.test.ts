@@ -12,4 +12,8 @@ it('a kernel that writes where nothing lies fails the next call that waits, with
     exitCode: 1,
     message: /^cuStreamSynchronize failed with CUDA_ERROR_ILLEGAL_ADDRESS \(.*nvidia-smi/,
   })
+  await assert.rejects(card.settled(), {
+    code: 'DEVICE_FAILED',
+    message: /^cuStreamQuery failed with CUDA_ERROR_ILLEGAL_ADDRESS \(.*nvidia-smi/,
+  })
 })

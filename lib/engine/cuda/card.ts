@@ -1,8 +1,9 @@
 import { Failure } from '../../util/failure.ts'
 import type { Compiler } from './compiler.ts'
-import type { Address, Device, Grid, Kernel, Matmul, MatmulShape, Replay } from './device.ts'
+import type { Address, Device, Grid, Inlet, Kernel, Matmul, MatmulShape, Replay } from './device.ts'
 import { CAPTURE_RELAXED, MOST_SHARED, STREAM_NON_BLOCKING } from './driver.ts'
 import type { Driver } from './driver.ts'
+import { CardInlet } from './inlet.ts'
 import { KernelArguments } from './kernel-arguments.ts'
 import { handleFrom } from './native.ts'
 import type { Ffi } from '../ffi.ts'
@@ -21,12 +22,13 @@ export interface CardParts {
   readonly products: Library
 }
 
-/** An NVIDIA card and one stream of it, on which all calls are queued. */
+/** An NVIDIA card and one stream of it, on which all calls are queued, but for uploads that go beside them. */
 export class Card implements Device {
   readonly name: string
   private readonly parts: CardParts
   private readonly driver: Driver
   private readonly stream: bigint
+  private readonly uploads: bigint
   private readonly arguments: KernelArguments
   private readonly staging: Staging
   private readonly workspace: Address
@@ -41,6 +43,7 @@ export class Card implements Device {
     this.driver = driver
     this.name = `${model}, ${gib(memoryOf(driver).total)}`
     this.stream = handleFrom((place) => driver.cuStreamCreate(place, STREAM_NON_BLOCKING))
+    this.uploads = handleFrom((place) => driver.cuStreamCreate(place, STREAM_NON_BLOCKING))
     this.arguments = new KernelArguments(ffi)
     this.staging = new Staging(ffi, driver, this.stream)
     this.workspace = this.allocate(WORKSPACE_BYTES)
@@ -73,6 +76,20 @@ export class Card implements Device {
     this.refuseRecording('download')
     this.driver.cuMemcpyDtoHAsync_v2(into, from, into.byteLength, this.stream)
     this.synchronize()
+  }
+
+  inlet(bytes: number): Inlet {
+    const { driver, stream, uploads } = this
+    const address = this.allocate(bytes)
+    return new CardInlet({
+      ffi: this.parts.ffi,
+      driver,
+      stream,
+      uploads,
+      address,
+      bytes,
+      free: () => this.free(address),
+    })
   }
 
   copy(to: Address, from: Address, bytes: number): void {
@@ -131,6 +148,13 @@ export class Card implements Device {
     this.staging.wait()
   }
 
+  /** Asked again and again: a call that waits would hold the thread, which has the next feeds to prepare. */
+  async settled(): Promise<void> {
+    this.refuseRecording('settled')
+    while (this.driver.isBusy(this.stream)) await new Promise(setImmediate)
+    this.staging.wait()
+  }
+
   dispose(): void {
     const { driver } = this
     this.synchronize()
@@ -139,6 +163,7 @@ export class Card implements Device {
     for (const module of this.modules.values()) driver.cuModuleUnload(module)
     this.staging.dispose()
     this.arguments.dispose()
+    driver.cuStreamDestroy_v2(this.uploads)
     driver.cuStreamDestroy_v2(this.stream)
     driver.cuDevicePrimaryCtxRelease_v2(this.parts.ordinal)
   }

@@ -55,9 +55,26 @@ export interface Replay {
   dispose(): void
 }
 
+/** A part of an inlet's memory, and where it goes. */
+export interface Placed {
+  readonly offset: number
+  readonly to: Address
+  readonly bytes: number
+}
+
+/** Memory through which data comes to the device while that computes. */
+export interface Inlet {
+  /** Copies the arrays to these offsets, and begins to upload them once what was queued to take the last is done. */
+  fill(data: readonly NodeJS.ArrayBufferView[], offsets: readonly number[]): void
+  /** Queues copies from what it was filled with: what is queued after finds it there. */
+  empty(places: readonly Placed[]): void
+  /** Waits for what is under way. */
+  dispose(): void
+}
+
 /**
  * A card, or the host in its stead: what the same kernels run on. Calls are queued in order; only `download` and
- * `synchronize` wait. Who allocates frees.
+ * `synchronize` wait, and `settled` without holding the thread. Who allocates frees.
  */
 export interface Device {
   /** For people: `NVIDIA H200, 139.8 GiB`. */
@@ -68,6 +85,7 @@ export interface Device {
   /** Copies: the array may be changed at once. */
   upload(to: Address, data: NodeJS.ArrayBufferView): void
   download(from: Address, into: NodeJS.ArrayBufferView): void
+  inlet(bytes: number): Inlet
   copy(to: Address, from: Address, bytes: number): void
   clear(address: Address, bytes: number): void
   /** The first bytes of each row, of which one begins `pitch` bytes after the other. */
@@ -81,5 +99,7 @@ export interface Device {
   /** What `body` queues, which must not upload, download or allocate: it is recorded and not run. */
   record(body: () => void): Replay
   synchronize(): void
+  /** Until all that was queued is done; throws what went wrong in it. */
+  settled(): Promise<void>
   dispose(): void
 }

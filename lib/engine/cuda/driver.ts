@@ -26,6 +26,11 @@ const prototypes = {
   cuStreamCreate: 'void *stream, unsigned int flags',
   cuStreamDestroy_v2: 'void *stream',
   cuStreamSynchronize: 'void *stream',
+  cuStreamWaitEvent: 'void *stream, void *event, unsigned int flags',
+  cuEventCreate: 'void *event, unsigned int flags',
+  cuEventDestroy_v2: 'void *event',
+  cuEventRecord: 'void *event, void *stream',
+  cuEventSynchronize: 'void *event',
   cuModuleLoadData: 'void *module, void *image',
   cuModuleUnload: 'void *module',
   cuModuleGetFunction: 'void *function, void *module, const char *name',
@@ -41,21 +46,27 @@ const prototypes = {
   cuGraphDestroy: 'void *graph',
 }
 
-export type Driver = Calls<keyof typeof prototypes>
+export type Driver = Calls<keyof typeof prototypes> & {
+  /** Whether something that was queued is not done yet. */
+  readonly isBusy: (stream: bigint) => boolean
+}
 
 /** Values of cuda.h's enums. */
 export const STREAM_NON_BLOCKING = 1
 export const CAPTURE_RELAXED = 2
+export const EVENT_DISABLE_TIMING = 2
 export const ATTRIBUTE = { capabilityMajor: 75, capabilityMinor: 76 } as const
 /** Bytes of `Grid.shared` that a kernel may be launched with; without it, 48 KiB. */
 export const MOST_SHARED = 8
 const OUT_OF_MEMORY = 2
+const NOT_READY = 600
 
 /** Each call throws Failure `DEVICE_MEMORY` or `DEVICE_FAILED`, which name the call and CUDA's own error. */
 export function bindDriver(ffi: Ffi, library: Library): Driver {
   const nameOf = find(library, 'int', 'cuGetErrorName(int status, void *text)')
   const textOf = find(library, 'int', 'cuGetErrorString(int status, void *text)')
-  return bind(library, prototypes, (call, status) => {
+  const query = find(library, 'int', 'cuStreamQuery(void *stream)')
+  const fail = (call: string, status: number): never => {
     // both leave a null for a number that they do not know
     const read = (of: typeof nameOf): string | undefined => {
       const text = handleFrom((place) => of(status, place))
@@ -65,5 +76,11 @@ export function bindDriver(ffi: Ffi, library: Library): Driver {
     const code = status === OUT_OF_MEMORY ? 'DEVICE_MEMORY' : 'DEVICE_FAILED'
     const advice = 'nvidia-smi shows whether the card is there, "Xid" in the output of dmesg what befell it'
     throw new Failure(code, `${call} failed with ${found}: ${advice}`, { exitCode: 1 })
-  })
+  }
+  const isBusy = (stream: bigint): boolean => {
+    const status = query(stream)
+    if (status !== 0 && status !== NOT_READY) fail('cuStreamQuery', status)
+    return status !== 0
+  }
+  return { ...bind(library, prototypes, fail), isBusy }
 }

@@ -33,6 +33,6 @@ export function openCuda(device: Device, { precision }: CudaOptions): Engine {
     device: precision === 'fp32' ? `cuda, ${device.name}` : `cuda in ${precision}, ${device.name}`,
     memory: () => new CudaMemory(device),
     compile: (graph) => Promise.resolve().then(() => compile(graph)),
-    dispose: () => Promise.resolve().then(() => device.dispose()),
+    dispose: () => device.settled().then(() => device.dispose()),
   }
 }

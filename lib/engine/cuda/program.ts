@@ -2,6 +2,7 @@ import type { Graph } from '../../graph/index.ts'
 import { checkFeeds } from '../check.ts'
 import type { Feeds, Memory, Program, TensorValue } from '../engine.ts'
 import type { Address, Device, Kernel, Matmul, Replay } from './device.ts'
+import { Feeding } from './feeding.ts'
 import { CudaMemory, cudaMemory } from './memory.ts'
 import type { Kernels } from './kernels.ts'
 import type { Call, Plan } from './plan.ts'
@@ -25,7 +26,10 @@ export class CudaProgram implements Program {
   private readonly ready: Readonly<Record<'preparation' | 'calls', readonly Ready[]>>
   private readonly arena: Address
   private readonly constants: ReadonlyMap<Storage, Address>
+  private readonly feeding: Feeding
   private readonly replays = new Map<string, Replay>()
+  /** Never rejects. */
+  private running: Promise<void> | undefined
 
   constructor(graph: Graph, plan: Plan, device: Device, kernels: Kernels) {
     this.graph = graph
@@ -39,6 +43,7 @@ export class CudaProgram implements Program {
     }
     this.ready = { preparation: plan.preparation.map(ready), calls: plan.calls.map(ready) }
     this.arena = device.allocate(Math.max(1, plan.arena.bytes))
+    this.feeding = new Feeding(device, plan, this.arena)
     this.constants = new Map(plan.constants.map((storage) => [storage, this.load(storage)]))
   }
 
@@ -48,16 +53,31 @@ export class CudaProgram implements Program {
     return address
   }
 
-  run(feeds: Feeds, memory?: Memory): Promise<Record<string, TensorValue>> {
-    return new Promise((resolve) => {
-      checkFeeds(this.graph, feeds)
-      const state = this.addresses(memory)
-      this.prepare(state, memory)
-      for (const [name, storage] of this.plan.inputs) this.device.upload(this.inArena(storage), feeds[name]!.data)
-      this.replay(state).run()
-      this.checkFault()
-      resolve(this.outputs(state))
-    })
+  prefetch(feeds: Feeds): void {
+    checkFeeds(this.graph, feeds)
+    this.feeding.send(feeds)
+  }
+
+  /** All is queued when this returns, unless another run is under way: its results lie where this one's will. */
+  async run(feeds: Feeds, memory?: Memory): Promise<Record<string, TensorValue>> {
+    while (this.running) await this.running
+    const found = this.compute(feeds, memory)
+    const end = (): void => {
+      this.running = undefined
+    }
+    this.running = found.then(end, end)
+    return found
+  }
+
+  private async compute(feeds: Feeds, memory: Memory | undefined): Promise<Record<string, TensorValue>> {
+    checkFeeds(this.graph, feeds)
+    const state = this.addresses(memory)
+    this.prepare(state, memory)
+    this.feeding.bring(feeds)
+    this.replay(state).run()
+    await this.device.settled()
+    this.checkFault()
+    return this.outputs(state)
   }
 
   /** Copies of state as it is now: only where it has changed, as a rule once. */
@@ -162,12 +182,13 @@ export class CudaProgram implements Program {
     return Object.fromEntries(entries)
   }
 
-  dispose(): Promise<void> {
+  async dispose(): Promise<void> {
+    while (this.running) await this.running
+    this.feeding.dispose()
     for (const replay of this.replays.values()) replay.dispose()
     this.replays.clear()
     this.device.free(this.arena)
     for (const address of this.constants.values()) this.device.free(address)
-    return Promise.resolve()
   }
 }
 

@@ -3,7 +3,16 @@ import { readFileSync, rmSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import koffi from 'koffi'
-import type { Address, Device, Grid, Kernel, Matmul, MatmulShape, Replay } from '../../../lib/engine/cuda/device.ts'
+import type {
+  Address,
+  Device,
+  Grid,
+  Inlet,
+  Kernel,
+  Matmul,
+  MatmulShape,
+  Replay,
+} from '../../../lib/engine/cuda/device.ts'
 import { hostLibrary } from './host-library.ts'
 
 interface HostKernel extends Kernel {
@@ -50,6 +59,23 @@ export class HostDevice implements Device {
   upload(to: Address, data: NodeJS.ArrayBufferView): void {
     this.outside()
     this.library.upload(to, data, data.byteLength)
+  }
+
+  inlet(bytes: number): Inlet {
+    const address = this.allocate(bytes)
+    return {
+      fill: (data, offsets) => data.forEach((one, i) => this.upload(address + offsets[i]!, one)),
+      empty: (places) => {
+        this.outside()
+        for (const { offset, to, bytes } of places) this.copy(to, address + offset, bytes)
+      },
+      dispose: () => this.free(address),
+    }
+  }
+
+  /** Later, as on a card: what is done in between must not change what is found then. */
+  settled(): Promise<void> {
+    return new Promise(setImmediate)
   }
 
   download(from: Address, into: NodeJS.ArrayBufferView): void {

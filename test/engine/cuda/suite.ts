@@ -4,6 +4,7 @@ import type { Engine, TensorValue } from '../../../lib/engine/index.ts'
 import * as g from '../../../lib/graph/index.ts'
 import type { Tensor } from '../../../lib/graph/index.ts'
 import type { Tolerance } from '../../model/reference-suite.ts'
+import { toHalf } from '../../../lib/util/half.ts'
 import { noise } from '../reference.ts'
 import { trainingBytes } from '../state-suite.ts'
 
@@ -29,6 +30,41 @@ export function testCuda(open: () => Promise<Engine>): void {
     return results
   }
   const input = (shape: readonly number[]) => ({ node: g.input('x', shape), value: values(shape) })
+
+  it('runs on what was fed ahead, and on nothing else', async () => {
+    const [x, w] = [g.input('x', [3], 'float16'), g.input('w', [])]
+    const sum = g.add(g.sum(g.cast(x, 'float32'), [0]), w)
+    const program = await engine.compile(g.graph({ outputs: { sum } }))
+    const fed = (one: number) => ({
+      x: { shape: [3], data: toHalf(Float32Array.of(one, one, one)) },
+      w: { shape: [], data: Float32Array.of(one) },
+    })
+    const of = async (results: Promise<Record<string, TensorValue>>) => (await results)['sum']!.data[0]
+    const [one, two, three] = [fed(1), fed(2), fed(3)]
+    const running = program.run(one)
+    program.prefetch!(two)
+    assert.equal(await of(running), 4)
+    assert.equal(await of(program.run(two)), 8)
+    two.w.data[0] = 5
+    assert.equal(await of(program.run(two)), 11) // fed ahead once, for one run
+    program.prefetch!(two)
+    assert.equal(await of(program.run(three)), 12)
+    assert.equal(await of(program.run(two)), 11)
+    assert.throws(() => program.prefetch!({ x: one.x }), /the feed "w", float32\[\], is missing/)
+    await program.dispose()
+  })
+
+  it('gives each of several runs at once its own results, and is disposed of after the last', async () => {
+    const x = g.input('x', [1000])
+    const program = await engine.compile(g.graph({ outputs: { y: g.exp(x), sum: g.sum(x, [0]) } }))
+    const fed = [1, 2, 3].map((seed) => ({ shape: [1000], data: Float32Array.from(noise([1000], seed).data) }))
+    const found = fed.map((one) => program.run({ x: one }))
+    await program.dispose()
+    for (const [i, results] of found.entries()) {
+      const { y } = await results
+      near(y, [...fed[i]!.data].map(Math.exp), 1e-5)
+    }
+  })
 
   // a thread, a warp, a block of 256 and of 512 threads a row, the last round full or not; columns; and two stages where
   // rows are few

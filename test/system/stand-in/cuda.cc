@@ -5,21 +5,29 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
 using Work = std::function<void()>;
 
-enum Status { OK = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, NOT_FOUND = 500, ILLEGAL_ADDRESS = 700, CAPTURE_UNSUPPORTED = 900 };
+enum Status { OK = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, NOT_FOUND = 500, NOT_READY = 600, ILLEGAL_ADDRESS = 700, CAPTURE_UNSUPPORTED = 900 };
 
 struct Graph {
   std::vector<Work> calls;
 };
 struct Stream {
-  std::vector<Work> queue;
+  std::deque<Work> queue;
   Graph *capture = nullptr;
+  int asked = 0;
+};
+/** What was last recorded: whether its stream has come there. */
+struct Event {
+  Stream *stream = nullptr;
+  std::shared_ptr<bool> reached = std::make_shared<bool>(true);
 };
 
 static int lost = OK;
@@ -27,11 +35,14 @@ static const size_t TOTAL = size_t(3) << 30;
 static size_t used = 0;
 static std::map<void *, size_t> blocks;
 
+static void step(Stream *stream) {
+  auto call = std::move(stream->queue.front());
+  stream->queue.pop_front();
+  call();
+}
 static int wait(Stream *stream) {
   if (stream->capture) return CAPTURE_UNSUPPORTED;
-  auto queue = std::move(stream->queue);
-  stream->queue.clear();
-  for (auto &call : queue) call();
+  while (!stream->queue.empty()) step(stream);
   return lost;
 }
 
@@ -40,7 +51,8 @@ extern "C" {
 /** For the stand-ins of libraries that queue on a stream. */
 int stand_in_queue(void *stream, const Work &call) {
   auto s = static_cast<Stream *>(stream);
-  (s->capture ? s->capture->calls : s->queue).push_back(call);
+  if (s->capture) s->capture->calls.push_back(call);
+  else s->queue.push_back(call);
   return OK;
 }
 
@@ -101,6 +113,26 @@ int cuMemsetD2D8Async(char *address, size_t pitch, unsigned char value, size_t w
 int cuStreamCreate(void **stream, unsigned) { return *stream = new Stream, OK; }
 int cuStreamDestroy_v2(void *stream) { return delete static_cast<Stream *>(stream), OK; }
 int cuStreamSynchronize(void *stream) { return wait(static_cast<Stream *>(stream)); }
+/** Busy until it has been asked a few times. */
+int cuStreamQuery(void *stream) {
+  auto s = static_cast<Stream *>(stream);
+  return s->queue.empty() ? lost : ++s->asked % 3 ? NOT_READY : wait(s);
+}
+
+int cuEventCreate(void **event, unsigned flags) { return *event = new Event, flags == 2 ? OK : INVALID_VALUE; }
+int cuEventDestroy_v2(void *event) { return delete static_cast<Event *>(event), OK; }
+int cuEventRecord(void *event, void *stream) {
+  auto reached = std::make_shared<bool>(false);
+  *static_cast<Event *>(event) = {static_cast<Stream *>(stream), reached};
+  return stand_in_queue(stream, [=] { *reached = true; });
+}
+static void reach(const Event &event) {
+  while (!*event.reached) step(event.stream);
+}
+int cuEventSynchronize(void *event) { return reach(*static_cast<Event *>(event)), lost; }
+int cuStreamWaitEvent(void *stream, void *event, unsigned) {
+  return stand_in_queue(stream, [now = *static_cast<Event *>(event)] { reach(now); });
+}
 
 // the kernels of test/gpu, by name: what the compiler made of them is for a card
 

@@ -1,6 +1,9 @@
 import type { Call } from './plan.ts'
+import { postponed } from './postpone.ts'
 import { bytesOf } from './storage.ts'
 import type { Storage } from './storage.ts'
+import { conflict, usesOf } from './uses.ts'
+import type { Uses } from './uses.ts'
 
 /** That one launch takes: 4 KiB of arguments. */
 const mostPointers = 512
@@ -9,39 +12,19 @@ const small = 2 ** 19
 
 /**
  * Launches of the same kernel that do not need each other become one, of as many blocks: a card takes microseconds to
- * begin each. First those that may wait for a later one, then those that may go with an earlier one.
+ * begin each. First the small ones wait for what needs them, then others for a later one of the same kernel, and at last
+ * those that may go with an earlier one.
  */
 export function batched(calls: readonly Call[]): Call[] {
-  const units = calls.map((call): Unit => ({ calls: [call], ...usesOf(call) }))
+  const units = postponed(calls, kernelOf).map((call): Unit => ({ calls: [call], ...usesOf(call) }))
   const waited = gathered(units.toReversed(), areReadLater).toReversed()
   const inOrder = waited.map((unit) => ({ ...unit, calls: unit.calls.toReversed() }))
   return gathered(inOrder, areSmallResults).map(({ calls: equal }) => joined(equal))
 }
 
-interface Uses {
-  readonly reads: ReadonlySet<Storage>
-  readonly writes: ReadonlySet<Storage>
-}
-
 /** Calls that become one. */
 interface Unit extends Uses {
   readonly calls: readonly Call[]
-}
-
-function usesOf(call: Call): Uses {
-  switch (call.kind) {
-    case 'launch': {
-      const all = new Set(call.source.pointers.map(({ storage }) => storage))
-      return { reads: all, writes: call.source.writes ?? all }
-    }
-    case 'multiply':
-      return { reads: new Set([call.a.storage, call.b.storage, call.c.storage]), writes: new Set([call.c.storage]) }
-    case 'clear':
-    case 'clear pads':
-      return { reads: new Set(), writes: new Set([call.storage]) }
-    case 'copy':
-      return { reads: new Set([call.from.storage]), writes: new Set([call.to.storage]) }
-  }
 }
 
 /** Whether a unit may be where those before the last of `passed` are; these are from there on. */
@@ -52,7 +35,7 @@ function gathered(units: readonly Unit[], mayMove: MayMove): Unit[] {
   const found: Unit[] = []
   const lastOf = new Map<string, number>()
   for (const unit of units) {
-    const kernel = kernelOf(unit)
+    const kernel = kernelOf(unit.calls[0]!)
     const at = kernel === undefined ? undefined : lastOf.get(kernel)
     const other = at === undefined ? undefined : found[at]!
     const isOne =
@@ -68,8 +51,8 @@ function gathered(units: readonly Unit[], mayMove: MayMove): Unit[] {
 }
 
 /** The kernel and its blocks, of which its text need not tell, where it says what it writes: else nothing is known of it. */
-function kernelOf({ calls: [call] }: Unit): string | undefined {
-  if (call?.kind !== 'launch' || !call.source.writes) return undefined
+function kernelOf(call: Call): string | undefined {
+  if (call.kind !== 'launch' || !call.source.writes) return undefined
   const { text, grid } = call.source
   return `${grid.blocks[0]} ${text}`
 }
@@ -78,11 +61,6 @@ const pointersOf = ({ calls }: Unit): number =>
   calls.reduce((sum, call) => sum + (call.kind === 'launch' ? call.source.pointers.length : 0), 0)
 
 const fits = (a: Unit, b: Unit): boolean => pointersOf(a) + pointersOf(b) <= mostPointers
-
-const conflict = (a: Uses, b: Uses): boolean =>
-  meets(a.writes, b.reads) || meets(a.writes, b.writes) || meets(b.writes, a.reads)
-
-const meets = (a: ReadonlySet<Storage>, b: ReadonlySet<Storage>): boolean => [...a].some((one) => b.has(one))
 
 const together = (a: Unit, b: Unit): Unit => ({
   calls: [...a.calls, ...b.calls],

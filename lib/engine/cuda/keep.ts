@@ -51,7 +51,8 @@ function keepBeside(graph: Graph, precision: Precision, sums: Accumulations): Ke
   for (const node of graph.nodes) {
     if (priceOf(node, prices).sources > mostParts) store(inputsOf(node), plain, prices)
     const full = priceOf(node, prices)
-    if (isProduced(node) || narrow.has(node) || !isWorthRepeating(full, reads.get(node))) plain.add(node)
+    if (isProduced(node) || narrow.has(node) || !isWorthRepeating(full, reads.get(node), sizeOf(node.shape)))
+      plain.add(node)
     const inMemory = plain.has(node)
     prices.set(node, { entries: sizeOf(node.shape), ...(inMemory ? read : full) })
   }
@@ -170,8 +171,9 @@ function ownPrice(node: RunNode): number {
   return node.op === 'pad' || node.op === 'concat' || node.op === 'gather' ? 2 : 0
 }
 
-function isWorthRepeating({ work, loads }: Omit<Price, 'entries'>, reads: Reads | undefined): boolean {
-  if (work > 150 || loads > 12) return false
+function isWorthRepeating({ work, loads }: Omit<Price, 'entries'>, reads: Reads | undefined, entries: number): boolean {
+  // of a single number, a sum of many takes no longer than the launch that each of its parts would
+  if (work > 150 || (loads > 12 && entries > 1)) return false
   if (!reads || reads.times <= 1.01) return true
   // a small one that is stretched is read from a cache, but computed again for each entry of the large one
   if (reads.most > 4) return work <= 6 && loads <= 2

@@ -119,8 +119,8 @@ describe('a plan fuses', () => {
     const [graph] = await trainingGraphs()
     const { calls } = plan(graph!, 'fp32')
     const texts = calls.flatMap((call) => (call.kind === 'launch' ? [call.source.text] : []))
-    assert.ok(texts.length < 115, `${texts.length} launches`)
-    assert.ok(new Set(texts).size < 70, `${new Set(texts).size} kernels`)
+    assert.ok(texts.length < 100, `${texts.length} launches`)
+    assert.ok(new Set(texts).size < 60, `${new Set(texts).size} kernels`)
     const writes = calls.filter((call) => call.kind === 'copy')
     assert.deepEqual(writes, []) // all state is updated in place
   })
@@ -190,10 +190,28 @@ describe('a plan launches as one', () => {
   })
 
   it('half of what a training step would have launched, in no more memory', async () => {
-    const [graph] = await trainingGraphs()
-    const { calls, arena } = plan(graph!, 'bf16')
-    assert.ok(calls.length < 180, `${calls.length} calls`)
-    assert.ok(arena.bytes < 1.7e9, `${arena.bytes} bytes`)
+    const [step, accumulate] = await trainingGraphs()
+    // bytes without: the order that makes launches one may keep 1 % more
+    const alone = [
+      { graph: step!, precision: 'fp32', bytes: 2238449408 },
+      { graph: accumulate!, precision: 'fp32', bytes: 1916249088 },
+      { graph: step!, precision: 'bf16', bytes: 1358711296 },
+      { graph: accumulate!, precision: 'bf16', bytes: 1245355264 },
+    ] as const
+    for (const { graph, precision, bytes } of alone) {
+      const { calls, arena } = plan(graph, precision)
+      assert.ok(calls.length < 180, `${calls.length} calls`)
+      assert.ok(arena.bytes <= 1.01 * bytes, `${arena.bytes} bytes, alone ${bytes}`)
+    }
+    const { calls } = plan(step!, 'bf16')
+    assert.ok(calls.length < 172, `${calls.length} calls`)
+  })
+
+  it('the sums of a norm, and adds up as many at once as a kernel has pointers for', () => {
+    const squares = Array.from({ length: 60 }, (_, i) => g.sum(g.square(g.input(`d${i}`, [300]))))
+    const norm = g.sqrt(squares.reduce((a, b) => g.add(a, b)))
+    const found = lines(planOf({ norm }))
+    assert.deepEqual(found, [Array(58).fill('sum').join(' '), 'sum add', 'sum sqrt'])
   })
 })
 

@@ -212,6 +212,20 @@ export function testCuda(open: () => Promise<Engine>): void {
     await program.dispose()
   })
 
+  it('sums many up at once, to the bytes of each alone', async () => {
+    const rows = Array.from({ length: 9 }, (_, i) => `x${i}`)
+    const feeds = rows.map((name, i): [string, TensorValue] => [
+      name,
+      { shape: [640, 30], data: Float32Array.from(noise([640, 30], i + 1).data) },
+    ])
+    const parts = rows.map((name): [string, Tensor] => [name, g.sum(g.square(g.input(name, [640, 30])), [0])])
+    const all = await run(Object.fromEntries(parts), Object.fromEntries(feeds))
+    for (const [i, [name, sum]] of parts.entries()) {
+      const alone = await run({ [name]: sum }, Object.fromEntries([feeds[i]!]))
+      assert.deepEqual(all[name]!.data, alone[name]!.data)
+    }
+  })
+
   it('multiplies by state as it is now, whoever changed it', async () => {
     const [w, x] = [g.state('w', [520, 16]), g.input('x', [8, 520])]
     const memory = engine.memory()

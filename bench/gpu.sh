@@ -74,7 +74,7 @@ part() {
       grep -E '^ *not ok|error:|off, at most|^# (tests|pass|fail) |FAILED|took' "$out/suite.txt" | head -40
       ;;
     attention)
-      ours 240 attention
+      ours "${ATTENTION_SECONDS:-240}" attention
       peer 40 attention
       ;;
     train-step)

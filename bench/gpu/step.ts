@@ -7,7 +7,7 @@ import { toHalf } from '../../lib/util/half.ts'
 import { Random } from '../../lib/util/random.ts'
 import { gpt2 } from './gpt2.ts'
 
-const teacherWidth = 2560
+export const teacherWidth = 2560
 const objective = { weights: { 'forward-kl': 1 }, beta: 0.5, skew: 0.1, squareTemperature: true }
 
 export interface TrainStep {

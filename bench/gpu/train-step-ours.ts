@@ -1,7 +1,8 @@
 import { median } from '../figures.ts'
 import { openNamed } from './engine.ts'
 import { deviceMemory, say, sayMemory } from './measured.ts'
-import { openStep } from './step.ts'
+import { matmulRate, stepOperations } from './rate.ts'
+import { openStep, teacherWidth } from './step.ts'
 
 /** train-step-ours ENGINE ROWS CONTEXT SECONDS */
 const [name = '', rows = '8', context = '1024', seconds = '15'] = process.argv.slice(2)
@@ -26,4 +27,10 @@ const typical = median(times.slice(2))
 say({ part, who: engine.device, what: `a step of ${rows} × ${context} tokens`, unit: 'ms', value: typical })
 say({ part, who: engine.device, what: 'training', unit: 'tokens/s', value: (tokens / typical) * 1000 })
 sayMemory(part, engine.device, before)
+await program.dispose()
+memory.dispose()
+const rate = await matmulRate(engine)
+const share = stepOperations(tokens, Number(context), teacherWidth) / (typical / 1000) / rate
+say({ part, who: engine.device, what: 'products of 8192²', unit: 'TFLOP/s', value: rate / 1e12 })
+say({ part, who: engine.device, what: 'share of that rate in a step', unit: '%', value: 100 * share })
 process.exit(0) // the driver's threads would hold the process

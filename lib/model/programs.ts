@@ -46,8 +46,13 @@ export async function* runEach(
 ): AsyncGenerator<Readonly<Record<string, TensorValue>>> {
   for (const [n, one] of feeds.entries()) {
     const running = program.run(one, memory)
-    const next = program.prefetch && (feeds[n + 1] ?? following())
-    if (next) program.prefetch?.(next)
+    try {
+      const next = program.prefetch && (feeds[n + 1] ?? following())
+      if (next) program.prefetch?.(next)
+    } catch (cause) {
+      await running // its own error comes first, and nothing goes on with the memory while it is used
+      throw cause
+    }
     yield await running
   }
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
-import { it } from 'node:test'
+import { describe, it } from 'node:test'
 import type { Engine, Feeds, Program } from '../../lib/engine/engine.ts'
+import { runEach } from '../../lib/model/programs.ts'
 import { engine } from './rig.ts'
 import { options, taught, trained } from './training.ts'
 
@@ -39,3 +40,40 @@ for (const accumulate of [1, 2]) {
     })
   })
 }
+
+describe('where the next feeds cannot be had', () => {
+  /** What comes of a run that ends so, and whether it had ended by then. */
+  async function failing(end: () => void): Promise<{ message: string; hasEnded: boolean }> {
+    let hasEnded = false
+    const program: Program = {
+      run: async () => {
+        await new Promise(setImmediate)
+        hasEnded = true
+        end()
+        return {}
+      },
+      prefetch: () => undefined,
+      dispose: () => Promise.resolve(),
+    }
+    const following = (): never => {
+      throw new Error('cut short')
+    }
+    const runs = runEach(program, engine.memory(), [{}], following)
+    const message = await runs.next().then(
+      () => 'none',
+      (error: unknown) => (error as Error).message,
+    )
+    return { message, hasEnded }
+  }
+
+  it('says so once the run is done that is under way', async () => {
+    assert.deepEqual(await failing(() => undefined), { message: 'cut short', hasEnded: true })
+  })
+
+  it('tells the error of that run, if it has one', async () => {
+    const lost = (): never => {
+      throw new Error('the device is lost')
+    }
+    assert.deepEqual(await failing(lost), { message: 'the device is lost', hasEnded: true })
+  })
+})

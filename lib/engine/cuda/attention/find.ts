@@ -21,8 +21,9 @@ export function withAttention(graph: Graph): Graph {
   for (const node of graph.nodes) {
     const inputs = node.inputs.map((from) => made.get(from)!)
     const same = inputs.every((x, i) => x === node.inputs[i])
-    const new_ = replace.get(node)
-    made.set(node, new_ ? new_((x) => made.get(x)!) : same ? node : apply(node.op, inputs, node.attributes))
+    const replacement = replace.get(node)
+    const now = (x: Tensor): Tensor => made.get(x)!
+    made.set(node, replacement ? replacement(now) : same ? node : apply(node.op, inputs, node.attributes))
   }
   return replace.size === 0 ? graph : withPacked(renewed(graph, made))
 }

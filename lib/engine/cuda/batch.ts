@@ -27,7 +27,7 @@ interface Unit extends Uses {
   readonly calls: readonly Call[]
 }
 
-/** Whether a unit may be where those before the last of `passed` are; these are from there on. */
+/** Whether a unit may move to the last of `before`: what it reads or makes is then in memory for another time. */
 type MayMove = (unit: Unit, before: readonly Unit[]) => boolean
 
 /** Each unit with the last one of the same kernel that it may move to. */

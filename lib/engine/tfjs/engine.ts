@@ -7,19 +7,30 @@ import { widened } from '../widened.ts'
 import { interpret } from './ops.ts'
 import type { Tf } from './ops.ts'
 
-/** TensorFlow.js's plain JavaScript backend, interpreting the graph op by op. */
-export async function openTfjsCpu(): Promise<Engine> {
+/** TensorFlow.js's plain JavaScript backend. */
+export const openTfjsCpu = (): Promise<Engine> =>
+  openTfjs('tfjs-cpu', async (tf) => {
+    await import('@tensorflow/tfjs-backend-cpu')
+    await start(tf, 'cpu')
+    return '1 thread'
+  })
+
+/** A backend of TensorFlow.js, interpreting the graph op by op. `begin` makes it the current one and says what it runs on. */
+export async function openTfjs(name: string, begin: (tf: Tf) => Promise<string>): Promise<Engine> {
   const tf = await import('@tensorflow/tfjs-core')
-  await import('@tensorflow/tfjs-backend-cpu')
   tf.env().set('PROD', true) // else it greets on the console
-  if (!(await tf.setBackend('cpu'))) throw new Error('TensorFlow.js cannot start its "cpu" backend')
+  const device = `${name}, ${await begin(tf)}`
   return {
-    name: 'tfjs-cpu',
-    device: 'tfjs-cpu, 1 thread',
+    name,
+    device,
     memory: () => new HostMemory(),
     compile: (graph) => Promise.resolve(compile(tf, graph)),
     dispose: () => Promise.resolve(),
   }
+}
+
+export async function start(tf: Tf, backend: string): Promise<void> {
+  if (!(await tf.setBackend(backend))) throw new Error(`TensorFlow.js cannot start its "${backend}" backend`)
 }
 
 function compile(tf: Tf, graph: Graph): Program {

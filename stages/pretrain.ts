@@ -16,10 +16,10 @@ export default defineStage({
     properties: {
       ...trainProperties,
       precision: precisionProperty,
-      architecture: { enum: ['gpt2', 'gpt_neo'] },
-      width: { type: 'integer', minimum: 1 },
-      layers: { type: 'integer', minimum: 1 },
-      heads: { type: 'integer', minimum: 1 },
+      architecture: { enum: ['gpt2', 'gpt_neo'], description: 'as transformers names it' },
+      width: { type: 'integer', minimum: 1, description: 'of the hidden states; a multiple of `heads`' },
+      layers: { type: 'integer', minimum: 1, description: 'blocks of attention and MLP' },
+      heads: { type: 'integer', minimum: 1, description: 'of the attention in each' },
       inner: { type: 'integer', minimum: 0, default: 0, description: 'width inside the MLPs; 0: four times `width`' },
       attention: {
         type: 'array',

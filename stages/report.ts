@@ -15,10 +15,11 @@ export default defineStage({
     additionalProperties: false,
     required: ['title', 'notes', 'parameters', 'axes', 'trainedOn'],
     properties: {
-      title: { type: 'string', default: 'A small model taught by a big one' },
-      notes: { type: 'array', items: { type: 'string' }, default: [] },
-      parameters: { type: 'object', default: {} },
+      title: { type: 'string', default: 'A small model taught by a big one', description: 'of the page' },
+      notes: { type: 'array', items: { type: 'string' }, default: [], description: 'paragraphs under the title' },
+      parameters: { type: 'object', default: {}, description: 'shown in a table' },
       baselineLine: {
+        description: 'a published score, drawn into the chart of acc_norm: its label and a share from 0 to 1',
         type: 'object',
         additionalProperties: false,
         required: ['label', 'value'],

@@ -12,11 +12,11 @@ export default defineStage({
     type: 'object',
     additionalProperties: false,
     properties: {
-      seed: { type: 'integer', minimum: 0, default: defaultWorld.seed },
+      seed: { type: 'integer', minimum: 0, default: defaultWorld.seed, description: 'of all that is drawn' },
       train: { ...count(defaultWorld.train), description: 'stories of the training split' },
-      validation: count(defaultWorld.validation),
-      test: count(defaultWorld.test),
-      items: count(defaultWorld.items),
+      validation: { ...count(defaultWorld.validation), description: 'of the validation split' },
+      test: { ...count(defaultWorld.test), description: 'of the test split' },
+      items: { ...count(defaultWorld.items), description: 'questions with four endings' },
       noise: {
         type: 'number',
         minimum: 0,

@@ -2,6 +2,7 @@ import type { Command, Option } from 'commander'
 import { loadPipeline } from '../pipeline/config.ts'
 import type { LoadedPipeline } from '../pipeline/config.ts'
 import { listExperiments } from '../pipeline/experiment.ts'
+import { codes } from '../util/codes/index.ts'
 import { flatten } from '../util/flatten.ts'
 
 /**
@@ -20,7 +21,7 @@ async function candidatesFor(program: Command, before: readonly string[], curren
   const commands = help.visibleCommands(program)
   const names = commands.map((command) => command.name())
   if (name === undefined) return current.startsWith('-') ? longNames(help.visibleOptions(program)) : names
-  if (name === 'help') return names
+  if (name === 'help') return [...names, ...Object.keys(codes)]
   const command = commands.find((one) => one.name() === name)
   if (command === undefined) return []
   const option = optionOf(command, rest.at(-1))

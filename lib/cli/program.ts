@@ -40,7 +40,7 @@ function codeOf(error: unknown, json: boolean): number {
 function makeProgram(version: string, end: (code: number) => void): Command {
   const program = new Command('pipeline')
   program.description('Runs what pipeline.yaml declares: every stage hashed by content, cached, explained.')
-  program.version(version).exitOverride().helpCommand('help [command]', 'list the commands, or explain one')
+  program.version(version).exitOverride().helpCommand(false)
   withJson(program.command('init [folder]').description('write a small new project that uses this package')).action(
     async (folder: string | undefined, options: { json?: boolean }) =>
       end((await import('./commands/init.ts')).init(folder, options)),
@@ -55,6 +55,10 @@ function makeProgram(version: string, end: (code: number) => void): Command {
     program.command('doctor').description('say which engines work on this machine, and which one is chosen'),
   ).action(async (options: { json?: boolean }) => end(await (await import('./commands/doctor.ts')).doctor(options)))
   addCompletion(program, end)
+  program
+    .command('help [topic]')
+    .description('list the commands, or explain one, or the code of a message: help KEY_UNKNOWN')
+    .action(async (topic: string | undefined) => end((await import('./commands/help.ts')).help(program, topic)))
   return program
 }
 

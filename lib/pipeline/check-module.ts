@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { ErrorObject } from 'ajv'
+import type { Code } from '../util/codes/index.ts'
 import { Failure } from '../util/failure.ts'
 import type { Place } from '../util/failure.ts'
 import type { JsonObject } from '../util/json.ts'
@@ -66,7 +67,7 @@ function instead(name: string, known: readonly string[]): string {
   return `${meant} It has ${known.map((one) => `"${one}"`).join(', ') || 'none'}`
 }
 
-const fail = (stage: Stage, path: string, code: string, message: string): Failure =>
+const fail = (stage: Stage, path: string, code: Code, message: string): Failure =>
   new Failure(code, message, { place: placeOf(stage, path) })
 
 /** Where a value was written, else where the nearest thing around it was. */

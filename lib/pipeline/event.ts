@@ -1,3 +1,4 @@
+import type { Code } from '../util/codes/index.ts'
 import type { JsonObject } from '../util/json.ts'
 import type { Failure } from '../util/failure.ts'
 import type { Progress } from './stage.ts'
@@ -55,7 +56,7 @@ export type Event =
   | { readonly type: 'stage-log'; readonly stage: string; readonly line: string }
   | ({ readonly type: 'stage-finished'; readonly device?: string } & StageResult)
   /** Something worth saying that is no failure: an object healed, a user's file moved aside, a lock waited for. */
-  | { readonly type: 'notice'; readonly stage: string | null; readonly code: string; readonly message: string }
+  | { readonly type: 'notice'; readonly stage: string | null; readonly code: Code; readonly message: string }
   | { readonly type: 'failure'; readonly stage: string | null; readonly failure: Failure; readonly log: string | null }
   /** The recorded experiment was logged to another program; `where` is a page's address or a folder. */
   | { readonly type: 'logged'; readonly to: string; readonly where: string }

@@ -1,6 +1,7 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
+import type { Code } from '../util/codes/index.ts'
 import type { Failure } from '../util/failure.ts'
 import { annotate, holderOf } from '../util/lock-note.ts'
 import { acquire } from '../util/lock.ts'
@@ -281,6 +282,6 @@ function manifestOf(
   return { version: 1, stage: stage.id, key, record, ...sealed, ...code, ran }
 }
 
-function notice(run: Execution, task: Pick<StageTask, 'stage'>, code: string, message: string): void {
+function notice(run: Execution, task: Pick<StageTask, 'stage'>, code: Code, message: string): void {
   run.emit({ type: 'notice', stage: task.stage.id, code, message })
 }

@@ -1,3 +1,4 @@
+import type { Code } from '../util/codes/index.ts'
 import { hostname } from 'node:os'
 import type { Execution, StageEnd, StageTask } from './execute.ts'
 import { HostGpus, gpuFolder } from './host-gpus.ts'
@@ -15,7 +16,7 @@ export async function withGpus(
   const { gpus, others = [] } = task.grant
   if (gpus.length === 0) return work(task)
   const { id } = task.stage
-  const tell = (code: string, message: string): void => run.emit({ type: 'notice', stage: id, code, message })
+  const tell = (code: Code, message: string): void => run.emit({ type: 'notice', stage: id, code, message })
   const candidates = await gpuNames([...gpus, ...others])
   const host = HostGpus.open(gpuFolder(), (why) =>
     tell(

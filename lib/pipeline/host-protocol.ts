@@ -1,3 +1,4 @@
+import type { Code } from '../util/codes/index.ts'
 import type { Json, JsonObject } from '../util/json.ts'
 import type { EngineChoice, Progress } from './stage.ts'
 
@@ -28,7 +29,7 @@ export type Message =
   | { readonly type: 'cancelled' }
   | {
       readonly type: 'failure'
-      readonly code: string
+      readonly code: Code
       readonly message: string
       readonly exitCode: 1 | 2
       readonly stack: string

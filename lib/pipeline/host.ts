@@ -3,6 +3,8 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
+import { codes } from '../util/codes/index.ts'
+import type { Code } from '../util/codes/index.ts'
 import type { Json, JsonObject } from '../util/json.ts'
 import { errorCode } from '../util/error-code.ts'
 import { writeAll } from '../util/write-all.ts'
@@ -116,10 +118,16 @@ class CommandFailure extends Error {
   }
 }
 
+/** One of another's own means nothing to those who read ours. */
+function codeOf(error: unknown): Code {
+  const code = errorCode(error)
+  return code !== undefined && Object.hasOwn(codes, code) ? (code as Code) : 'STAGE_FAILED'
+}
+
 /** A Failure of lib/util keeps its code and its text; its class is another one in each bundle. */
 function failure(error: unknown): Message {
   const stack = error instanceof Error ? (error.stack ?? '') : ''
-  const known = error instanceof Error && 'exitCode' in error ? (errorCode(error) ?? 'STAGE_FAILED') : undefined
+  const known = error instanceof Error && 'exitCode' in error ? codeOf(error) : undefined
   if (known !== undefined) {
     const exitCode = (error as { exitCode?: unknown }).exitCode === 2 ? 2 : 1
     return { type: 'failure', code: known, message: messageOf(error), exitCode, stack: '' }

@@ -1,3 +1,4 @@
+import type { Code } from './codes/index.ts'
 import { Failure } from './failure.ts'
 import { err, ok } from './result.ts'
 import type { Result } from './result.ts'
@@ -16,7 +17,7 @@ export type Said =
 /** A result as JSON can hold it. */
 export type Answer<T = unknown> =
   | { readonly type: 'value'; readonly value: T }
-  | { readonly type: 'failure'; readonly code: string; readonly message: string; readonly exitCode: 1 | 2 }
+  | { readonly type: 'failure'; readonly code: Code; readonly message: string; readonly exitCode: 1 | 2 }
 
 export const say = (said: Said): void => writeAll(ANSWER_FD, `${JSON.stringify(said)}\n`)
 

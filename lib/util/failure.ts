@@ -1,3 +1,5 @@
+import type { Code } from './codes/index.ts'
+
 /** A place in a file that a user can edit; line and column count from 1. */
 export interface Place {
   readonly file: string
@@ -14,10 +16,10 @@ export interface Place {
  */
 export class Failure extends Error {
   override readonly name = 'Failure'
-  readonly code: string
+  readonly code: Code
   readonly exitCode: 1 | 2
   readonly place: Place | undefined
-  constructor(code: string, message: string, options: { exitCode?: 1 | 2; place?: Place; cause?: unknown } = {}) {
+  constructor(code: Code, message: string, options: { exitCode?: 1 | 2; place?: Place; cause?: unknown } = {}) {
     super(message, { cause: options.cause })
     this.code = code
     this.exitCode = options.exitCode ?? 2

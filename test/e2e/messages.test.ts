@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { codes } from '../../lib/util/codes/index.ts'
 import { Place, outcomes } from './command.ts'
 
 describe('mistakes of the user', () => {
@@ -190,6 +191,15 @@ stages:
     assert.equal((await place.run('run')).code, 0)
     write('1048576 GiB')
     assert.deepEqual(outcomes((await place.lines()).last), ['small: fresh', 'large: fresh'], 'it was made elsewhere')
+  })
+
+  it('help explains a command, or the code of a message', async (t) => {
+    const place = new Place(t)
+    assert.match((await place.run('help', 'tag')).out, /^Usage: pipeline tag /)
+    const explained = await place.run('help', 'KEY_UNKNOWN')
+    assert.equal(explained.out, `KEY_UNKNOWN\n\n${codes.KEY_UNKNOWN}\n`)
+    const { code, errors } = await place.run('help', 'KEY_UNKOWN')
+    assert.deepEqual([code, errors], [2, 'error: "KEY_UNKOWN" is no command and no code of a message. Did you mean "KEY_UNKNOWN"? [TOPIC_UNKNOWN]\n']) // prettier-ignore
   })
 
   it('--version is answered without loading the rest', async (t) => {

@@ -8,6 +8,7 @@ import { keysToPull } from '../../pipeline/remote/signing-key.ts'
 import type { Store } from '../../pipeline/store.ts'
 import { verifyStore } from '../../pipeline/verify.ts'
 import type { DamagedResult } from '../../pipeline/verify.ts'
+import type { Code } from '../../util/codes/index.ts'
 import { Failure } from '../../util/failure.ts'
 import { size } from '../format.ts'
 import { load } from '../load.ts'
@@ -71,7 +72,7 @@ async function heal(store: Store, damaged: readonly DamagedResult[]): Promise<re
   if (damaged.length === 0 || !existsSync('pipeline.yaml')) return untouched
   const loaded = await loadPipeline({ file: 'pipeline.yaml', overlays: [], sets: [] })
   if (!loaded.ok || loaded.value.remote === undefined) return untouched
-  const tell = (message: string, code: string): void => writeError(wordFailure(new Failure(code, message), 'warning'))
+  const tell = (message: string, code: Code): void => writeError(wordFailure(new Failure(code, message), 'warning'))
   return healResults(loaded.value.remote, keysToPull(loaded.value), store, damaged, tell)
 }
 

@@ -50,8 +50,8 @@ export async function findExperiment({ remote, signal }: Channel, prefix: string
   if (hashes.length === 1) return hashes[0]!
   const [code, found, advice] =
     hashes.length === 0
-      ? ['EXPERIMENT_UNKNOWN', 'no experiment', 'Where it was run, `pipeline push HASH` puts it there.']
-      : ['EXPERIMENT_AMBIGUOUS', `${hashes.length} experiments`, 'Give more digits.']
+      ? (['EXPERIMENT_UNKNOWN', 'no experiment', 'Where it was run, `pipeline push HASH` puts it there.'] as const)
+      : (['EXPERIMENT_AMBIGUOUS', `${hashes.length} experiments`, 'Give more digits.'] as const)
   throw new Failure(code, `The remote "${remote.address}" has ${found} whose hash begins with "${prefix}". ${advice}`)
 }
 

@@ -1,3 +1,4 @@
+import type { Code } from '../../util/codes/index.ts'
 import { storeFailure } from '../store.ts'
 import type { Store } from '../store.ts'
 import type { DamagedResult } from '../verify.ts'
@@ -18,7 +19,7 @@ export async function healResults(
   keys: Keys,
   store: Store,
   damaged: readonly DamagedResult[],
-  tell: (message: string, code: string) => void,
+  tell: (message: string, code: Code) => void,
 ): Promise<readonly HealedResult[]> {
   const channel = makeChannel(await openRemote(address), keys, new AbortController().signal)
   const healed = new Set<DamagedResult>()

@@ -1,4 +1,5 @@
 import pLimit from 'p-limit'
+import type { Code } from '../../util/codes/index.ts'
 import type { Failure } from '../../util/failure.ts'
 import type { Digest } from '../canonical.ts'
 import type { Manifest } from '../manifest.ts'
@@ -14,7 +15,7 @@ import type { Keys } from './signature.ts'
 import { unsignable } from './signing-key.ts'
 
 /** Told what is worth saying of the remote; `stage` is the one that it is about. */
-export type Tell = (stage: string | null, code: string, message: string) => void
+export type Tell = (stage: string | null, code: Code, message: string) => void
 
 const TRANSFERS_AT_ONCE = 8
 

@@ -1,6 +1,8 @@
+import { editorSchema } from '../pipeline/editor-schema.ts'
+
 /** Files of a new project by their path in it; `packageJson` stands apart, as a project may have one already. */
 export const newProject = (packageName: string): Readonly<Record<string, string>> => ({
-  'pipeline.yaml': `# yaml-language-server: $schema=./node_modules/${packageName}/pipeline.schema.json
+  'pipeline.yaml': `# yaml-language-server: $schema=./pipeline.schema.json
 version: 1
 metrics: count.metrics # the JSON output whose content is the experiment's metrics
 
@@ -44,6 +46,7 @@ const [text, metrics] = process.argv.slice(2)
 const lines = readFileSync(text, 'utf8').trimEnd().split('\\n')
 writeFileSync(metrics, JSON.stringify({ lines: lines.length }))
 `,
+  'pipeline.schema.json': editorSchema(new Map()), // `pipeline schema` adds the stages' parameters, once it is installed
   '.gitignore': 'node_modules/\nartifacts/\n',
   'tsconfig.json': `{
   "compilerOptions": {

@@ -148,6 +148,15 @@ function addPlanning(program: Command, end: (code: number) => void): void {
   ).action(async (stage: string, options: ConfigOptions) =>
     end(await (await import('./commands/explain.ts')).explain(stage, options)),
   )
+  withConfig(
+    program
+      .command('schema [files...]')
+      .description(
+        'write pipeline.schema.json, by which editors complete pipeline.yaml and the parameters of its stages',
+      ),
+  ).action(async (files: string[], options: ConfigOptions) =>
+    end(await (await import('./commands/schema.ts')).schema(files, options)),
+  )
   withConfig(program.command('graph').description('draw the stages as a Mermaid flowchart')).action(
     async (options: ConfigOptions) => end(await (await import('./commands/graph.ts')).graph(options)),
   )

@@ -1,8 +1,17 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { readFileSync, readdirSync } from 'node:fs'
 import { it } from 'node:test'
+import { editorSchema } from '../../lib/pipeline/editor-schema.ts'
+import { stageSchemas } from '../../lib/pipeline/stage-schemas.ts'
 import { pages } from './pages.ts'
 
 it('the pages of docs/ say what the code says (npm run docs writes them)', async () => {
   for (const [file, text] of Object.entries(await pages())) assert.equal(readFileSync(file, 'utf8'), text, file)
+})
+
+it('pipeline.schema.json says what the schemas of pipeline.yaml and of all stages say (npm run schema writes it)', async () => {
+  const files = readdirSync('stages').map((name) => `stages/${name}`)
+  const stages = await stageSchemas(process.cwd(), files.sort())
+  assert.ok(stages.ok)
+  assert.equal(readFileSync('pipeline.schema.json', 'utf8'), editorSchema(stages.value))
 })

@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
-import { editorSchema } from '../../lib/pipeline/editor-schema.ts'
 import { failures, load, loaded, mistakes, plain, stage, withParams } from './configuration.ts'
 
 const value = async (yaml: string): Promise<unknown> => plain((await loaded(withParams(yaml))).stages[0]!.with.v)
@@ -209,10 +207,6 @@ stages:
     ])
     const [missing] = await failures('version: 1\nstages:\n  s: { run: data/b.txt }\n')
     assert.match(missing?.message ?? '', /Did you mean "data\/a\.txt"\?/)
-  })
-
-  it('is what pipeline.schema.json says (`npm run schema` writes it)', () => {
-    assert.equal(readFileSync('pipeline.schema.json', 'utf8'), editorSchema())
   })
 })
 

@@ -12,7 +12,7 @@ const KEEP_MS = 7 * 24 * 3600 * 1000
 export async function build(root, cache) {
   const started = Date.now()
   const packages = new Set()
-  const plugins = [compiledValidator(root), lazyImports(packages)]
+  const plugins = [compiledValidator(root), ownScripts(packages)]
   const main = await bundle(root, cache, { main: join(root, 'lib', 'cli', 'main.ts') }, plugins)
   const entries = Object.fromEntries([...packages].sort().map((name) => [fileOf(name).replace(/\.cjs$/, ''), name]))
   const others = await bundle(root, cache, entries, [separatePackages(packages)])
@@ -43,32 +43,28 @@ const bundle = (root, outdir, entryPoints, plugins) =>
   })
 
 /** What every start needs, and what has to be there as it is. */
-const AT_ONCE = /^(commander|p-limit|esbuild|ajv\/dist\/.*|node:.*)$/
-/** Node's own modules that take long to load. */
-const HEAVY = /^node:(child_process|readline|stream\/promises|timers\/promises|worker_threads|zlib)$/
+const INSIDE = /^(commander|p-limit|esbuild|ajv\/dist\/.*|node:.*)$/
+/** What takes long to load and is not always used, although it is imported in a file that is. */
+const LAZY = /^(yaml|node:(child_process|readline|stream\/promises|timers\/promises|worker_threads|zlib))$/
 
 const fileOf = (name) => `${name.replaceAll('/', '+')}.cjs`
 
-/**
- * However a package is imported, it is loaded when one of its names is first used, from a script of its own; so are
- * heavy modules of Node.
- */
-const lazyImports = (packages) => ({
-  name: 'lazy-imports',
+/** Each package but those has a script of its own; what is lazy is loaded when one of its names is first used. */
+const ownScripts = (packages) => ({
+  name: 'own-scripts',
   setup(build) {
     build.onResolve({ filter: /^[^./]/ }, ({ path, importer, namespace }) => {
-      const own = namespace === 'file' && !importer.split(sep).includes('node_modules')
-      const lazy = HEAVY.test(path) ? namespace !== 'lazy' : own && !AT_ONCE.test(path)
-      return lazy ? { path, namespace: 'lazy' } : undefined
+      if (LAZY.test(path) && namespace !== 'lazy') return { path, namespace: 'lazy' }
+      if (importer.split(sep).includes('node_modules') || importer === '' || INSIDE.test(path)) return undefined
+      packages.add(path)
+      return { path: `./${fileOf(path)}`, external: true }
     })
-    build.onResolve({ filter: /^\.\//, namespace: 'lazy' }, ({ path }) => ({ path, external: true }))
     build.onLoad({ filter: /.*/, namespace: 'lazy' }, async ({ path }) => {
-      const isPackage = !path.startsWith('node:')
-      if (isPackage) packages.add(path)
       const names = Object.keys(await import(path)).map((name) => JSON.stringify(name))
-      const target = JSON.stringify(isPackage ? `./${fileOf(path)}` : path)
       const getters = names.map((name) => `get ${name}(){return load()[${name}]}`)
-      return { contents: `let loaded;const load=()=>loaded??=require(${target});module.exports={${getters.join()}}` }
+      return {
+        contents: `let it;const load=()=>it??=require(${JSON.stringify(path)});module.exports={${getters.join()}}`,
+      }
     })
   },
 })

@@ -25,9 +25,10 @@ function familyOf(record: KeyRecord, extend: readonly string[]): Digest {
 /** Keeps the folder `extend` of a finished run's checkpoint in place of what earlier runs of its family left. */
 export function keepExtension({ store, identities }: Prepared, { id, name: stage }: Stage, record: KeyRecord): void {
   const { extend } = identities.get(id)!
+  if (extend.length === 0) return
   const [folder, key, family] = [store.stageFolder(stage), keyOf(record), familyOf(record, extend)]
   const left = join(store.checkpoint(stage, key).folder, EXTEND)
-  if (extend.length === 0 || !existsSync(left)) return
+  if (!existsSync(left)) return
   const earlier = familiarNames(folder, family)
   for (const name of earlier) remove(store.abandon(stage, key, join(folder, name)))
   renameSync(left, join(folder, `.extend-${key}-${family}`))
@@ -39,8 +40,9 @@ export function keepExtension({ store, identities }: Prepared, { id, name: stage
  */
 export function offerExtension({ store, identities }: Prepared, { id, name: stage }: Stage, record: KeyRecord): void {
   const { extend } = identities.get(id)!
+  if (extend.length === 0) return
   const { folder } = store.checkpoint(stage, keyOf(record))
-  const [name] = extend.length === 0 ? [] : familiarNames(store.stageFolder(stage), familyOf(record, extend))
+  const [name] = familiarNames(store.stageFolder(stage), familyOf(record, extend))
   if (name === undefined || readdirSync(folder).length > 0) return
   const draft = join(folder, `.${token()}`)
   mkdirSync(draft)

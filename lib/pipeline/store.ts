@@ -34,6 +34,8 @@ export interface Work {
 
 /** Longer than the tick of the clock that stamps files, see StatCache. */
 const TICK_MS = 25
+/** Outputs up to this size are read once more by whom they concern next, which takes less than the tick. */
+const SMALL_BYTES = 1024 * 1024
 
 /** `artifacts/store/<stage>/<key>/`: one folder per result, there whole or not at all. */
 export class Store {
@@ -144,8 +146,8 @@ export class Store {
 
   /** Hashes the outputs of a finished stage. Throws the Failure of an output that is missing or cannot stand alone. */
   async seal(work: Work, out: Readonly<Record<string, string>>): Promise<Pick<Manifest, 'outputs' | 'files'>> {
-    for (const file of Object.values(out)) freeze(join(work.result, file))
-    await delay(TICK_MS)
+    const bytes = Object.values(out).reduce((sum, file) => sum + freeze(join(work.result, file)), 0)
+    if (bytes > SMALL_BYTES) await delay(TICK_MS)
     const outputs: Record<string, OutputRecord> = {}
     const files: FileDigest[] = []
     for (const [name, file] of Object.entries(out)) {
@@ -156,9 +158,9 @@ export class Store {
     return { outputs, files }
   }
 
-  /** Publishes: contents on disk first, then the manifest, then the one rename that makes it a result. */
+  /** Publishes: contents and manifest on disk first, each flushed once, then the one rename that makes it a result. */
   publish(work: Work, stage: string, manifest: Manifest): void {
-    writeAtomic(join(work.result, MANIFEST), manifestText(manifest))
+    writeAtomic(join(work.result, MANIFEST), manifestText(manifest), false)
     chmodSync(join(work.result, MANIFEST), 0o444)
     syncTree(work.result)
     renameSync(work.result, this.folder(stage, manifest.key))
@@ -196,7 +198,8 @@ export class Store {
     // no owner and no files: its making was cut short
     const foreign = readJson(owner) !== key && (existsSync(owner) || hasEntries(join(parent, 'files')))
     const refused = foreign ? moveAside(parent, join(this.root, '.aside'), `${stage}-checkpoint`) : undefined
-    if (readJson(owner) !== key) writeAtomic(owner, JSON.stringify(key))
+    // not flushed: it lies on disk long before a checkpoint that it would be a loss to move aside
+    if (readJson(owner) !== key) writeAtomic(owner, JSON.stringify(key), false)
     const folder = join(parent, 'files')
     mkdirSync(folder, { recursive: true })
     return { folder, refused }
@@ -226,14 +229,18 @@ export class Store {
 
 export const isKey = (name: string): boolean => /^[0-9a-f]{64}$/.test(name)
 
-/** Files 0444 (programs 0555), folders 0755: a later stage reads them right here. */
-function freeze(path: string): void {
+/** Files 0444 (programs 0555), folders 0755: a later stage reads them right here. Gives the bytes of all files. */
+function freeze(path: string): number {
   if (lstatSync(path, { throwIfNoEntry: false }) === undefined) throw absent(path)
   if (lstatSync(path).isSymbolicLink()) throw linked(path)
+  let bytes = 0
   for (const entry of walk(path, 'refuse')) {
-    if (entry.kind === 'file') chmodSync(entry.absolute, (entry.stat.mode & 0o111n) === 0n ? 0o444 : 0o555)
     if (entry.kind === 'folder') chmodSync(join(path, entry.path), 0o755)
+    if (entry.kind !== 'file') continue
+    chmodSync(entry.absolute, (entry.stat.mode & 0o111n) === 0n ? 0o444 : 0o555)
+    bytes += Number(entry.stat.size)
   }
+  return bytes
 }
 
 const absent = (path: string): Failure =>

@@ -198,8 +198,7 @@ export class Store {
     // no owner and no files: its making was cut short
     const foreign = readJson(owner) !== key && (existsSync(owner) || hasEntries(join(parent, 'files')))
     const refused = foreign ? moveAside(parent, join(this.root, '.aside'), `${stage}-checkpoint`) : undefined
-    // not flushed: it lies on disk long before a checkpoint that it would be a loss to move aside
-    if (readJson(owner) !== key) writeAtomic(owner, JSON.stringify(key), false)
+    if (readJson(owner) !== key) writeAtomic(owner, JSON.stringify(key))
     const folder = join(parent, 'files')
     mkdirSync(folder, { recursive: true })
     return { folder, refused }

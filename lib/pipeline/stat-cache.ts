@@ -39,6 +39,8 @@ const MOST_STATES = 20_000
 /** Trees with more files keep their files' states in a cache file of their own. */
 const MANY_FILES = 64
 const VERSION = 1
+/** To hash one file that others put in place of each other, without a pause between. */
+const ATTEMPTS = 20
 
 /**
  * From the state of a file or tree (device, inode, size, mtime, ctime of every file) to the digest of its content, so
@@ -75,6 +77,17 @@ export class StatCache {
 
   /** The plain content digest of one file, links followed, or undefined where there is none. */
   file(path: string): Digest | undefined {
+    for (let attempt = 1; attempt < ATTEMPTS; attempt++) {
+      try {
+        return this.#plainFile(path)
+      } catch (error) {
+        if (!(error instanceof ChangedWhileRead)) throw error // another run has just put its own in the place
+      }
+    }
+    return this.#plainFile(path)
+  }
+
+  #plainFile(path: string): Digest | undefined {
     const stat = statSync(path, { bigint: true, throwIfNoEntry: false })
     if (stat?.isFile() !== true) return undefined
     const state = statIdentity(stat)

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import {
   chmodSync,
   mkdirSync,
@@ -211,4 +212,37 @@ test('a file of more than one chunk has the digest of its chunks; a smaller one 
     files.map((file) => file.sha256),
     [largeDigest(CHUNK + 5, chunks), sha256('abc')],
   )
+})
+
+test('large files beside each other have each its own digest; one that changes meanwhile is hashed anew', async (t) => {
+  const rig = new Rig(t)
+  mkdirSync(rig.path('data'))
+  const fill = (name: string, chunks: number): void =>
+    writeFileSync(rig.path('data', name), Buffer.alloc(chunks * CHUNK + 1, name))
+  for (const [index, name] of ['a', 'b', 'c', 'd', 'e'].entries()) fill(name, (index % 3) + 1)
+  writeFileSync(rig.path('data/small'), 'small')
+  const { files } = await new StatCache(rig.path('cache')).files(rig.path('data'), 'refuse')
+  for (const { path, sha256: digest } of files) {
+    const { files: alone } = await new StatCache(rig.path(`cache-${path}`)).files(rig.path('data', path), 'refuse')
+    assert.equal(digest, alone[0]!.sha256, path)
+  }
+  assert.equal(new Set(files.map((file) => file.sha256)).size, 6)
+  const hashed = new StatCache(rig.path('other')).tree(rig.path('data'))
+  fill('e', 2)
+  assert.equal((await hashed).digest, await fresh(rig))
+})
+
+test('a file that another process replaces all the time is hashed in one of its states', async (t) => {
+  const rig = new Rig(t)
+  rig.write('one', 'x')
+  const script = `const fs = require('fs'); for (let i = 0; ; i++) {
+    fs.writeFileSync('two', 'x'); fs.renameSync('two', 'one'); Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 3) }`
+  const child = spawn(process.execPath, ['-e', script], { cwd: rig.root, stdio: 'ignore' })
+  try {
+    for (let ends = Date.now() + 2000; Date.now() < ends;)
+      assert.equal(new StatCache(rig.path('cache')).file(rig.path('one')), sha256('x'))
+  } finally {
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+  }
 })

@@ -48,7 +48,7 @@ const allowed: Record<string, { folders: string[]; packages: string[] }> = {
   'lib/trackers': { folders: ['lib/pipeline', 'lib/util'], packages: ['protobufjs'] },
   'lib/cli': {
     folders: ['lib/pipeline', 'lib/report', 'lib/trackers', 'lib/util'],
-    packages: ['commander', 'esbuild'],
+    packages: ['commander', 'esbuild', 'log-update'],
   },
 }
 

@@ -22,7 +22,7 @@ export type Job = {
 }
 
 export type Message =
-  | { readonly type: 'progress'; readonly progress: Progress }
+  | { readonly type: 'progress'; readonly progress: Progress; readonly memory: number }
   | { readonly type: 'ran-on'; readonly device: string }
   | { readonly type: 'done' }
   /** The stage ended after it had been asked to stop. */

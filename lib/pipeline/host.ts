@@ -62,7 +62,7 @@ async function runModule(job: Job, bundle: string, signal: AbortSignal): Promise
     engine: job.engine,
     signal,
     log: (message: string) => tell(1, `${message}\n`),
-    progress: throttled((progress) => send({ type: 'progress', progress })),
+    progress: throttled((progress) => send({ type: 'progress', progress, memory: process.memoryUsage.rss() })),
     ranOn: (device: string) => send({ type: 'ran-on', device }),
   })
 }

@@ -8,7 +8,7 @@ export const stageSchema = {
     run: {
       type: 'string',
       minLength: 1,
-      description: 'the file of a stage, `stages/distill.ts`, relative to pipeline.yaml',
+      description: 'the file of a stage, `stages/distill.ts`, relative to pipeline.yaml; or `npm:PACKAGE/SUBPATH`',
     },
     cmd: {
       type: 'array',

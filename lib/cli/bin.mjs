@@ -1,15 +1,18 @@
 #!/usr/bin/env node
 // Starts the command from a bundle of its sources, made anew when one of them has changed. Until then nothing but
 // this file, the stat calls below and the bundle is loaded: start-up is what a person waits for most often.
-import { readFileSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 const cache = join(root, 'node_modules', '.cache', 'pipeline', 'cli')
 
-const main = current() ?? (await (await import('./build.mjs')).build(root, cache))
-await import(pathToFileURL(join(cache, main)).href)
+// a published package has no lockfile, and the bundle ready made
+const main = existsSync(join(root, 'package-lock.json'))
+  ? join(cache, current() ?? (await (await import('./build.mjs')).build(root, cache)))
+  : join(root, 'dist', 'main.mjs')
+await import(pathToFileURL(main).href)
 
 /** The bundle's main file, if everything that went into it is as it was. */
 function current() {

@@ -11,10 +11,20 @@ const KEEP_MS = 7 * 24 * 3600 * 1000
 /** Makes the bundle and gives its main file, relative to `cache`. */
 export async function build(root, cache) {
   const started = Date.now()
-  const result = await esbuild.build({
-    entryPoints: { main: join(root, 'lib', 'cli', 'main.ts') },
+  const result = await bundle(root, cache, { main: join(root, 'lib', 'cli', 'main.ts') })
+  const folder = publish(result.outputFiles, cache)
+  const main = join(folder, 'main.mjs')
+  remember(root, cache, main, Object.keys(result.metafile.inputs), started)
+  removeOld(cache, folder)
+  return main
+}
+
+/** The entries and what they share, as they would lie in `outdir`. */
+export const bundle = (root, outdir, entryPoints) =>
+  esbuild.build({
+    entryPoints,
     absWorkingDir: root,
-    outdir: cache,
+    outdir,
     bundle: true,
     splitting: true,
     write: false,
@@ -33,12 +43,6 @@ export async function build(root, cache) {
     plugins: [compiledValidator(root), namedImports(root)],
     logLevel: 'silent',
   })
-  const folder = publish(result.outputFiles, cache)
-  const main = join(folder, 'main.mjs')
-  remember(root, cache, main, Object.keys(result.metafile.inputs), started)
-  removeOld(cache, folder)
-  return main
-}
 
 /** lib/pipeline/validator.ts compiles the schema with ajv; the bundle gets what ajv makes of it, and no ajv. */
 const compiledValidator = (root) => ({

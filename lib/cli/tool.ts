@@ -7,7 +7,7 @@ import { StatCache } from '../pipeline/stat-cache.ts'
 import { ANSWER_FD, received } from '../util/answer.ts'
 import type { Answer, Said } from '../util/answer.ts'
 import { Failure } from '../util/failure.ts'
-import { packageRoot } from '../util/package-root.ts'
+import { packageRoot, readyMade } from '../util/package-root.ts'
 import { NO_TELEMETRY } from '../util/telemetry.ts'
 import { fetchingPrinter } from './fetching.ts'
 
@@ -65,6 +65,8 @@ async function* messages(stream: Readable): AsyncGenerator<Said> {
 
 /** The program as a bundle that Node can run, beside the packages that it imports. */
 async function bundleTool(name: string): Promise<string> {
+  const ready = readyMade(name)
+  if (ready !== undefined) return ready
   const root = packageRoot()
   const project = projectAt(root)
   const stats = new StatCache(project.cache)

@@ -3,7 +3,8 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { bundle } from '../lib/cli/build.mjs'
+import * as esbuild from 'esbuild'
+import { compiledValidator, scripts } from '../lib/cli/build.mjs'
 import { build } from '../lib/pipeline/bundle-build.ts'
 
 const root = join(import.meta.dirname, '..')
@@ -11,15 +12,31 @@ const dist = join(root, 'dist')
 
 rmSync(dist, { recursive: true, force: true })
 await writeCommand()
+await writeLibrary()
 await writePrograms()
 writeTypes()
 
-/** One bundle for both, so that they share what they have in common. */
 async function writeCommand(): Promise<void> {
-  const entries = { main: join(root, 'lib/cli/main.ts'), index: join(root, 'lib/api/index.ts') }
   mkdirSync(dist, { recursive: true })
-  for (const { path, contents } of (await bundle(root, dist, entries)).outputFiles)
-    writeFileSync(join(dist, basename(path)), contents)
+  const { files } = await scripts(root, dist)
+  for (const { path, contents } of files) writeFileSync(join(dist, basename(path)), contents)
+}
+
+/** What is imported by a project's own code; packages are those that it installs with this one. */
+async function writeLibrary(): Promise<void> {
+  await esbuild.build({
+    entryPoints: { index: join(root, 'lib/api/index.ts') },
+    outdir: dist,
+    outExtension: { '.js': '.mjs' },
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    packages: 'external',
+    tsconfigRaw: { compilerOptions: { verbatimModuleSyntax: true, target: 'es2023' } },
+    plugins: [compiledValidator(root)],
+    logLevel: 'error',
+  })
 }
 
 /** Each is found by its name, what it starts as a thread by digest, as in the cache of a clone. */

@@ -1,8 +1,5 @@
-import type { BuildResult } from 'esbuild'
+import type { OutputFile, Plugin } from 'esbuild'
 
 export function build(root: string, cache: string): Promise<string>
-export function bundle(
-  root: string,
-  outdir: string,
-  entryPoints: Readonly<Record<string, string>>,
-): Promise<BuildResult<{ write: false; metafile: true }>>
+export function scripts(root: string, outdir: string): Promise<{ files: OutputFile[]; inputs: string[] }>
+export function compiledValidator(root: string): Plugin

@@ -33,6 +33,8 @@ async function writeLibrary(): Promise<void> {
     platform: 'node',
     target: 'node20',
     packages: 'external',
+    // what ajv compiles requires a part of it
+    banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
     tsconfigRaw: { compilerOptions: { verbatimModuleSyntax: true, target: 'es2023' } },
     plugins: [compiledValidator(root)],
     logLevel: 'error',

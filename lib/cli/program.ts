@@ -127,6 +127,12 @@ function addRun(program: Command, end: (code: number) => void): void {
     .addOption(new Option('--jobs <number>', 'stages at once').argParser(positive))
     .option('--keep-going', 'after a failure, go on with what does not depend on it')
     .addOption(engineOption())
+    .addOption(
+      new Option('--executor <name>', 'run all stages as processes here, or as jobs of Slurm').choices([
+        'local',
+        'slurm',
+      ]),
+    )
     .option('--force', 'run the named stages, or all, although their results are there')
     .addOption(
       new Option(

@@ -90,7 +90,7 @@ function readDefinition(
     inputs,
     outputs,
     cells: isKnown('matrix') ? expandMatrix(child(tree, 'matrix'), problems) : undefined,
-    settings: readSettings(valid?.stages[name], tree, outputs, problems),
+    settings: readSettings(valid?.stages[name], tree, outputs, valid?.slurm, problems),
   }
 }
 

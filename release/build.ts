@@ -6,6 +6,7 @@ import { basename, join } from 'node:path'
 import * as esbuild from 'esbuild'
 import { compiledValidator, scripts } from '../lib/cli/build.mjs'
 import { build } from '../lib/pipeline/bundle-build.ts'
+import { PROGRAMS } from '../lib/pipeline/host-bundle.ts'
 
 const root = join(import.meta.dirname, '..')
 const dist = join(root, 'dist')
@@ -41,17 +42,20 @@ async function writeLibrary(): Promise<void> {
   })
 }
 
-/** Each is found by its name, what it starts as a thread by digest, as in the cache of a clone. */
+/** By digest, as they lie in the cache of a clone. */
 async function writePrograms(): Promise<void> {
   const folder = join(dist, 'programs')
   mkdirSync(folder)
-  const tools = readdirSync(join(root, 'lib/tools')).map((file) => join('lib/tools', file))
-  for (const file of ['lib/pipeline/host.ts', 'lib/pipeline/audit-hook.ts', ...tools]) {
-    const built = await build(join(root, file), root, 'leave')
+  const tools = readdirSync(join(root, 'lib/tools')).map((file) => `tools/${file}`)
+  const programs: Record<string, { readonly digest: string; readonly workers: readonly string[] }> = {}
+  for (const entry of ['pipeline/host.ts', 'pipeline/audit-hook.ts', 'pipeline/executor/job.ts', ...tools]) {
+    const built = await build(join(root, 'lib', entry), root, 'leave')
     if (!built.ok) throw built.error
-    writeFileSync(join(folder, `${basename(file, '.ts')}.mjs`), built.value.code.bytes)
-    for (const { digest, bytes } of built.value.workers) writeFileSync(join(folder, `${digest}.mjs`), bytes)
+    const { code, workers } = built.value
+    for (const { digest, bytes } of [code, ...workers]) writeFileSync(join(folder, `${digest}.mjs`), bytes)
+    programs[entry] = { digest: code.digest, workers: workers.map(({ digest }) => digest) }
   }
+  writeFileSync(join(folder, PROGRAMS), JSON.stringify(programs, null, 2))
 }
 
 function writeTypes(): void {

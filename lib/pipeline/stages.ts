@@ -91,7 +91,7 @@ function readDefinition(
     inputs,
     outputs,
     cells: isKnown('matrix') ? expandMatrix(child(tree, 'matrix'), problems) : undefined,
-    settings: readSettings(valid?.stages[name], tree, outputs, problems),
+    settings: readSettings(valid?.stages[name], tree, outputs, valid?.slurm, problems),
   }
 }
 

@@ -5,14 +5,8 @@ import { fileURLToPath } from 'node:url'
 /** The folder of this package: the nearest one with a package.json above this code, bundled or not. */
 export const packageRoot = (): string => (found ??= find(dirname(fileURLToPath(import.meta.url))))
 
-/**
- * A program that a published package has ready made, by the name of its source; undefined in a clone, which has a lockfile
- * and bundles its sources itself.
- */
-export function readyMade(name: string): string | undefined {
-  const root = packageRoot()
-  return existsSync(join(root, 'package-lock.json')) ? undefined : join(root, 'dist', 'programs', `${name}.mjs`)
-}
+/** Whether this is a package as it is published: such have no lockfile, and in dist/ what a clone makes when it is needed. */
+export const isPublished = (): boolean => !existsSync(join(packageRoot(), 'package-lock.json'))
 
 let found: string | undefined
 

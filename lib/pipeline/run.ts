@@ -23,7 +23,7 @@ import type { RemoteSession, Tell } from './remote/session.ts'
 import { readSigner } from './remote/signing-key.ts'
 import { Pool, machineCapacity } from './resources.ts'
 import { pushBehind, restoreStage } from './restore.ts'
-import { storeFailure } from './store.ts'
+import { storeFailure } from './store-failure.ts'
 
 export interface RunOptions extends PlanOptions {
   /** Stages (ids or names) whose reads are held against what they declare; true for all. Name them in `force` too. */
@@ -261,6 +261,7 @@ class Run {
   /** The metrics of the experiment, or undefined where it could not be recorded. */
   async #record(stages: readonly StageResult[]): Promise<JsonObject | undefined> {
     try {
+      this.#prepared.store.assertThere()
       const metrics = readMetrics(this.#prepared, this.#settled)
       const record = await writeExperiment({
         prepared: this.#prepared,

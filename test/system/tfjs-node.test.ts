@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict'
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { before, describe, it } from 'node:test'
 import { makeProject } from '../e2e/project.ts'
+import { makePlace, name } from '../engine/tfjs-place.ts'
+import { serveArchives } from './tfjs-archives.ts'
 
 // The engine tfjs-node-gpu, its native part brought by `npm run setup:tfjs-node`: on its CPU device where there is no card.
 
@@ -23,6 +27,19 @@ describe('tfjs-node-gpu', () => {
 
   it('is set up once', () => {
     assert.match(setUp(), /\nIt is there: 1 · 3 \+ 2 · 4 = 11 by tfjs-node-gpu, TensorFlow .*\n$/)
+  })
+
+  it("takes what the package's own installer brings where that works", async (t) => {
+    const place = makePlace()
+    const child = spawn('npm', ['run', 'setup:tfjs-node'], {
+      ...{ cwd: place, stdio: ['ignore', 'pipe', 'inherit'] },
+      env: { ...own, ...(await serveArchives(t, join(root, 'node_modules', name))) },
+    })
+    const lines = (await text(child.stdout)).trim().split('\n').slice(-2)
+    assert.match(lines[0]!, /installer downloads/)
+    assert.match(lines[1]!, /^1 · 3 \+ 2 · 4 = 11 by tfjs-node-gpu, TensorFlow /)
+    const manifests = [place, root].map((folder) => readFileSync(join(folder, 'node_modules', name, 'package.json')))
+    assert.deepEqual(manifests[0], manifests[1])
   })
 
   for (const [file, least] of [

@@ -21,7 +21,8 @@ try {
 async function setUp(folder: string): Promise<void> {
   const deps = join(folder, 'deps')
   const wheel = wheelFor(existsSync('/dev/nvidiactl'))
-  const own = existsSync(join(deps, 'lib', 'libtensorflow.so.2')) // the package's installer gives a library that runs on both
+  // of the package's own installer, whose library computes on a card and without one
+  const own = existsSync(join(deps, 'lib', 'libtensorflow.so.2'))
   const there = own || isInstalled(deps, wheel) ? product() : undefined
   if (there?.device !== undefined) {
     say(`It is there: 1 · 3 + 2 · 4 = 11 by ${there.device}.`)
@@ -29,13 +30,16 @@ async function setUp(folder: string): Promise<void> {
   }
   say("The package's own installer downloads TensorFlow's library and the binding …")
   const failure = installPublished(folder)
-  if (failure !== undefined) {
-    say(`It could not (${failure}).`)
-    say(`${wheel} from PyPI, without its Python: about 250 MB to fetch, 680 MB to keep in ${deps} …`)
-    await fetchLibrary(deps, wheel)
-    say('The binding, from the source in the package …')
-    buildBinding(folder)
+  const published: Tried = failure === undefined ? product() : { why: failure }
+  if (published.device !== undefined) {
+    say(`1 · 3 + 2 · 4 = 11 by ${published.device}.`)
+    return
   }
+  say(`That does not work here (${published.why}).`)
+  say(`${wheel} from PyPI, without its Python: about 250 MB to fetch, 680 MB to keep in ${deps} …`)
+  await fetchLibrary(deps, wheel)
+  say('The binding, from the source in the package …')
+  buildBinding(folder)
   const { device, why } = product()
   if (device === undefined) throw new Error(`all was installed, and the engine does not compute: ${why}`)
   say(`1 · 3 + 2 · 4 = 11 by ${device}.`)
@@ -50,8 +54,14 @@ function packageFolder(): string {
   }
 }
 
-/** What the engine computes on, in a process of its own: a library that does not fit can end it. */
-function product(): { readonly device?: string; readonly why: string } {
+interface Tried {
+  /** What the engine computes on; absent where it does not. */
+  readonly device?: string
+  readonly why: string
+}
+
+/** A product by the engine, in a process of its own: a library that does not fit can end it. */
+function product(): Tried {
   const program = join(import.meta.dirname, 'product.ts')
   const { status, signal, stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', program], {
     encoding: 'utf8',

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Starts the command from a bundle of its sources, made anew when one of them has changed. Until then nothing but
 // this file, the stat calls below and the bundle is loaded: start-up is what a person waits for most often.
-const { readFileSync, renameSync, statSync, writeFileSync } = process.getBuiltinModule('fs')
+const { existsSync, readFileSync, renameSync, statSync, writeFileSync } = process.getBuiltinModule('fs')
 const { dirname, join } = process.getBuiltinModule('path')
 const { fileURLToPath, pathToFileURL } = process.getBuiltinModule('url')
 
@@ -13,7 +13,10 @@ const SEAL = 32
 
 if (args.length === 1 && ['--version', '-V'].includes(args[0])) {
   console.log(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version)
-} else start(join(cache, current() ?? (await (await import('./build.mjs')).build(root, cache))))
+} else if (existsSync(join(root, 'package-lock.json')))
+  start(join(cache, current() ?? (await (await import('./build.mjs')).build(root, cache))))
+// a published package has no lockfile, and the bundle ready made
+else start(join(root, 'dist', 'main.cjs'))
 
 /** The bundle's main file, if everything that went into it is as it was. */
 function current() {

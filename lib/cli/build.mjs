@@ -11,16 +11,22 @@ const KEEP_MS = 7 * 24 * 3600 * 1000
 /** Makes the bundle and gives its main file, relative to `cache`. */
 export async function build(root, cache) {
   const started = Date.now()
-  const packages = new Set()
-  const plugins = [compiledValidator(root), ownScripts(packages)]
-  const main = await bundle(root, cache, { main: join(root, 'lib', 'cli', 'main.ts') }, plugins)
-  const entries = Object.fromEntries([...packages].sort().map((name) => [fileOf(name).replace(/\.cjs$/, ''), name]))
-  const others = await bundle(root, cache, entries, [separatePackages(packages)])
-  const folder = publish([...main.outputFiles, ...others.outputFiles], cache)
+  const { files, inputs } = await scripts(root, cache)
+  const folder = publish(files, cache)
   const file = join(folder, 'main.cjs')
-  remember(root, cache, file, Object.keys(main.metafile.inputs), started)
+  remember(root, cache, file, inputs, started)
   removeOld(cache, folder)
   return file
+}
+
+/** The command's main.cjs and the scripts of its packages, as they would lie in `outdir`, and what they were made from. */
+export async function scripts(root, outdir) {
+  const packages = new Set()
+  const plugins = [compiledValidator(root), ownScripts(packages)]
+  const main = await bundle(root, outdir, { main: join(root, 'lib', 'cli', 'main.ts') }, plugins)
+  const entries = Object.fromEntries([...packages].sort().map((name) => [fileOf(name).replace(/\.cjs$/, ''), name]))
+  const others = await bundle(root, outdir, entries, [separatePackages(packages)])
+  return { files: [...main.outputFiles, ...others.outputFiles], inputs: Object.keys(main.metafile.inputs) }
 }
 
 const bundle = (root, outdir, entryPoints, plugins) =>
@@ -80,7 +86,7 @@ const separatePackages = (packages) => ({
 })
 
 /** lib/pipeline/validator.ts compiles the schema with ajv; the bundle gets what ajv makes of it, and no ajv. */
-const compiledValidator = (root) => ({
+export const compiledValidator = (root) => ({
   name: 'compiled-validator',
   setup(build) {
     build.onLoad({ filter: /[\\/]lib[\\/]pipeline[\\/]validator\.ts$/ }, async ({ path }) => ({

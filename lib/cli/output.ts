@@ -2,8 +2,21 @@ import { constants } from 'node:os'
 import type { Failure } from '../util/failure.ts'
 import { wordFailure } from './words.ts'
 
+let clearBelow: () => void = () => undefined
+
+/** Something is drawn under all that is written: `clear` takes it away before each line. Gives what ends that. */
+export function keepBelow(clear: () => void): () => void {
+  clearBelow = clear
+  return () => (clearBelow = () => undefined)
+}
+
+function put(stream: NodeJS.WriteStream, text: string): void {
+  clearBelow()
+  stream.write(`${text}\n`)
+}
+
 /** Prints a line for people, or a JSON document, on standard output. */
-export const write = (text: string): void => void process.stdout.write(`${text}\n`)
+export const write = (text: string): void => put(process.stdout, text)
 
 /**
  * Prints a part of something long, as it is, and waits where its reader is slow. Ends the process where the reader has
@@ -16,7 +29,7 @@ export const writePart = (text: string): Promise<void> =>
 
 export const writeJson = (value: unknown): void => write(JSON.stringify(value))
 /** What is no result: mistakes and notices. */
-export const writeError = (text: string): void => void process.stderr.write(`${text}\n`)
+export const writeError = (text: string): void => put(process.stderr, text)
 
 /** A failure as JSON: an Error's own message would be left out. */
 export const failureJson = ({ code, message, exitCode, place }: Failure): Readonly<Record<string, unknown>> => ({

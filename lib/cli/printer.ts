@@ -18,45 +18,83 @@ const LAST_LINES = 10
 /** Stages that are already there are named up to so many. */
 const MOST_NAMES = 12
 
+export interface Manner {
+  /** A block under the lines shows who is at work: lines say how it ended alone. */
+  readonly live?: boolean
+  /** What stages write to their logs, as it comes. */
+  readonly verbose?: boolean
+  /** Failures, and what there is in the end. */
+  readonly quiet?: boolean
+  /** Where an error of a stage's code was thrown. */
+  readonly stacks?: boolean
+  /** The command that runs one stage alone, if it failed. */
+  readonly again?: (stage: string) => string
+}
+
 /** Words events as plain lines: what starts, how far it is now and then, how it ended, and what there is in the end. */
-export function linePrinter(): Printer {
+export function linePrinter(manner: Manner = {}): Printer {
   const state: State = {
+    manner,
     there: new Map(),
     lines: new Map(),
     said: new Map(),
-    logs: new Map(),
     start: performance.now(),
+    again: false,
   }
   return (event) => {
-    print(event, state)
+    if (manner.quiet !== true || SAID_QUIETLY.has(event.type)) print(event, state)
   }
 }
 
+/** Log lines are printed with a failure alone, as is all that waits to be said in one line. */
+const SAID_QUIETLY: ReadonlySet<Event['type']> = new Set([
+  'stage-log',
+  'notice',
+  'failure',
+  'finished',
+  'reproduced',
+  'repeated',
+])
+
 interface State {
+  readonly manner: Manner
   /** Stages that needed no run, by outcome, not yet said. */
   readonly there: Map<Outcome, string[]>
   /** The last lines that each stage wrote. */
   readonly lines: Map<string, string[]>
-  readonly logs: Map<string, string>
   /** When each stage's progress was last said. */
   readonly said: Map<string, number>
-  readonly start: number
+  start: number
+  /** Whether a run has started before, as with `--watch`. */
+  again: boolean
+}
+
+/** Each run says how long it took itself. */
+function restart(state: State): void {
+  for (const part of [state.there, state.lines, state.said]) part.clear()
+  state.start = performance.now()
 }
 
 function print(event: Event, state: State): void {
   switch (event.type) {
     case 'started':
+      if (state.again) restart(state)
+      state.again = true
       write(`experiment ${style('bold', event.experiment.slice(0, 16))}`)
       break
     case 'stage-started':
+      if (state.manner.live === true) break
       flush(state)
       state.said.set(event.stage, performance.now())
       write(`${style('cyan', 'start')}    ${event.stage}  ${style('dim', event.reason)}`)
       break
     case 'stage-progress':
-      printProgress(event, state)
+      if (state.manner.live !== true) printProgress(event, state)
       break
+    case 'stage-device':
+      break // said when it has finished
     case 'stage-log':
+      if (state.manner.verbose === true) write(`${style('dim', `${event.stage} │`)} ${event.line}`)
       state.lines.set(event.stage, [...(state.lines.get(event.stage) ?? []), event.line].slice(-LAST_LINES))
       break
     case 'stage-finished':
@@ -96,9 +134,10 @@ function print(event: Event, state: State): void {
   }
 }
 
-function flush({ there }: State): void {
+function flush({ there, manner }: State): void {
   for (const [outcome, stages] of there) {
-    write(`${style('dim', outcome.padEnd(8))} ${listed(stages)}`)
+    if (manner.live === true) write(`${style('green', '✓')} ${listed(stages)}  ${style('dim', outcome)}`)
+    else write(`${style('dim', outcome.padEnd(8))} ${listed(stages)}`)
   }
   there.clear()
 }
@@ -116,23 +155,36 @@ function printProgress(event: Extract<Event, { type: 'stage-progress' }>, { said
 }
 
 function printStage(event: Extract<Event, { type: 'stage-finished' }>, state: State): void {
-  const { name, outcome } = event
+  const { name, outcome, key } = event
+  const live = state.manner.live === true
+  if (outcome === 'failed') return
+  if (live && outcome === 'restored' && key !== null) {
+    flush(state)
+    write(`${style('green', '✓')} ${name}  ${style('dim', `restored from ${key.slice(0, 8)}`)}`)
+    return
+  }
   if (outcome !== 'ran') {
-    if (outcome !== 'failed') state.there.set(outcome, [...(state.there.get(outcome) ?? []), name])
+    state.there.set(outcome, [...(state.there.get(outcome) ?? []), name])
     return
   }
   flush(state)
   const device = event.device === undefined ? '' : `  ${style('dim', event.device)}`
-  write(`${style('green', 'done')}     ${name}  ${duration(event.seconds)}${device}`)
+  write(
+    `${live ? `${style('green', '✓')} ` : `${style('green', 'done')}     `}${name}  ${duration(event.seconds)}${device}`,
+  )
 }
 
-function printFailure(event: Extract<Event, { type: 'failure' }>, { lines }: State): void {
+function printFailure(event: Extract<Event, { type: 'failure' }>, { lines, manner }: State): void {
   const { stage, failure, log } = event
   const isNamed = stage === null || failure.message.includes(`"${stage}"`)
   writeError(wordFailure(failure, 'error', isNamed ? '' : `Stage "${stage}": `))
   const last = stage === null ? [] : (lines.get(stage) ?? [])
   for (const line of last) writeError(`  ${style('dim', '│', process.stderr)} ${line}`)
+  const { cause: stack } = failure
+  if (manner.stacks === true && typeof stack === 'string' && stack !== '')
+    writeError(style('dim', stack, process.stderr))
   if (log !== null) writeError(`  its log: ${log}`)
+  if (stage !== null && log !== null && manner.again) writeError(`  to run it alone: ${manner.again(stage)}`)
 }
 
 function printEnd({ stages, metrics, experiment }: Extract<Event, { type: 'finished' }>, { start }: State): void {

@@ -52,7 +52,14 @@ export type Event =
       readonly reason: string
       readonly log: string
     }
-  | ({ readonly type: 'stage-progress'; readonly stage: string } & Progress)
+  | ({
+      readonly type: 'stage-progress'
+      readonly stage: string
+      /** Bytes that the stage's process has in memory. */
+      readonly memory?: number
+    } & Progress)
+  /** What the stage runs on, as soon as it knows. */
+  | { readonly type: 'stage-device'; readonly stage: string; readonly device: string }
   | { readonly type: 'stage-log'; readonly stage: string; readonly line: string }
   | ({ readonly type: 'stage-finished'; readonly device?: string } & StageResult)
   /** Something worth saying that is no failure: an object healed, a user's file moved aside, a lock waited for. */

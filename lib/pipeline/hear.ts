@@ -13,10 +13,11 @@ export interface Heard {
 export function hear(stage: Stage, heard: Heard, message: Message, emit: (event: Event) => void): void {
   switch (message.type) {
     case 'progress':
-      emit({ type: 'stage-progress', stage: stage.id, ...message.progress })
+      emit({ type: 'stage-progress', stage: stage.id, ...message.progress, memory: message.memory })
       break
     case 'ran-on':
       heard.device = message.device
+      emit({ type: 'stage-device', stage: stage.id, device: message.device })
       break
     case 'done':
       heard.done = true

@@ -9,8 +9,9 @@ export const WATCH_FD = 4
 
 /** What the driver asks of a host, in a file whose path is the host's argument. */
 export type Job = {
+  /** `from`: the file of a module in a package, by which what it imports is found; else ''. */
   readonly program:
-    | { readonly kind: 'module'; readonly bundle: string }
+    | { readonly kind: 'module'; readonly bundle: string; readonly from: string }
     | { readonly kind: 'command'; readonly argv: readonly string[] }
   readonly with: JsonObject
   readonly in: Readonly<Record<string, Json>>
@@ -22,7 +23,7 @@ export type Job = {
 }
 
 export type Message =
-  | { readonly type: 'progress'; readonly progress: Progress }
+  | { readonly type: 'progress'; readonly progress: Progress; readonly memory: number }
   | { readonly type: 'ran-on'; readonly device: string }
   | { readonly type: 'done' }
   /** The stage ended after it had been asked to stop. */

@@ -18,7 +18,7 @@ import type { PartialRecord, Prepared, Settled } from './prepare.ts'
 import type { RemoteSession, Tell } from './remote/session.ts'
 import type { Signer } from './remote/signature.ts'
 import type { ResolveRevisions } from './revisions.ts'
-import { storeFailure } from './store.ts'
+import { storeFailure } from './store-failure.ts'
 import type { Found } from './store.ts'
 
 export type State = 'fresh' | 'restore' | 'run' | 'may-run'

@@ -1,4 +1,5 @@
 import type { Failure } from '../util/failure.ts'
+import { inOrder } from './in-order.ts'
 import type { JsonObject } from '../util/json.ts'
 import { err, ok } from '../util/result.ts'
 import type { Result } from '../util/result.ts'
@@ -6,14 +7,15 @@ import type { Digest } from './canonical.ts'
 import type { Event, StageResult } from './event.ts'
 import { executeStage, publishLink } from './execute.ts'
 import type { Execution, StageEnd, StageTask } from './execute.ts'
+import { GRACE_SECONDS, executorOf, refusedBeforehand } from './executor/choose.ts'
+import { Slurm } from './executor/slurm.ts'
 import { writeExperiment } from './experiment.ts'
 import type { ExperimentRecord, JoinReport } from './experiment.ts'
 import { experimentHash } from './definition.ts'
 import { goLive } from './live.ts'
-import { beyondMachine } from './machine-limits.ts'
 import type { Manifest } from './manifest.ts'
 import { readMetrics } from './metrics.ts'
-import type { Pipeline, Stage } from './pipeline.ts'
+import type { ExecutorName, Pipeline, Stage } from './pipeline.ts'
 import { isForced, planStages, remoteOf, settledBy } from './plan.ts'
 import type { PlanOptions, Planned } from './plan.ts'
 import { planAndClaim } from './plan-and-claim.ts'
@@ -21,9 +23,9 @@ import { isComplete, prepare, recordOf, upstream } from './prepare.ts'
 import type { Prepared, Settled } from './prepare.ts'
 import type { RemoteSession, Tell } from './remote/session.ts'
 import { readSigner } from './remote/signing-key.ts'
-import { Pool, machineCapacity } from './resources.ts'
+import { NOTHING_HERE, Pool, machineCapacity } from './resources.ts'
 import { pushBehind, restoreStage } from './restore.ts'
-import { storeFailure } from './store.ts'
+import { storeFailure } from './store-failure.ts'
 
 export interface RunOptions extends PlanOptions {
   /** Stages (ids or names) whose reads are held against what they declare; true for all. Name them in `force` too. */
@@ -32,6 +34,8 @@ export interface RunOptions extends PlanOptions {
   readonly jobs?: number | undefined
   /** After a failure, go on with what does not depend on it. */
   readonly keepGoing?: boolean | undefined
+  /** Where all stages run; where each says, if not said. */
+  readonly executor?: ExecutorName | undefined
   /** `auto` or an engine's name, handed to the stages. */
   readonly engine: string
   /** The first Ctrl-C: nothing new starts, stages write a checkpoint and stop. */
@@ -65,7 +69,7 @@ export async function runPipeline(pipeline: Pipeline, options: RunOptions): Prom
   if (!prepared.ok) return err(prepared.error)
   try {
     const plans = async (): Promise<Planned['stages']> => (await planStages(prepared.value, options.force)).stages
-    const refused = await beyondMachine(prepared.value.stages, plans)
+    const refused = await refusedBeforehand(prepared.value.stages, options, plans)
     if (refused.length > 0) return err(refused)
     return ok(await runPrepared(prepared.value, options))
   } catch (error) {
@@ -97,6 +101,7 @@ class Run {
   readonly #results = new Map<string, StageResult>()
   readonly #failures: Failure[] = []
   readonly #experiment: Digest
+  #slurm: Slurm | undefined
 
   constructor(prepared: Prepared, options: RunOptions, planned: Planned, remote: RemoteSession | undefined) {
     this.#prepared = prepared
@@ -138,18 +143,10 @@ class Run {
     }
   }
 
-  /** p-graph gives the order, by the longest way to the end; whether a stage still starts is decided here. */
+  /** Whether a stage still starts is decided here. */
   async #runAll(waiting: readonly Stage[]): Promise<void> {
-    const { PGraph } = await import('p-graph')
     const pool = new Pool(machineCapacity(this.#options.jobs, process.env))
-    // its ids must be no property of every object, and not empty
-    const id = (name: string): string => `stage ${name}`
-    const names = new Set(waiting.map((stage) => stage.id))
-    const nodes = new Map(waiting.map((stage) => [id(stage.id), { priority: 1, run: () => this.#runOne(stage, pool) }]))
-    const edges = waiting.flatMap((stage) =>
-      upstream(stage).flatMap((before): [string, string][] => (names.has(before) ? [[id(before), id(stage.id)]] : [])),
-    )
-    await new PGraph(nodes, edges).run({ continue: true })
+    await inOrder(waiting, (stage) => this.#runOne(stage, pool))
   }
 
   async #runOne(stage: Stage, pool: Pool): Promise<void> {
@@ -158,14 +155,15 @@ class Run {
       return
     }
     if (this.#remote !== undefined && (await this.#restore(stage, this.#remote))) return
-    const grant = await pool.take(stage.resources)
+    const slurm = this.#slurmFor(stage)
+    const grant = slurm ? NOTHING_HERE : await pool.take(stage.resources)
     try {
       if (!this.#mayStart(stage)) {
         this.#skip(stage)
         return
       }
       const started = performance.now()
-      const end = await this.#execute(stage, grant)
+      const end = await this.#execute(stage, grant, slurm)
       this.#end(stage, end, started)
     } finally {
       grant.release()
@@ -195,9 +193,16 @@ class Run {
     else this.#succeed(stage, end, seconds)
   }
 
-  #execute(stage: Stage, grant: Awaited<ReturnType<Pool['take']>>): Promise<StageEnd> {
-    const signal = this.#options.signalOf?.(stage.id) ?? this.#options.signal
-    return executeStage({ ...this.#execution(), signal }, { ...this.#task(stage), grant })
+  #execute(stage: Stage, grant: StageTask['grant'], slurm: Slurm | undefined): Promise<StageEnd> {
+    const run = { ...this.#execution(), signal: this.#options.signalOf?.(stage.id) ?? this.#options.signal }
+    return executeStage(run, { ...this.#task(stage), grant, executor: slurm?.make })
+  }
+
+  /** What runs the stage as a job. An audit looks at processes of this machine. */
+  #slurmFor(stage: Stage): Slurm | undefined {
+    const { audit, executor } = this.#options
+    if (executorOf(stage, executor) === 'local' || isForced(stage, audit)) return undefined
+    return (this.#slurm ??= new Slurm(this.#prepared.store, this.#emit))
   }
 
   #task(stage: Stage): Omit<StageTask, 'grant'> {
@@ -213,7 +218,7 @@ class Run {
     return {
       prepared: this.#prepared,
       engine: this.#options.engine,
-      graceSeconds: this.#options.graceSeconds ?? 10,
+      graceSeconds: this.#options.graceSeconds ?? GRACE_SECONDS,
       signal: this.#options.signal,
       kill: this.#options.kill,
       emit: this.#emit,
@@ -261,6 +266,7 @@ class Run {
   /** The metrics of the experiment, or undefined where it could not be recorded. */
   async #record(stages: readonly StageResult[]): Promise<JsonObject | undefined> {
     try {
+      this.#prepared.store.assertThere()
       const metrics = readMetrics(this.#prepared, this.#settled)
       const record = await writeExperiment({
         prepared: this.#prepared,

@@ -1,7 +1,8 @@
 import { reproduce } from '../../pipeline/reproduce.ts'
 import type { Failure } from '../../util/failure.ts'
 import { exitCodeOf, writeError, writeFailures } from '../output.ts'
-import { jsonPrinter, linePrinter } from '../printer.ts'
+import { choosePrinter } from '../choose-printer.ts'
+import { jsonPrinter } from '../printer.ts'
 import { listenForStop } from '../signals.ts'
 
 /**
@@ -10,7 +11,7 @@ import { listenForStop } from '../signals.ts'
  */
 export async function reproduceExperiment(hash: string, { json = false }: { json?: boolean }): Promise<number> {
   const stop = listenForStop((step) => writeError(`${step}: ${step === 'stopping' ? STOPPING : 'all stages at once'}`))
-  const onEvent = json ? jsonPrinter : linePrinter()
+  const onEvent = await choosePrinter({ json })
   const reproduced = await reproduce(process.cwd(), hash, { signal: stop.signal, kill: stop.kill, onEvent })
   if (!reproduced.ok) refuse(reproduced.error, json)
   const failures = reproduced.ok ? reproduced.value : reproduced.error

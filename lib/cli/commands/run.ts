@@ -4,7 +4,7 @@ import { readExperiment } from '../../pipeline/experiment.ts'
 import type { ExperimentRecord } from '../../pipeline/experiment.ts'
 import { planRun } from '../../pipeline/plan.ts'
 import type { PlanOptions } from '../../pipeline/plan.ts'
-import type { Pipeline } from '../../pipeline/pipeline.ts'
+import type { ExecutorName, Pipeline } from '../../pipeline/pipeline.ts'
 import { runPipeline } from '../../pipeline/run.ts'
 import type { RunSummary } from '../../pipeline/run.ts'
 import { watchPipeline } from '../../pipeline/watch.ts'
@@ -13,7 +13,9 @@ import { watchAudit } from '../audit.ts'
 import { load } from '../load.ts'
 import { logRecorded } from '../log-recorded.ts'
 import { exitCodeOf, write, writeError, writeFailures, writeJson } from '../output.ts'
-import { jsonPrinter, linePrinter } from '../printer.ts'
+import { choosePrinter } from '../choose-printer.ts'
+import type { PrinterOptions } from '../choose-printer.ts'
+import { jsonPrinter } from '../printer.ts'
 import type { Printer } from '../printer.ts'
 import type { ConfigOptions } from '../options.ts'
 import { revisionsOf } from '../revisions.ts'
@@ -22,12 +24,13 @@ import type { Stop } from '../signals.ts'
 import { planJson, planLines } from '../plan.ts'
 import { wordFailure } from '../words.ts'
 
-export interface RunArguments extends ConfigOptions {
+export interface RunArguments extends ConfigOptions, Pick<PrinterOptions, 'quiet' | 'verbose' | 'debug'> {
   readonly dryRun?: boolean
   readonly watch?: boolean
   readonly jobs?: number
   readonly keepGoing?: boolean
   readonly engine: string
+  readonly executor?: ExecutorName
   readonly force?: boolean
   readonly audit?: boolean
 }
@@ -51,7 +54,7 @@ export async function run(targets: readonly string[], options: RunArguments): Pr
     return stop.exitCode() ?? code
   }
   const audited = watchAudit()
-  const printer = json ? jsonPrinter : linePrinter()
+  const printer = await choosePrinter(options)
   const print: Printer = (event) => {
     audited.hear(event)
     printer(event)
@@ -68,11 +71,16 @@ export async function run(targets: readonly string[], options: RunArguments): Pr
 
 const STOPPING = 'stopping: stages write a checkpoint first; once more ends them at once'
 
-function runOptions({ jobs, keepGoing, engine }: RunArguments, { signal, kill }: Stop, onEvent: Printer) {
+function runOptions(
+  { jobs, keepGoing, engine, executor, debug }: RunArguments,
+  { signal, kill }: Stop,
+  onEvent: Printer,
+) {
   return {
-    jobs,
+    jobs: debug === true ? 1 : jobs,
     keepGoing,
     engine,
+    executor,
     resolveRevisions: revisionsOf('yes', signal),
     signal,
     kill,
@@ -91,12 +99,7 @@ async function watch(
   stop: Stop,
 ): Promise<number> {
   const json = options.json === true
-  // each run has its own printer: it says how long that one took
-  let print = json ? jsonPrinter : linePrinter()
-  const onEvent = (event: Event): void => {
-    if (event.type === 'started' && !json) print = linePrinter()
-    print(event)
-  }
+  const onEvent = await choosePrinter(options)
   const interrupted = await watchPipeline({
     ...runOptions(options, stop, onEvent),
     targets,

@@ -13,7 +13,7 @@ import { Failure } from '../../util/failure.ts'
 import { size } from '../format.ts'
 import { load } from '../load.ts'
 import { exitCodeOf, write, writeError, writeFailures, writeJson } from '../output.ts'
-import { jsonPrinter, linePrinter } from '../printer.ts'
+import { choosePrinter } from '../choose-printer.ts'
 import type { ConfigOptions } from '../options.ts'
 import { revisionsOf } from '../revisions.ts'
 import { listenForStop } from '../signals.ts'
@@ -57,7 +57,7 @@ async function runTwice(stage: string, options: VerifyArguments): Promise<number
   const stop = listenForStop((step) => writeError(`${step}: the stored result stays; once more ends the stage at once`))
   const loaded = await load(options)
   const { signal, kill } = stop
-  const onEvent = json ? jsonPrinter : linePrinter()
+  const onEvent = await choosePrinter({ json })
   const done = loaded.ok
     ? await verifyTwice(loaded.value, stage, { signal, kill, onEvent, resolveRevisions: revisionsOf('no', signal) })
     : loaded

@@ -1,6 +1,7 @@
 import type { Code } from '../util/codes/index.ts'
 import type { Json, JsonObject } from '../util/json.ts'
-import type { EngineChoice, Progress, UnitRange } from './stage.ts'
+import type { UnitRange } from '../util/unit-range.ts'
+import type { EngineChoice, Progress } from './stage.ts'
 
 /** The host writes messages here, one JSON value a line. */
 export const MESSAGE_FD = 3

@@ -1,4 +1,5 @@
 import type { FromSchema } from 'json-schema-to-ts'
+import type { UnitRange } from '../util/unit-range.ts'
 
 /** The parameters of a stage: a JSON schema of a closed object, so that a misspelt parameter is always refused. */
 export interface ParameterSchema {
@@ -54,12 +55,6 @@ export interface StageContext<W, I extends string, O extends string> {
   readonly engine: EngineChoice
   /** States on which device the stage ran (`onnx-cpu, 2 threads`), for its manifest. */
   readonly ranOn: (device: string) => void
-}
-
-/** Units of a stage's work, in the order of the undivided work: from `from` on, before `to`. */
-export interface UnitRange {
-  readonly from: number
-  readonly to: number
 }
 
 /** How a stage's work divides into units that may be done in different processes, at different times. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { gridOf, tile } from '../../lib/pipeline/shards/tiling.ts'
-import type { UnitRange } from '../../lib/pipeline/stage.ts'
+import type { UnitRange } from '../../lib/util/unit-range.ts'
 
 /** A generator of its own seed: a failure comes again. */
 function drawer(seed: number): (below: number) => number {

@@ -3,7 +3,7 @@ import { keyOf } from '../key.ts'
 import type { KeyRecord } from '../key.ts'
 import type { Manifest } from '../manifest.ts'
 import type { Input, Shard, Stage } from '../pipeline.ts'
-import type { UnitRange } from '../stage.ts'
+import type { UnitRange } from '../../util/unit-range.ts'
 import { PART, PARTS, shardsName } from './names.ts'
 
 /** A part of a stage's work as a stage of its own: its result is kept beside the results of the stage. */

@@ -1,4 +1,4 @@
-import type { UnitRange } from '../stage.ts'
+import type { UnitRange } from '../../util/unit-range.ts'
 
 /** A part of the work: there already, or to be done. */
 export interface Tile extends UnitRange {

@@ -1,88 +1,25 @@
 import assert from 'node:assert/strict'
-import { chmodSync, existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { test } from 'node:test'
-import type { TestContext } from 'node:test'
-import { Rig, module, outcomesOf, shell, stage } from './rig.ts'
-
-/** Doubles each line of a text; a line may be told to fail, by a file that is no input, and each run of a part is noted. */
-const DOUBLE = (log: string, unit = 'lines') => `
-import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
-const linesOf = (file) => readFileSync(file, 'utf8').trimEnd().split('\\n')
-const double = (line) => {
-  if (existsSync(${JSON.stringify(log)} + '.bad-' + line)) throw new Error('no ' + line)
-  return line + line + '\\n'
-}
-export default {
-  params: { type: 'object', properties: { mark: { type: 'string', default: '' } } },
-  in: ['text'], out: ['text'],
-  async run({ in: from, out }) {
-    appendFileSync(${JSON.stringify(log)}, 'all\\n')
-    writeFileSync(out.text, linesOf(from.text).map(double).join(''))
-  },
-  shards: {
-    unit: '${unit}',
-    units: ({ in: from }) => linesOf(from.text).length,
-    async run({ in: from, range, part, ranOn, checkpoint }) {
-      appendFileSync(${JSON.stringify(log)}, range.from + '-' + range.to + '\\n')
-      ranOn('test')
-      writeFileSync(part, linesOf(from.text).slice(range.from, range.to).map(double).join(''))
-    },
-    async merge({ in: from, parts, out }) {
-      appendFileSync(${JSON.stringify(log)}, 'merge\\n')
-      if (Object.keys(from).join() !== 'text') throw new Error('inputs ' + Object.keys(from))
-      writeFileSync(out.text, parts.map((part) => readFileSync(part, 'utf8')).join(''))
-    },
-  },
-}`
-
-class Lines extends Rig {
-  readonly log: string
-
-  constructor(context: TestContext, count: number) {
-    super(context)
-    this.log = this.path('log')
-    this.write('double.ts', DOUBLE(this.log))
-    this.write('input.txt', Array.from({ length: count }, (_, n) => `l${n}\n`).join(''))
-  }
-
-  stages(shards: number | undefined) {
-    const more = { in: { text: 'first.text' }, out: { text: 'text.txt' }, shards }
-    return [
-      stage('first', shell('cat "$PIPELINE_IN_TEXT" > "$PIPELINE_OUT_TEXT"'), {
-        in: { text: './input.txt' },
-        out: { text: 'text.txt' },
-      }),
-      stage('double', module('double.ts'), more),
-      stage('last', shell('cat "$PIPELINE_IN_TEXT" > "$PIPELINE_OUT_TEXT"'), {
-        in: { text: 'double.text' },
-        out: { text: 'text.txt' },
-      }),
-    ]
-  }
-
-  /** What was worked on since the last look, sorted. */
-  worked(): string[] {
-    const lines = existsSync(this.log) ? this.read('log').trimEnd().split('\n') : []
-    rmSync(this.log, { force: true })
-    return lines.sort()
-  }
-
-  /** How parts ended, as the events say. */
-  parts(): string[] {
-    return this.events.flatMap((event) =>
-      event.type === 'stage-finished' && event.name.includes('[shard') ? `${event.name}: ${event.outcome}` : [],
-    )
-  }
-
-  get folder(): string {
-    return readdirSync(this.path('artifacts', 'store')).find((name) => name.startsWith('double@'))!
-  }
-
-  /** Without the result, as if it had not been merged. */
-  unmerge(): void {
-    rmSync(this.path('artifacts', 'store', 'double'), { recursive: true })
-  }
-}
+import { collect } from '../../lib/pipeline/collect.ts'
+import type { Collected } from '../../lib/pipeline/collect.ts'
+import { manifestText, readManifest } from '../../lib/pipeline/manifest.ts'
+import type { EstimatedPlan } from '../../lib/pipeline/plan.ts'
+import { shardsName } from '../../lib/pipeline/shards/names.ts'
+import { StatCache } from '../../lib/pipeline/stat-cache.ts'
+import { Store, isKey } from '../../lib/pipeline/store.ts'
+import { DOUBLE, Lines } from './lines.ts'
+import { module, outcomesOf, shell, stage } from './rig.ts'
 
 const ran = ['first: ran', 'double: ran', 'last: ran']
 const fresh = ['first: fresh', 'double: fresh', 'last: fresh']
@@ -242,3 +179,79 @@ test('units that are no number are refused, and a failure of the count is the st
     assert.equal(failures[0]!.code, expected, failures[0]!.message)
   }
 })
+
+test('parts of another result, under whatever name, are not taken', async (t) => {
+  const rig = new Lines(t, 6)
+  await rig.run(rig.stages(3))
+  const store = rig.path('artifacts', 'store')
+  const other = rig.folder
+  rig.worked()
+  rig.write('input.txt', rig.read('input.txt').toUpperCase())
+  writeFileSync(`${rig.log}.bad-L0`, '')
+  await rig.run(rig.stages(3), { jobs: 1 })
+  assert.deepEqual(rig.worked(), ['0-2'])
+  const own = readdirSync(store).find((name) => name.startsWith('double@') && name !== other)!
+  rmSync(`${store}/${own}`, { recursive: true })
+  renameSync(`${store}/${other}`, `${store}/${own}`)
+  rmSync(`${rig.log}.bad-L0`)
+  await rig.run(rig.stages(3))
+  assert.deepEqual(rig.worked(), ['0-2', '2-4', '4-6', 'merge'])
+  assert.match(rig.read('artifacts/double/text.txt'), /^L0L0\n/)
+})
+
+test('gc keeps the parts that wait for others, takes those whose result is there, and their folder', async (t) => {
+  const rig = new Lines(t, 6)
+  const partsThere = (): number => readdirSync(rig.path('artifacts', 'store', rig.folder)).filter(isKey).length
+  const store = new Store(rig.path('artifacts'), new StatCache(rig.path('cache')))
+  const gc = (): Promise<Collected> => collect(rig.root, store, { bytes: undefined, age: undefined }, false)
+  writeFileSync(`${rig.log}.bad-l5`, '')
+  await rig.run(rig.stages(3), { keepGoing: true })
+  await gc()
+  assert.equal(partsThere(), 2)
+  const long = new Date(Date.now() - 8 * 86_400_000)
+  const [old] = readdirSync(rig.path('artifacts', 'store', rig.folder)).filter(isKey)
+  utimesSync(rig.path('artifacts', 'store', rig.folder, old!), long, long)
+  await gc()
+  assert.equal(partsThere(), 1)
+  rmSync(`${rig.log}.bad-l5`)
+  assert.deepEqual(await rig.outcomes(rig.stages(3)), ['first: fresh', 'double: ran', 'last: ran'])
+  await gc()
+  assert.equal(rig.folder, undefined)
+  assert.deepEqual(await rig.outcomes(rig.stages(3)), fresh)
+})
+
+test('10,000 parts are planned in seconds, whether there or not', async (t) => {
+  const rig = new Lines(t, 20_000)
+  await rig.run(rig.stages(1), { targets: ['first'] })
+  const timed = async (): Promise<{ seconds: number; states: Set<string> }> => {
+    const started = performance.now()
+    const [, plan] = (await rig.plan(rig.stages(10_000))) as readonly EstimatedPlan[]
+    const states = new Set(plan!.shards!.shards.map(({ state }) => state))
+    assert.equal(plan!.shards!.shards.length, 10_000)
+    const seconds = (performance.now() - started) / 1000
+    t.diagnostic(`${seconds.toFixed(1)} s`)
+    return { seconds, states }
+  }
+  const none = await timed()
+  assert.deepEqual([...none.states], ['run'])
+  const [, plan] = (await rig.plan(rig.stages(10_000))) as readonly EstimatedPlan[]
+  await layParts(rig, plan!)
+  const all = await timed()
+  assert.deepEqual([...all.states], ['fresh'])
+  assert.ok(none.seconds < 10 && all.seconds < 30)
+})
+
+/** As if they had been made: through the store's own door it would take minutes of flushing to disk. */
+async function layParts(rig: Lines, { key, shards }: EstimatedPlan): Promise<void> {
+  writeFileSync(`${rig.log}.bad-l3`, '')
+  await rig.run(rig.stages(10_000), { jobs: 1 })
+  const folder = rig.path('artifacts', 'store', shardsName('double', key!))
+  const model = readManifest(`${folder}/${shards!.shards[0]!.key}`, shards!.shards[0]!.key)!
+  for (const { key: own, from, to } of shards!.shards) {
+    if (existsSync(`${folder}/${own}`)) continue
+    mkdirSync(`${folder}/${own}`)
+    writeFileSync(`${folder}/${own}/part`, readFileSync(`${folder}/${model.key}/part`), { mode: 0o444 })
+    const manifest = { ...model, key: own, record: { ...model.record, shard: { from, to, of: shards!.units } } }
+    writeFileSync(`${folder}/${own}/manifest.json`, manifestText(manifest))
+  }
+}

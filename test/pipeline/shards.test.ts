@@ -194,8 +194,9 @@ test('parts of another result, under whatever name, are not taken', async (t) =>
   rmSync(`${store}/${own}`, { recursive: true })
   renameSync(`${store}/${other}`, `${store}/${own}`)
   rmSync(`${rig.log}.bad-L0`)
-  await rig.run(rig.stages(3))
-  assert.deepEqual(rig.worked(), ['0-2', '2-4', '4-6', 'merge'])
+  // nor do they say where to cut
+  await rig.run(rig.stages(2))
+  assert.deepEqual(rig.worked(), ['0-3', '3-6', 'merge'])
   assert.match(rig.read('artifacts/double/text.txt'), /^L0L0\n/)
 })
 

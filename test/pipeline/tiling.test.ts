@@ -76,7 +76,11 @@ test('finer and coarser tilings are taken whole; a gap is cut by the grid alone'
   const there = gridOf(12, 4)
   assert.equal(text(tile(12, 12, there)), '0-3! 3-6! 6-9! 9-12!')
   assert.equal(text(tile(12, 2, there)), '0-3! 3-6! 6-9! 9-12!')
-  assert.equal(text(tile(12, 4, [{ from: 0, to: 12 }, ...there])), '0-12!')
+  for (const all of [
+    [{ from: 0, to: 12 }, ...there],
+    [...there, { from: 0, to: 12 }],
+  ])
+    assert.equal(text(tile(12, 4, all)), '0-12!')
   assert.equal(text(tile(12, 2, [{ from: 3, to: 5 }])), '0-3 3-5! 5-6 6-12')
   // of two that overlap the larger; where the other begins is no cut
   assert.equal(

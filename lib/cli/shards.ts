@@ -4,7 +4,8 @@ import type { ShardsPlan } from '../pipeline/shards/preview.ts'
 const MOST = 8
 
 /** How many parts there are, what is there of them, and the first of those that will be made. */
-export function shardLines({ unit, units, shards }: ShardsPlan): string[] {
+export function shardLines({ asked, unit, units, shards }: ShardsPlan): string[] {
+  if (units === null) return [`${asked} shards, cut by ${unit} when what it reads is there`]
   const runs = shards.filter(({ state }) => state === 'run')
   const there = shards.length - runs.length
   const rest = runs.length - MOST

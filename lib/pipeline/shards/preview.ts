@@ -8,9 +8,16 @@ import { unitsOf } from './units.ts'
 
 /** The parts in which a stage would be made. */
 export interface ShardsPlan {
+  /** As many as pipeline.yaml asks for. */
+  readonly asked: number
   /** What is counted, and how many there are. */
   readonly unit: string
-  readonly units: number
+  /**
+   * Null where that depends on what is yet to be made or fetched, and where the stage cannot count its work, which a run
+   * says.
+   */
+  readonly units: number | null
+  /** Empty where the units are not known. */
   readonly shards: readonly ShardPlan[]
 }
 
@@ -22,25 +29,25 @@ export interface ShardPlan {
   readonly to: number
 }
 
-/**
- * The parts in which a stage that will run is made; null where it has none, where they depend on what is yet to be made or
- * fetched, and where the stage cannot count its work, which a run says.
- */
+/** The parts in which a stage is made that will run, or may; null where it has none, or does not run. */
 export async function previewShards(
   prepared: Prepared,
-  { settled, here }: PlannedStages,
+  planned: PlannedStages,
   stage: Stage,
-  { state, reason, key }: StagePlan,
+  plan: StagePlan,
 ): Promise<ShardsPlan | null> {
-  const record = recordOf(prepared, stage, settled)
-  if (stage.shards === undefined || state !== 'run' || key === null || !isComplete(record)) return null
-  if (!upstream(stage).every((id) => here.has(id))) return null
-  const asked = { prepared, settled, signal: new AbortController().signal }
-  const units = await unitsOf(asked, stage, key).catch(() => undefined)
-  if (units === undefined) return null
-  const planned = await planShards(prepared.store, { stage, record, key }, units, reason === 'forced')
-  const shards = planned.map(({ stage: { id: name }, manifest, key: own, from, to }): ShardPlan => {
+  const { shards: asked } = stage
+  if (asked === undefined || (plan.state !== 'run' && plan.state !== 'may-run')) return null
+  const unit = prepared.identities.get(stage.id)?.unit ?? 'units'
+  const known = { asked, unit, units: null, shards: [] }
+  const [record, key] = [recordOf(prepared, stage, planned.settled), plan.key]
+  if (key === null || !isComplete(record) || !upstream(stage).every((id) => planned.here.has(id))) return known
+  const question = { prepared, settled: planned.settled, signal: new AbortController().signal }
+  const units = await unitsOf(question, stage, key).catch(() => null)
+  if (units === null) return known
+  const parts = await planShards(prepared.store, { stage, record, key }, units, plan.reason === 'forced')
+  const shards = parts.map(({ stage: { id: name }, manifest, key: own, from, to }): ShardPlan => {
     return { name, state: manifest === undefined ? 'run' : 'fresh', key: own, from, to }
   })
-  return { unit: prepared.identities.get(stage.id)?.unit ?? 'units', units, shards }
+  return { ...known, units, shards }
 }

@@ -21,6 +21,7 @@ const allowed: Record<string, { folders: string[]; packages: string[] }> = {
       '@tensorflow/tfjs-node-gpu',
       'protobufjs',
       'koffi',
+      'yauzl',
     ],
   },
   'lib/model': { folders: ['lib/graph', 'lib/engine', 'lib/data', 'lib/util'], packages: [] },

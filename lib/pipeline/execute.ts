@@ -11,7 +11,7 @@ import type { Stage } from './pipeline.ts'
 import type { Prepared, Settled } from './prepare.ts'
 import type { RemoteSession } from './remote/session.ts'
 import type { Grant } from './resources.ts'
-import { storeFailure } from './store.ts'
+import { storeFailure } from './store-failure.ts'
 
 /** What the stages of one run share. */
 export interface Execution {
@@ -96,7 +96,7 @@ async function guarded(run: Execution, task: StageTask, work: (key: Digest) => P
 /** Points the user's link at the result; false if it did already. */
 export function publishLink(run: Execution, task: Pick<StageTask, 'stage'>, key: Digest): boolean {
   const { artifacts, store } = run.prepared
-  const { moved, aside } = link(artifacts, task.stage, store.folder(task.stage.name, key))
+  const { moved, aside } = link(artifacts, task.stage, store.folder(task.stage.name, key), () => store.assertThere())
   for (const path of aside) {
     notice(
       run,

@@ -11,6 +11,7 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { randomBytes } from 'node:crypto'
+import { errorCode } from '../util/error-code.ts'
 import type { Json } from '../util/json.ts'
 import { sha256 } from './canonical.ts'
 
@@ -81,9 +82,14 @@ export function readSealed(file: string): Json | undefined {
   }
 }
 
-/** Removes a file or folder, if there is one. */
+/** Removes a file or folder, if there is one; of a folder, what nobody has open on a network file system. */
 export function remove(path: string): void {
-  rmSync(path, { recursive: true, force: true })
+  try {
+    rmSync(path, { recursive: true, force: true })
+  } catch (error) {
+    // a client of NFS keeps what a process has open as `.nfs…` in its folder, until that process ends; gc comes again
+    if (!['ENOTEMPTY', 'EBUSY'].includes(errorCode(error) ?? '')) throw error
+  }
 }
 
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -27,11 +27,17 @@ export function linkedFolder(link: string): string | undefined {
 
 /**
  * Points a stage's link at a result, atomically. What stands in its place and is not a link of ours is moved aside,
- * and its new path given back in `aside`. A junction on Windows, where links to files and plain folders need a privilege.
+ * and its new path given back in `aside`. `assertThere` throws where nothing may be made. A junction on Windows, where links to files and plain folders need a privilege.
  */
-export function link(artifacts: string, stage: Stage, folder: string): { moved: boolean; aside: readonly string[] } {
+export function link(
+  artifacts: string,
+  stage: Stage,
+  folder: string,
+  assertThere: () => void,
+): { moved: boolean; aside: readonly string[] } {
   const path = linkPath(artifacts, stage)
   if (linkedFolder(path) === folder) return { moved: false, aside: [] }
+  assertThere()
   const aside = [...makeParent(artifacts, dirname(path)), ...clear(artifacts, path)]
   // not in the store, which may be a link to another file system
   const temporary = join(artifacts, `.link-${token()}`)

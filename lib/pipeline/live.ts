@@ -5,7 +5,8 @@ import { acquire, livingKeys, tryAcquire } from '../util/lock.ts'
 import type { Lock } from '../util/lock.ts'
 import { sha256 } from './canonical.ts'
 import { token } from './files.ts'
-import { storeFailure } from './store.ts'
+import { Presence, clockAhead } from './presence.ts'
+import { storeFailure } from './store-failure.ts'
 import { registerUser } from './store-users.ts'
 import type { ResultPlace, Store } from './store.ts'
 
@@ -27,24 +28,20 @@ export const runsFolder = (store: Store): string => join(store.root, '.runs')
 /** Says that a run lives, until it is released; undefined where the store cannot be written, by gc neither. */
 export function goLive(store: Store): Pick<Lock, 'release'> | undefined {
   refuseDangling(store)
-  const start = Date.now().toString(16).padStart(START_DIGITS, '0')
   try {
     mkdirSync(runsFolder(store), { recursive: true })
     registerUser(store.root)
+    // gc on another machine, whose clock may be another, holds the start against when results were used
+    const ahead = clockAhead(runsFolder(store))
+    const start = Math.floor(Date.now() + ahead)
+      .toString(16)
+      .padStart(START_DIGITS, '0')
     const lock = tryAcquire(runsFolder(store), `${start}${token()}`)
-    return lock && { release: () => releaseIfCan(lock) }
+    if (lock !== undefined) store.beginUse(new Presence(store.root, lock.file, ahead))
+    return lock
   } catch (error) {
     storeFailure(error, 'a run began')
     return undefined
-  }
-}
-
-/** A disk that fails at the very end must not end the command with an error: the lock goes with this process. */
-function releaseIfCan(lock: Lock): void {
-  try {
-    lock.release()
-  } catch (error) {
-    storeFailure(error, 'a run ended')
   }
 }
 

@@ -20,7 +20,7 @@ import type { Signer } from './remote/signature.ts'
 import { previewShards } from './shards/preview.ts'
 import type { ShardsPlan } from './shards/preview.ts'
 import type { ResolveRevisions } from './revisions.ts'
-import { storeFailure } from './store.ts'
+import { storeFailure } from './store-failure.ts'
 import type { Found } from './store.ts'
 
 export type State = 'fresh' | 'restore' | 'run' | 'may-run'

@@ -16,7 +16,8 @@ import type { Project } from './project.ts'
 import { StatCache } from './stat-cache.ts'
 import { pinRevisions } from './revisions.ts'
 import type { ResolveRevisions } from './revisions.ts'
-import { Store, storeFailure } from './store.ts'
+import { Store } from './store.ts'
+import { storeFailure } from './store-failure.ts'
 
 /** Everything about a run that is known before it: what a plan is made from. */
 export interface Prepared {

@@ -6,7 +6,7 @@ import { share, waitNotice } from './executor/local.ts'
 import { keyOf } from './key.ts'
 import type { Manifest } from './manifest.ts'
 import type { RemoteSession } from './remote/session.ts'
-import { storeFailure } from './store.ts'
+import { storeFailure } from './store-failure.ts'
 
 /**
  * Gives a stage the result that the store has by now, or else the remote; undefined where neither has it. It runs
@@ -36,6 +36,7 @@ async function locked(
 ): Promise<StageEnd | undefined> {
   const { stage } = task
   const { store } = run.prepared
+  store.assertThere()
   const lock = await acquire(store.stageFolder(stage.name), key, run.signal, waitNotice(run, task, key))
   try {
     const shared = await share(run, task, key)

@@ -1,4 +1,5 @@
 import type { Failure } from '../util/failure.ts'
+import { inOrder } from './in-order.ts'
 import type { JsonObject } from '../util/json.ts'
 import { err, ok } from '../util/result.ts'
 import type { Result } from '../util/result.ts'
@@ -25,7 +26,7 @@ import { readSigner } from './remote/signing-key.ts'
 import { NOTHING_HERE, Pool, machineCapacity } from './resources.ts'
 import { pushBehind, restoreStage } from './restore.ts'
 import { inShards } from './shards/make.ts'
-import { storeFailure } from './store.ts'
+import { storeFailure } from './store-failure.ts'
 
 export interface RunOptions extends PlanOptions {
   /** Stages (ids or names) whose reads are held against what they declare; true for all. Name them in `force` too. */
@@ -140,18 +141,10 @@ class Run {
     }
   }
 
-  /** p-graph gives the order, by the longest way to the end; whether a stage still starts is decided here. */
+  /** Whether a stage still starts is decided here. */
   async #runAll(waiting: readonly Stage[]): Promise<void> {
-    const { PGraph } = await import('p-graph')
     const pool = new Pool(machineCapacity(this.#options.jobs, process.env))
-    // its ids must be no property of every object, and not empty
-    const id = (name: string): string => `stage ${name}`
-    const names = new Set(waiting.map((stage) => stage.id))
-    const nodes = new Map(waiting.map((stage) => [id(stage.id), { priority: 1, run: () => this.#runOne(stage, pool) }]))
-    const edges = waiting.flatMap((stage) =>
-      upstream(stage).flatMap((before): [string, string][] => (names.has(before) ? [[id(before), id(stage.id)]] : [])),
-    )
-    await new PGraph(nodes, edges).run({ continue: true })
+    await inOrder(waiting, (stage) => this.#runOne(stage, pool))
   }
 
   async #runOne(stage: Stage, pool: Pool): Promise<void> {
@@ -272,6 +265,7 @@ class Run {
   /** The metrics of the experiment, or undefined where it could not be recorded. */
   async #record(stages: readonly StageResult[]): Promise<JsonObject | undefined> {
     try {
+      this.#prepared.store.assertThere()
       const metrics = readMetrics(this.#prepared, this.#settled)
       const record = await writeExperiment({
         prepared: this.#prepared,

@@ -29,16 +29,22 @@ export function openLog(file: string, onLine: (line: string) => void, mostBytes 
   }
   const close = (): void => {
     if (line !== '') onLine(line)
-    closeSync(fd)
+    ignoreFailure(() => closeSync(fd))
   }
   return { write, close }
 }
 
-/** A full disk must not end the run for the sake of a log; what the stage itself writes will tell. */
 function writeAll(fd: number, data: Buffer): void {
-  try {
+  ignoreFailure(() => {
     for (let at = 0; at < data.length;) at += writeSync(fd, data, at)
+  })
+}
+
+/** A full disk, or one that is gone, must not end the run for the sake of a log; what the stage itself writes will tell. */
+function ignoreFailure(write: () => void): void {
+  try {
+    write()
   } catch (error) {
-    if (errorCode(error) !== 'ENOSPC' && errorCode(error) !== 'EDQUOT') throw error
+    if (errorCode(error) === undefined) throw error
   }
 }

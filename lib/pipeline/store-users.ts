@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, realpathSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { errorCode } from '../util/error-code.ts'
 import { Failure } from '../util/failure.ts'
-import { thisHost } from '../util/lock.ts'
+import { thisHost } from '../util/this-host.ts'
 import { digestOf } from './canonical.ts'
 import { messageOf, readJson, writeAtomic } from './files.ts'
 

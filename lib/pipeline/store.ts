@@ -3,11 +3,14 @@ import { join, relative } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { errorCode } from '../util/error-code.ts'
 import { Failure } from '../util/failure.ts'
-import { tryAcquire } from '../util/lock.ts'
-import { messageOf, moveAside, readJson, remove, syncFile, syncFolder, token, writeAtomic } from './files.ts'
+import { holdersOf, tryAcquire } from '../util/lock.ts'
+import { moveAside, readJson, remove, syncFile, syncFolder, token, writeAtomic } from './files.ts'
 import type { Digest } from './canonical.ts'
 import { MANIFEST, manifestText, readManifest } from './manifest.ts'
 import type { Manifest, OutputRecord } from './manifest.ts'
+import { placeResult, shows } from './place-result.ts'
+import type { Presence } from './presence.ts'
+import { storeFailure } from './store-failure.ts'
 import type { StatCache } from './stat-cache.ts'
 import type { FileDigest } from './stat-cache.ts'
 import { walk } from './walk.ts'
@@ -39,10 +42,21 @@ const TICK_MS = 25
 export class Store {
   readonly root: string
   readonly #stats: StatCache
+  #presence: Presence | undefined
 
   constructor(artifacts: string, stats: StatCache) {
     this.root = join(artifacts, 'store')
     this.#stats = stats
+  }
+
+  /** The store as a run found it; from now on it is held against that, and dated by its own clock. */
+  beginUse(presence: Presence): void {
+    this.#presence = presence
+  }
+
+  /** Throws Failure STORE_MISSING where the run's store is gone, so that none is made in its mount's empty folder. */
+  assertThere(): void {
+    this.#presence?.assert()
   }
 
   stageFolder(stage: string): string {
@@ -75,7 +89,7 @@ export class Store {
    * where there is none.
    */
   use(stage: string, key: Digest): boolean {
-    const now = new Date()
+    const now = new Date(this.#presence?.now() ?? Date.now())
     try {
       utimesSync(this.folder(stage, key), now, now)
     } catch (error) {
@@ -110,6 +124,16 @@ export class Store {
     return { state: 'whole', manifest }
   }
 
+  /**
+   * The same for who holds the key's lock: what another machine has just published, a network file system may list and
+   * not yet find. Waited for, as to make it again costs more.
+   */
+  async findLate(stage: string, key: Digest): Promise<Found> {
+    const found = await this.find(stage, key)
+    if (found.state !== 'absent' || !(await shows(this.stageFolder(stage), key))) return found
+    return this.find(stage, key)
+  }
+
   async #damage(path: string, output: OutputRecord): Promise<string | undefined> {
     try {
       const { digest } = await this.#stats.tree(path, 'refuse')
@@ -128,14 +152,22 @@ export class Store {
     return manifests.sort((a, b) => (a.ran.at < b.ran.at ? 1 : -1))
   }
 
-  /** Begins a result; whoever holds the key's lock may clear away what a killed run of it left. */
+  /**
+   * Begins a result; whoever holds the key's lock may clear away what a killed run of it left. Not what another holder
+   * is making, whom we may not have seen when we took the lock.
+   */
   begin(stage: string, key: Digest): Work {
+    this.assertThere()
     const parent = this.stageFolder(stage)
     mkdirSync(parent, { recursive: true })
-    this.#clear(parent, `.tmp-${key}-`)
+    const { own, others } = holdersOf(parent, key)
+    this.#clear(
+      parent,
+      (name) => name.startsWith(`.tmp-${key}-`) && !others.some((other) => name.endsWith(`-${other}`)),
+    )
     // what is made anew may need its room
-    this.#clear(parent, `.failed-${key}`)
-    const folder = join(parent, `.tmp-${key}-${token()}`)
+    this.#clear(parent, (name) => name === `.failed-${key}`)
+    const folder = join(parent, `.tmp-${key}-${token()}-${own ?? 'nobody'}`)
     const work = { folder, result: join(folder, 'result'), scratch: join(folder, 'scratch') }
     mkdirSync(work.result, { recursive: true })
     mkdirSync(work.scratch)
@@ -156,14 +188,21 @@ export class Store {
     return { outputs, files }
   }
 
-  /** Publishes: contents on disk first, then the manifest, then the one rename that makes it a result. */
-  publish(work: Work, stage: string, manifest: Manifest): void {
+  /**
+   * Publishes: contents on disk first, then the manifest, then the one rename that makes it a result. Where another
+   * machine was first, its manifest is given, and nothing published.
+   */
+  async publish(work: Work, stage: string, manifest: Manifest): Promise<Manifest | undefined> {
     writeAtomic(join(work.result, MANIFEST), manifestText(manifest))
     chmodSync(join(work.result, MANIFEST), 0o444)
     syncTree(work.result)
-    renameSync(work.result, this.folder(stage, manifest.key))
+    const first = await placeResult(work.result, this.folder(stage, manifest.key), manifest, () =>
+      this.retire(stage, manifest.key),
+    )
+    if (first !== undefined) return first
     syncFolder(this.stageFolder(stage))
     this.discard(work)
+    return undefined
   }
 
   discard(work: Work): void {
@@ -191,6 +230,7 @@ export class Store {
 
   /** The folder that outlives a killed run of this key. One that was made for another key is moved away. */
   checkpoint(stage: string, key: Digest): { readonly folder: string; readonly refused: string | undefined } {
+    this.assertThere()
     const parent = join(this.stageFolder(stage), `.checkpoint-${key}`)
     const owner = join(parent, 'key.json')
     // no owner and no files: its making was cut short
@@ -214,13 +254,13 @@ export class Store {
     )
     const lock = left ? tryAcquire(parent, key) : undefined
     if (lock === undefined) return
-    this.#clear(parent, `.tmp-${key}-`)
+    this.#clear(parent, (name) => name.startsWith(`.tmp-${key}-`))
     this.dropCheckpoint(stage, key)
     lock.release()
   }
 
-  #clear(parent: string, prefix: string): void {
-    for (const name of readdirSync(parent)) if (name.startsWith(prefix)) remove(join(parent, name))
+  #clear(parent: string, isLeft: (name: string) => boolean): void {
+    for (const name of readdirSync(parent)) if (isLeft(name)) remove(join(parent, name))
   }
 }
 
@@ -256,29 +296,3 @@ function syncTree(folder: string): void {
 }
 
 const hasEntries = (folder: string): boolean => existsSync(folder) && readdirSync(folder).length > 0
-
-/** What a full disk or a missing permission is to whoever runs the pipeline. */
-export function storeFailure(error: unknown, doing: string): Failure {
-  if (error instanceof Failure) return error
-  const code = errorCode(error)
-  const advice: Readonly<Record<string, string>> = {
-    ENOSPC: 'The disk is full: make room and run again',
-    EDQUOT: 'The disk quota is used up: make room and run again',
-    EACCES: 'Permission denied: make `artifacts` and `node_modules/.cache` writable',
-    EPERM: 'Not permitted: make `artifacts` and `node_modules/.cache` writable',
-    EROFS: 'The file system is read-only: run where `artifacts` and `node_modules/.cache` can be written',
-    EMFILE: 'Too many open files: raise the limit (`ulimit -n`)',
-    ENFILE: 'Too many open files on this machine',
-  }
-  if (code === undefined || advice[code] === undefined) throw error
-  const name =
-    code === 'ENOSPC' || code === 'EDQUOT'
-      ? 'DISK_FULL'
-      : code === 'EMFILE' || code === 'ENFILE'
-        ? 'TOO_MANY_FILES'
-        : 'NOT_WRITABLE'
-  return new Failure(name, `${advice[code]}. It happened while ${doing}: ${messageOf(error)}`, {
-    exitCode: 1,
-    cause: error,
-  })
-}

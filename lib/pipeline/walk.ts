@@ -46,6 +46,9 @@ function visitPlain(walk: Walk, absolute: string, path: string, stat: BigIntStat
     throw new Failure('INPUT_SPECIAL', `"${absolute}" is a ${specialKind(stat)}: only files and folders have content.`)
 }
 
+/** What a client of NFS makes of a file that is removed while a process has it open; it goes when that process ends. */
+const SILLY_NAME = /^\.nfs[0-9a-f]{24}$/
+
 function visitFolder(walk: Walk, absolute: string, path: string): void {
   walk.entries.push({ kind: 'folder', path })
   walk.above.push(absolute)
@@ -53,6 +56,7 @@ function visitFolder(walk: Walk, absolute: string, path: string): void {
   for (const [index, name] of names.entries()) {
     // a name that is not UTF-8 is decoded with U+FFFD, which then names nothing, or two names as one
     if (name === names[index - 1]) throw notUtf8(absolute, name)
+    if (SILLY_NAME.test(name)) continue
     visit(walk, absolute === sep ? sep + name : absolute + sep + name, path === '' ? name : `${path}/${name}`)
   }
   walk.above.pop()

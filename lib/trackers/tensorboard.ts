@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { writeAtomic } from '../pipeline/files.ts'
-import { storeFailure } from '../pipeline/store.ts'
+import { storeFailure } from '../pipeline/store-failure.ts'
 import { errorCode } from '../util/error-code.ts'
 import { Failure } from '../util/failure.ts'
 import { flatten } from '../util/flatten.ts'

@@ -1,35 +1,46 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import {
   closeSync,
   existsSync,
+  fstatSync,
   mkdirSync,
   openSync,
   readdirSync,
-  readFileSync,
-  readlinkSync,
   rmSync,
   statSync,
   utimesSync,
 } from 'node:fs'
-import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { errorCode } from './error-code.ts'
+import { fileClock } from './file-clock.ts'
+import { processExists, startOf, thisHost } from './this-host.ts'
 
 /**
  * One writer per key across processes. A holder is a file of its own beside what it makes, and all that is to be known
  * about it stands in its *name* (`.lock-<key>-<host>-<pid>-<start>-<token>`), so that it is there whole or not at all.
  * Who wants the lock makes his file first and looks second: of two at once, at least one sees the other and steps back.
  * A name is never used twice, so that removing a dead holder's file can never remove a living one's.
+ *
+ * Between machines it is a lease: one that stood still, or whose file system shows others' files late, may lose it or
+ * share it. It is told by `lost`. What a lock keeps apart must therefore be right, if wasteful, when two do it.
  */
 export interface Lock {
   readonly folder: string
   readonly key: string
   readonly token: string
+  readonly file: string
+  /** Aborts when another has it: our file was cleared away, or another machine holds the lock beside us. */
+  readonly lost: AbortSignal
+  /** Looks now, and not at the next heartbeat. */
+  isHeld(): boolean
+  /** Never throws: what cannot be removed is dead with this process. */
   release(): void
 }
 
 const POLL_MS = 50
+/** Who waits for another machine asks a server, and for long. */
+const SLOWEST_POLL_MS = 1_000
 const HEARTBEAT_MS = 5_000
 /** A holder on another host is given up when its file has not been touched for this long. */
 const FOREIGN_SILENCE_MS = 60_000
@@ -44,12 +55,14 @@ export async function acquire(
 ): Promise<Lock> {
   mkdirSync(folder, { recursive: true })
   const seen: Seen = { files: new Map(), silenceMs: foreignSilenceMs }
-  for (let told = false; ;) {
-    const lock = attempt(folder, key, seen)
+  for (let poll = POLL_MS, told = false; ;) {
+    // who only waits makes no file: the holder's server has enough to do
+    const lock = (told ? otherHolder(folder, key, '', seen) : undefined) ?? attempt(folder, key, seen)
     if (typeof lock !== 'string') return lock
     if (!told) onWait(describe(lock))
     told = true
-    await delay(POLL_MS * (0.5 + Math.random()), undefined, { signal })
+    await delay(poll * (0.5 + Math.random()), undefined, { signal })
+    if (parse(lock)?.host !== thisHost()) poll = Math.min(poll * 1.2, SLOWEST_POLL_MS)
   }
 }
 
@@ -62,13 +75,17 @@ export function tryAcquire(folder: string, key: string): Lock | undefined {
 /** A holder on another host that has not touched its file for so long is not counted among the living. */
 const FOREIGN_HOUR_MS = 3_600_000
 
-/** The keys in a folder that a living process holds. Changes nothing. */
-export function livingKeys(folder: string): Set<string> {
-  const names = existsSync(folder) ? readdirSync(folder) : []
-  const now: Seen = { files: new Map(), silenceMs: FOREIGN_SILENCE_MS }
+/** The keys in a folder that a living process holds; it leaves the folder as it was. */
+export function livingKeys(folder: string, deadAfterMs = FOREIGN_HOUR_MS): Set<string> {
+  const names = existsSync(folder) ? readdirSync(folder).filter((name) => name.startsWith('.lock-')) : []
+  const seen: Seen = { files: new Map(), silenceMs: FOREIGN_SILENCE_MS }
+  let clock: number | undefined
   const living = names.filter((name) => {
-    const age = Date.now() - (statSync(join(folder, name), { throwIfNoEntry: false })?.mtimeMs ?? -Infinity)
-    return isAlive(folder, name, now) && (parse(name)?.host === thisHost() || age < FOREIGN_HOUR_MS)
+    if (!isAlive(folder, name, seen)) return false
+    if (parse(name)?.host === thisHost()) return true
+    // by the file system's clock, as that of the machine that holds it may be hours behind ours
+    clock ??= fileClock(folder)
+    return clock - (touchedAt(join(folder, name)) ?? -Infinity) < deadAfterMs
   })
   return new Set(living.map((name) => name.split('-')[1]!))
 }
@@ -91,6 +108,17 @@ export function holdBeside(folder: string, key: string, driver: string): boolean
   return false
 }
 
+/** The tokens of those who hold a key now: the one of this process, and those of others. */
+export function holdersOf(
+  folder: string,
+  key: string,
+): { readonly own: string | undefined; readonly others: string[] } {
+  const holders = lockFiles(folder, key).flatMap((name) => parse(name) ?? [])
+  const isOwn = (holder: Holder): boolean => holder.host === thisHost() && holder.pid === process.pid
+  const own = holders.find(isOwn)?.token
+  return { own, others: holders.flatMap(({ token }) => (token === own ? [] : token)) }
+}
+
 /** Makes this process a holder. */
 export function hold(folder: string, key: string, mine: string): string {
   const file = join(folder, `.lock-${key}-${thisHost()}-${process.pid}-${startOf(process.pid) ?? '0'}-${mine}`)
@@ -99,39 +127,100 @@ export function hold(folder: string, key: string, mine: string): string {
 }
 
 export function held(folder: string, key: string, mine: string, file: string): Lock {
-  const heartbeat = setInterval(() => touch(file), HEARTBEAT_MS)
+  const lost = new AbortController()
+  const rivals = new Map<string, number>()
+  const isHeld = (): boolean => {
+    if (!isThere(file)) lost.abort()
+    return !lost.signal.aborted
+  }
+  const beat = (): void => {
+    if (touch(file) && !yields(folder, key, file, rivals)) return
+    lost.abort()
+    clearInterval(heartbeat)
+  }
+  const heartbeat = setInterval(beat, HEARTBEAT_MS)
   heartbeat.unref()
   const release = (): void => {
     clearInterval(heartbeat)
-    for (const name of lockFiles(folder, key))
-      if (name.endsWith(`-${mine}`)) rmSync(join(folder, name), { force: true })
+    discard(file)
+    // that of the host, which holds beside its driver
+    for (const name of tryLockFiles(folder, key)) if (name.endsWith(`-${mine}`)) discard(join(folder, name))
   }
-  return { folder, key, token: mine, release }
+  return { folder, key, token: mine, file, lost: lost.signal, isHeld, release }
 }
 
-function touch(file: string): void {
+/** False where the file is gone. Any other trouble may pass. */
+function touch(file: string): boolean {
   try {
     utimesSync(file, new Date(), new Date())
-  } catch {
-    // released meanwhile
+    return true
+  } catch (error) {
+    return !isGone(error)
+  }
+}
+
+/**
+ * Two machines may both have it where one did not see the other's file in time. The one whose name is greater steps
+ * back. A file that is not written to is no holder's: who only wants the lock, or looks at it, writes nothing.
+ */
+function yields(folder: string, key: string, file: string, rivals: Map<string, number>): boolean {
+  return tryLockFiles(folder, key).some((name) => {
+    const rival = parse(name)
+    if (rival === undefined || rival.host === thisHost() || join(folder, name) >= file) return false
+    const before = rivals.get(name)
+    const now = touchedAt(join(folder, name)) ?? 0
+    rivals.set(name, now)
+    return before !== undefined && now > before
+  })
+}
+
+const isGone = (error: unknown): boolean => ['ENOENT', 'ENOTDIR', 'ESTALE'].includes(errorCode(error) ?? '')
+
+/** False only of what is certainly gone. */
+function isThere(file: string): boolean {
+  try {
+    statSync(file)
+    return true
+  } catch (error) {
+    return !isGone(error)
+  }
+}
+
+/** Removes a lock; one that cannot be removed, of a store that is gone for instance, stays for the next who looks. */
+function discard(file: string): void {
+  for (let tried = 1; tried <= 2; tried++) {
+    try {
+      rmSync(file, { force: true })
+      return
+    } catch {
+      // a server may answer at the second try
+    }
   }
 }
 
 const lockFiles = (folder: string, key: string): string[] =>
   readdirSync(folder).filter((name) => name.startsWith(`.lock-${key}-`))
 
+function tryLockFiles(folder: string, key: string): string[] {
+  try {
+    return lockFiles(folder, key)
+  } catch {
+    return []
+  }
+}
+
 /** Since when the lock files of other hosts have not been touched. */
 export interface Seen {
-  readonly files: Map<string, { readonly mtime: number; readonly since: number }>
+  readonly files: Map<string, { readonly touched: number; readonly since: number; looked: number }>
   readonly silenceMs: number
 }
 
 /** Another living holder of the key; dead ones are cleared away. */
 function otherHolder(folder: string, key: string, mine: string, seen: Seen): string | undefined {
-  const others = lockFiles(folder, key).filter((name) => !name.endsWith(`-${mine}`))
+  const others = lockFiles(folder, key).filter((name) => mine === '' || !name.endsWith(`-${mine}`))
   for (const name of others) {
     if (isAlive(folder, name, seen)) return name
-    rmSync(join(folder, name), { force: true })
+    discard(join(folder, name))
   }
   // the host of a dead driver may have joined it before its file went
   return others.length === 0 ? undefined : otherHolder(folder, key, mine, seen)
@@ -141,11 +230,12 @@ export interface Holder {
   readonly host: string
   readonly pid: number
   readonly start: string
+  readonly token: string
 }
 
 export function parse(name: string): Holder | undefined {
-  const match = /^\.lock-[0-9a-f]+-([0-9a-f]{16})-(\d+)-(\w+)-[0-9a-f]+$/.exec(name)
-  return match === null ? undefined : { host: match[1]!, pid: Number(match[2]), start: match[3]! }
+  const match = /^\.lock-[0-9a-f]+-([0-9a-f]{16})-(\d+)-(\w+)-([0-9a-f]+)$/.exec(name)
+  return match === null ? undefined : { host: match[1]!, pid: Number(match[2]), start: match[3]!, token: match[4]! }
 }
 
 /** A name of another form was not made by us, or cut: it holds nothing. */
@@ -153,75 +243,51 @@ export function isAlive(folder: string, name: string, seen: Seen): boolean {
   const holder = parse(name)
   if (holder === undefined) return false
   if (holder.host !== thisHost()) return !isSilent(join(folder, name), seen)
-  if (!exists(holder.pid)) return false
+  if (!processExists(holder.pid)) return false
   const start = startOf(holder.pid)
   return start === undefined || start === holder.start
 }
 
 /** Our own clock measures the silence, so that the other host's need not be right. */
 function isSilent(file: string, seen: Seen): boolean {
-  const mtime = statSync(file, { throwIfNoEntry: false })?.mtimeMs
-  if (mtime === undefined) return true
+  const touched = touchedAt(file)
+  if (touched === undefined) return true
+  const now = performance.now()
   const known = seen.files.get(file)
-  if (known?.mtime === mtime) return performance.now() - known.since > seen.silenceMs
-  seen.files.set(file, { mtime, since: performance.now() })
+  // in a time in which we stood still ourselves we have heard nothing
+  if (known?.touched === touched && now - known.looked < seen.silenceMs / 2) {
+    known.looked = now
+    return now - known.since > seen.silenceMs && touchedNow(file) === touched
+  }
+  seen.files.set(file, { touched, since: now, looked: now })
   return false
 }
 
-function exists(pid: number): boolean {
+/** When a heartbeat last reached a file, by the file system's clock; undefined where it is gone. */
+function touchedAt(file: string): number | undefined {
   try {
-    process.kill(pid, 0)
-    return true
+    return statSync(file).ctimeMs
   } catch (error) {
-    return errorCode(error) === 'EPERM'
+    if (isGone(error)) return undefined
+    throw error
   }
 }
 
-/** When a process was started: the boot, and clock ticks since it (field 22 of /proc/PID/stat). Tells a reused pid. */
-function startOf(pid: number): string | undefined {
+/** The same past the cache of a network file system, which asks the server when a file is opened. */
+function touchedNow(file: string): number | undefined {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    // the second field, the program's name, may hold spaces and parentheses
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    return fields[0] === 'Z' ? 'ended' : `${fields[19]!}b${thisBoot()}`
+    const fd = openSync(file, 'r')
+    try {
+      return fstatSync(fd).ctimeMs
+    } finally {
+      closeSync(fd)
+    }
   } catch {
-    return undefined
+    return touchedAt(file)
   }
 }
-
-let host: string | undefined
-let boot: string | undefined
-
-/** This machine, or this container in it: pids mean the same within it and nowhere else. */
-export function thisHost(): string {
-  host ??= digits(`${hostname()} ${linkText('/proc/self/ns/pid')}`, 16)
-  return host
-}
-
-function thisBoot(): string {
-  boot ??= digits(readText('/proc/sys/kernel/random/boot_id'), 8)
-  return boot
-}
-
-const digits = (text: string, count: number): string => createHash('sha256').update(text).digest('hex').slice(0, count)
 
 function describe(name: string): string {
   const holder = parse(name)
   return holder?.host === thisHost() ? `process ${holder.pid}` : 'a process on another machine'
-}
-
-function readText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8').trim()
-  } catch {
-    return ''
-  }
-}
-
-function linkText(file: string): string {
-  try {
-    return readlinkSync(file)
-  } catch {
-    return ''
-  }
 }

@@ -117,7 +117,61 @@ test('the living holders in a folder are told, those of another host while they 
   )
   writeFileSync(foreign, '')
   assert.deepEqual(keys(), [KEY])
-  const longAgo = new Date(Date.now() - 7_200_000)
+  // its machine's clock is a day behind, and that says nothing
+  const longAgo = new Date(Date.now() - 86_400_000)
   utimesSync(foreign, longAgo, longAgo)
-  assert.deepEqual(keys(), [])
+  assert.deepEqual(keys(), [KEY])
+  assert.deepEqual([[...livingKeys(folder, 0)], readdirSync(folder)], [[], [pid, basename(foreign)].toSorted()])
+})
+
+const FOREIGN = 'a machine that is not this one'
+const rivalOf = (folder: string, token: string): string => {
+  const name = nameLike((parts) => {
+    parts[0] = token.startsWith('0') ? '0'.repeat(16) : 'f'.repeat(16)
+    parts[3] = token
+  })
+  writeFileSync(join(folder, name), FOREIGN)
+  return join(folder, name)
+}
+
+test('who stood still and was cleared away is told so, and takes nothing of the next with him', async () => {
+  const folder = makeFolder()
+  const lock = await acquire(folder, KEY, never, () => undefined)
+  assert.deepEqual([lock.isHeld(), lock.lost.aborted], [true, false])
+  rmSync(join(folder, readdirSync(folder)[0]!))
+  const rival = rivalOf(folder, 'f'.repeat(12))
+  assert.deepEqual([lock.isHeld(), lock.lost.aborted], [false, true])
+  lock.release()
+  assert.deepEqual(readdirSync(folder), [basename(rival)])
+})
+
+test('of two machines that both have it the one whose name is greater steps back, from a living one alone', async (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] })
+  const beats = (rival: string, lost: AbortSignal, isAlive: boolean): boolean => {
+    for (let i = 0; i < 3; i++) {
+      if (isAlive) utimesSync(rival, new Date(), new Date(Date.now() + i))
+      t.mock.timers.tick(5_000)
+      process.getBuiltinModule('node:child_process').execFileSync('sleep', ['0.02'])
+    }
+    return lost.aborted
+  }
+  for (const [token, isAlive, stepsBack] of [
+    ['0'.repeat(12), true, true],
+    ['0'.repeat(12), false, false],
+    ['f'.repeat(12), true, false],
+  ] as const) {
+    const folder = makeFolder()
+    const lock = await acquire(folder, KEY, never, () => undefined)
+    assert.equal(beats(rivalOf(folder, token), lock.lost, isAlive), stepsBack, `${token} ${isAlive}`)
+    lock.release()
+  }
+})
+
+test('a lock whose folder is gone is lost, and is released without an error', async () => {
+  const folder = makeFolder()
+  const lock = await acquire(folder, KEY, never, () => undefined)
+  renameSync(folder, `${folder}-away`)
+  assert.equal(lock.isHeld(), false)
+  lock.release()
+  assert.equal(existsSync(folder), false)
 })

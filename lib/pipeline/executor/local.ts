@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import type { Code } from '../../util/codes/index.ts'
 import type { Failure } from '../../util/failure.ts'
 import { annotate, holderOf } from '../../util/lock-note.ts'
-import { acquire } from '../../util/lock.ts'
 import type { Lock } from '../../util/lock.ts'
 import { beginAudit, eachOnce } from '../audit.ts'
 import { commandOf } from '../changes.ts'
@@ -13,6 +12,7 @@ import type { Digest } from '../canonical.ts'
 import type { Execution, Made, StageEnd, StageTask } from '../execute.ts'
 import { keepExtension, offerExtension } from '../extension.ts'
 import { withGpus } from '../gpus.ts'
+import { holdKey } from '../hold-key.ts'
 import { hostBundle } from '../host-bundle.ts'
 import { hear } from '../hear.ts'
 import type { Heard } from '../hear.ts'
@@ -24,25 +24,20 @@ import type { Manifest } from '../manifest.ts'
 import type { Stage } from '../pipeline.ts'
 import { sourcesOf } from '../prepare.ts'
 import { withRetries } from '../retry.ts'
-import { storeFailure } from '../store.ts'
+import { storeFailure } from '../store-failure.ts'
 import type { Work } from '../store.ts'
 import { machine } from '../surroundings.ts'
 
 /** Makes a result in a child process on this machine, unless it is there once the key's lock is had. */
-export async function makeHere(run: Execution, task: StageTask, key: Digest): Promise<StageEnd> {
-  const folder = run.prepared.store.stageFolder(task.stage.name)
-  const lock = await acquire(folder, key, run.signal, waitNotice(run, task, key))
-  annotate(lock, `on ${hostname()}`)
-  try {
-    const shared = await share(run, task, key)
+export const makeHere = (run: Execution, task: StageTask, key: Digest): Promise<StageEnd> =>
+  holdKey(run, task, key, waitNotice(run, task, key), async (lock, held) => {
+    annotate(lock, `on ${hostname()}`)
+    const shared = await share(held, task, key)
     if (shared !== undefined) return shared
     // GPUs after the key's lock: who waits for a result holds none
-    const told = task.audit ? { ...run, emit: eachOnce(run.emit) } : run
-    return await withRetries(told, task, () => withGpus(told, task, (held) => make(told, held, key, lock)))
-  } finally {
-    lock.release()
-  }
-}
+    const told = task.audit ? { ...held, emit: eachOnce(held.emit) } : held
+    return await withRetries(told, task, () => withGpus(told, task, (granted) => make(told, granted, key, lock)))
+  })
 
 export const waitNotice = (run: Execution, task: Pick<StageTask, 'stage'>, key: Digest) => (): void => {
   const holder = holderOf(run.prepared.store.stageFolder(task.stage.name), key) ?? 'another run'
@@ -54,7 +49,7 @@ export async function share(run: Execution, task: Omit<StageTask, 'grant'>, key:
   const { stage } = task
   const { store } = run.prepared
   store.use(stage.name, key)
-  const found = await store.find(stage.name, key)
+  const found = await store.findLate(stage.name, key)
   if (found.state === 'damaged') {
     const aside = store.retire(stage.name, key)
     const message = `The result of "${stage.id}" was damaged: ${found.what}. It was moved to "${aside}" and is made anew.`
@@ -76,7 +71,7 @@ async function make(run: Execution, task: StageTask, key: Digest, lock: Lock): P
     await holdInputs(run.prepared, stage, run.settled, inputs)
     const sealed = await store.seal(work, stage.out)
     const seconds = (performance.now() - started) / 1000
-    const end = publish(run, task, key, work, manifestOf(run, task, key, sealed, device, seconds))
+    const end = await publish(run, task, key, work, manifestOf(run, task, key, sealed, device, seconds))
     keepExtension(run.prepared, stage, task.record)
     store.dropCheckpoint(stage.name, key)
     return end
@@ -150,13 +145,19 @@ async function runStage(run: Execution, task: StageTask, key: Digest, lock: Lock
 }
 
 /** A second result of one key is compared with the first, which stays. */
-function publish(run: Execution, task: StageTask, key: Digest, work: Work, manifest: Manifest): StageEnd {
+async function publish(
+  run: Execution,
+  task: StageTask,
+  key: Digest,
+  work: Work,
+  manifest: Manifest,
+): Promise<StageEnd> {
   const { stage } = task
   const { store } = run.prepared
-  const first = readManifest(store.folder(stage.name, key), key)
+  const there = readManifest(store.folder(stage.name, key), key)
+  const first = there ?? (await store.publish(work, stage.name, manifest))
   let folder: string | null = null
-  if (first === undefined) store.publish(work, stage.name, manifest)
-  else {
+  if (first !== undefined) {
     const differing = Object.keys(manifest.outputs).filter(
       (name) => first.outputs[name]?.digest !== manifest.outputs[name]?.digest,
     )

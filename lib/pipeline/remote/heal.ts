@@ -1,5 +1,5 @@
 import type { Code } from '../../util/codes/index.ts'
-import { storeFailure } from '../store.ts'
+import { storeFailure } from '../store-failure.ts'
 import type { Store } from '../store.ts'
 import type { DamagedResult } from '../verify.ts'
 import type { RemoteAddress } from './address.ts'

@@ -46,7 +46,11 @@ export async function fetchResult(channel: Channel, store: Store, place: ResultP
   try {
     await fetchFiles(channel, entry, work)
     await assertWhole(channel, store, entry, place, work)
-    store.publish(work, place.stage, entry.manifest)
+    const first = await store.publish(work, place.stage, entry.manifest)
+    if (first !== undefined) {
+      store.discard(work)
+      return first
+    }
   } catch (error) {
     store.discard(work)
     throw error

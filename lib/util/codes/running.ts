@@ -45,6 +45,8 @@ export const running = {
   SLURM_LOST: 'A job is gone from Slurm’s queue and its accounts, and its result is not in the store. Run again.',
   SLURM_JOB_DIED:
     'A job ended before it could say how its stage went. The message has the end of its output; a folder that is not shared with the nodes is the usual cause.',
+  LOCK_LOST:
+    'Said, not failed: this run stood still, or did not see another machine in time, and that machine makes the same result now. This one stops making it, waits, and then shares it.',
   GPU_WAIT: 'Said, not failed: all GPUs are taken by stages of other runs on this host.',
   GPU_NOT_SHARED:
     'A warning: the folder by which runs on this host share GPUs cannot be written, so that two may take the same one.',
@@ -55,7 +57,10 @@ export const running = {
   RESULT_DAMAGED:
     'A result’s files are not what its manifest says: bit rot, or an edit. It was moved aside and is made anew, or healed from the remote. `pipeline verify` reads all results.',
   RESULT_MISSING: 'The result that a command asks for is not in the store. Run the stage first.',
-  STORE_MISSING: 'A result is gone from the store while a run was using it.',
+  STORE_MISSING:
+    'The store, or a result in it, is gone while a run was using it: moved away, or its disk unmounted. Nothing is made in its place. Bring it back and run again.',
+  STORE_FAILED:
+    'The file system that the store is on gave an error which is no matter of room or rights: a disk, a mount or a server that failed. What was published is in it.',
   DISK_FULL:
     'The disk has no room left. `pipeline du` says what results take, `pipeline gc` removes what nothing needs.',
   NOT_WRITABLE: 'The store cannot be written: permissions, a read-only file system, or a disk that fails.',

@@ -4,13 +4,19 @@ import { describeForm, layoutOf } from '../lib/data/targets/form.ts'
 import type { Form } from '../lib/data/targets/form.ts'
 import { recordSize } from '../lib/data/targets/records.ts'
 import { readTokens } from '../lib/data/tokens.ts'
+import type { Split } from '../lib/data/tokens.ts'
 import { attends } from '../lib/data/windows.ts'
+import type { Attend } from '../lib/data/windows.ts'
 import { openEngine, precisionProperty } from '../lib/engine/index.ts'
+import type { Engine, Precision } from '../lib/engine/index.ts'
 import { measureForm } from '../lib/model/bias.ts'
 import { checkVocabulary } from '../lib/model/vocabulary.ts'
-import { rowsAtOnce, writeTargets } from '../lib/model/teacher.ts'
+import { batchCount, mergeTargets, rowsAtOnce, writeBatches, writeTargets } from '../lib/model/teacher.ts'
+import type { TeacherOptions } from '../lib/model/teacher.ts'
 import { openModel } from '../lib/model/weights.ts'
+import type { StoredModel } from '../lib/model/weights.ts'
 import { defineStage } from '../lib/pipeline/stage.ts'
+import type { StageContext } from '../lib/pipeline/stage.ts'
 import { Failure } from '../lib/util/failure.ts'
 
 const positive = { type: 'number', exclusiveMinimum: 0 } as const
@@ -59,32 +65,96 @@ export default defineStage({
   },
   in: ['teacher', 'tokens'],
   out: ['targets'],
-  async run({ with: params, in: from, out, engine: choice, ranOn, signal, progress, log }) {
-    const tokens = readTokens(from.tokens)
-    if (!tokens.ok) throw tokens.error
-    const { splits, tokenizerDigest, vocabSize } = tokens.value
-    const model = await openModel(from.teacher)
-    await checkVocabulary(from.teacher, model.config, tokens.value)
-    const form = formOf(params, model.config.width, vocabSize)
-    const engine = await openEngine({ ...choice, precision: params.precision })
-    ranOn(engine.device)
-    try {
-      const { context, attend } = params
-      const onRows = (done: number, total: number): void => progress({ done, total, unit: 'rows' })
-      const options = { context, attend, batch: rowsAtOnce(model.config, context), tokenizerDigest, form }
-      await writeTargets(out.targets, engine, model, splits.train, options, { signal, onRows })
-      const bytes = { bytesPerToken: recordSize(layoutOf(form)), plainBytesPerToken: 2 * vocabSize }
-      const measured = await measureForm(engine, model, splits.validation, { form, context, attend, signal })
-      const content = { form: describeForm(form), ...bytes, ...measured }
-      writeFileSync(join(out.targets, 'measured.json'), `${JSON.stringify(content, null, 2)}\n`)
-      log(`${splits.train.ids.length - 1} records of ${bytes.bytesPerToken} bytes: ${content.form}`)
-    } finally {
-      await engine.dispose()
-    }
+  async run(context) {
+    const { with: params, in: from, out } = context
+    const work = await workOf(params, from)
+    await withEngine(context, async (engine, hooks) => {
+      await writeTargets(out.targets, engine, work.model, work.train, work.options, hooks)
+      await measure(engine, work, context)
+    })
+  },
+  shards: {
+    unit: 'batches',
+    units: async ({ with: params, in: from }) => {
+      const { train, options } = await workOf(params, from)
+      return batchCount(train, options)
+    },
+    async run(context) {
+      const { with: params, in: from, range, part } = context
+      const { model, train, options } = await workOf(params, from)
+      await withEngine(context, (engine, hooks) =>
+        writeBatches(part, engine, model, train, { ...options, range }, hooks),
+      )
+    },
+    async merge(context) {
+      const { with: params, in: from, out, parts } = context
+      const work = await workOf(params, from)
+      mergeTargets(out.targets, work.model, work.train, work.options, parts)
+      await withEngine(context, (engine) => measure(engine, work, context))
+    },
   },
 })
 
+interface Work {
+  readonly model: StoredModel
+  readonly train: Split
+  readonly validation: Split
+  readonly vocabulary: number
+  readonly options: TeacherOptions
+}
+
+async function workOf(params: Params, from: { readonly teacher: string; readonly tokens: string }): Promise<Work> {
+  const tokens = readTokens(from.tokens)
+  if (!tokens.ok) throw tokens.error
+  const { splits, tokenizerDigest, vocabSize } = tokens.value
+  const model = await openModel(from.teacher)
+  await checkVocabulary(from.teacher, model.config, tokens.value)
+  const { context, attend } = params
+  const form = formOf(params, model.config.width, vocabSize)
+  const options = { context, attend, batch: rowsAtOnce(model.config, context), tokenizerDigest, form }
+  return { model, train: splits.train, validation: splits.validation, vocabulary: vocabSize, options }
+}
+
+interface Hooks {
+  readonly signal: AbortSignal
+  readonly onRows: (done: number, total: number) => void
+}
+
+type Context = Pick<
+  StageContext<Pick<Params, 'precision'>, never, never>,
+  'with' | 'engine' | 'ranOn' | 'signal' | 'progress' | 'log'
+>
+
+async function withEngine(
+  { with: { precision }, engine: choice, ranOn, signal, progress }: Context,
+  use: (engine: Engine, hooks: Hooks) => Promise<void>,
+): Promise<void> {
+  const engine = await openEngine({ ...choice, precision })
+  ranOn(engine.device)
+  try {
+    await use(engine, { signal, onRows: (done, total) => progress({ done, total, unit: 'rows' }) })
+  } finally {
+    await engine.dispose()
+  }
+}
+
+/** Says beside the targets what their form costs. */
+async function measure(
+  engine: Engine,
+  { model, train, validation, vocabulary, options: { form, context, attend } }: Work,
+  { out, signal, log }: Pick<Context, 'signal' | 'log'> & { readonly out: { readonly targets: string } },
+): Promise<void> {
+  const bytes = { bytesPerToken: recordSize(layoutOf(form)), plainBytesPerToken: 2 * vocabulary }
+  const measured = await measureForm(engine, model, validation, { form, context, attend: attend ?? 'row', signal })
+  const content = { form: describeForm(form), ...bytes, ...measured }
+  writeFileSync(join(out.targets, 'measured.json'), `${JSON.stringify(content, null, 2)}\n`)
+  log(`${train.ids.length - 1} records of ${bytes.bytesPerToken} bytes: ${content.form}`)
+}
+
 interface Params {
+  readonly context: number
+  readonly attend: Attend
+  readonly precision: Precision
   readonly form: Form['kind']
   readonly dtype: 'F16' | 'I8'
   readonly samples: number

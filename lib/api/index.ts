@@ -1,7 +1,7 @@
 export { definePipeline } from './define-pipeline.ts'
 export type { DefinedPipeline, PlanSettings, RunSettings } from './define-pipeline.ts'
 export { defineStage } from '../pipeline/stage.ts'
-export type { EngineChoice, ParameterSchema, Progress, StageContext, StageModule } from '../pipeline/stage.ts'
+export type { EngineChoice, ParameterSchema, Progress, Shards, StageContext, StageModule } from '../pipeline/stage.ts'
 export type { Event, Outcome, StageResult } from '../pipeline/event.ts'
 export type { Plan } from '../pipeline/plan.ts'
 export type { RunSummary } from '../pipeline/run.ts'

@@ -1,3 +1,4 @@
+import { wholeStage } from '../pipeline/shards/names.ts'
 import type { ConfigOptions } from './options.ts'
 import { jsonPrinter, linePrinter } from './printer.ts'
 import type { Manner, Printer } from './printer.ts'
@@ -23,7 +24,11 @@ const isLive = (): boolean =>
 
 /** The command that runs a stage alone, with the same recipes and settings. */
 function alone(stage: string, { recipe = [], set = [] }: PrinterOptions): string {
-  const args = [stage, ...recipe.flatMap((file) => ['-p', file]), ...set.flatMap((setting) => ['--set', setting])]
+  const args = [
+    wholeStage(stage),
+    ...recipe.flatMap((file) => ['-p', file]),
+    ...set.flatMap((setting) => ['--set', setting]),
+  ]
   return `npx pipeline run ${args.map(quoted).join(' ')} --debug`
 }
 

@@ -2,11 +2,12 @@ import type { Explanation, Since, Step } from '../pipeline/explain.ts'
 import type { JsonObject } from '../util/json.ts'
 import { duration, short, table } from './format.ts'
 import { estimateWords, stateWord } from './plan.ts'
+import { shardLines } from './shards.ts'
 import { style } from './style.ts'
 import { placeName } from './words.ts'
 
 /** An explanation for people: the state, what changed from the first cause on, the earlier result, the time. */
-export function explanationLines({ stage, state, reason, steps, estimate }: Explanation): string {
+export function explanationLines({ stage, state, reason, steps, estimate, shards }: Explanation): string {
   const changed = steps.some(({ changes }) => changes.length > 0)
   const since = steps.at(-1)!.since
   const runs = state === 'run' || state === 'may-run'
@@ -14,6 +15,7 @@ export function explanationLines({ stage, state, reason, steps, estimate }: Expl
     `${stateWord(state)} ${stage}  ${style('dim', reason)}`,
     ...(changed ? section('What changed, first causes first', table(steps.flatMap(stepRows))) : []),
     ...(since === null ? [] : section(changed ? 'The nearest earlier result' : 'The result', sinceTable(since))),
+    ...(shards ? section('Shards', shardLines(shards).join('\n')) : []),
     ...(runs && estimate !== null ? section('Time', estimateWords(estimate)) : []),
   ].join('\n')
 }

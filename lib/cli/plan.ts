@@ -2,6 +2,7 @@ import { totalsOf } from '../pipeline/estimate.ts'
 import type { Estimate, Totals } from '../pipeline/estimate.ts'
 import type { EstimatedPlan, Plan, StagePlan, State } from '../pipeline/plan.ts'
 import { duration, table } from './format.ts'
+import { shardLines } from './shards.ts'
 import { style } from './style.ts'
 import { placeName } from './words.ts'
 
@@ -23,7 +24,11 @@ const STYLES = { fresh: 'dim', restore: 'cyan', run: 'green', 'may-run': 'yellow
 
 /** What would happen to each stage, and why, down to the line that was changed. */
 export function planLines({ experiment, stages }: Plan): string {
-  const lines = stages.flatMap((stage) => [stageLine(stage), ...changeLines(stage)])
+  const lines = stages.flatMap((stage) => [
+    stageLine(stage),
+    ...changeLines(stage),
+    ...(stage.shards ? shardLines(stage.shards).map((line) => `           ${line}`) : []),
+  ])
   return [
     `experiment ${style('bold', experiment.slice(0, 16))}`,
     ...lines,

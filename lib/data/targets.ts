@@ -1,9 +1,10 @@
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, openSync, statSync } from 'node:fs'
 import { Failure } from '../util/failure.ts'
 import type { Result } from '../util/result.ts'
 import { err, ok } from '../util/result.ts'
-import { startFile } from './publish.ts'
-import { isFile, readExactly } from './read.ts'
+import { publishFile, startFile } from './publish.ts'
+import type { Draft } from './publish.ts'
+import { isFile, readExactly, withFile } from './read.ts'
 import { layoutOf } from './targets/form.ts'
 import type { Form } from './targets/form.ts'
 import { encodeHeader, readHeader } from './targets/header.ts'
@@ -35,26 +36,56 @@ export interface Targets {
 /** Who creates a writer commits or discards it. */
 export function createTargets(file: string, header: TargetsHeader): TargetsWriter {
   const draft = startFile(file)
-  const layout = layoutOf(header.form)
-  let done = 0
   draft.append(encodeHeader(header))
+  return writerOf(draft, header, [0, header.count])
+}
+
+/** Records of some places of the stream alone, from `start` on before `end`, without a header: for `joinTargets`. */
+export const createRecords = (
+  file: string,
+  header: TargetsHeader,
+  places: readonly [start: number, end: number],
+): TargetsWriter => writerOf(startFile(file), header, places)
+
+function writerOf(draft: Draft, { form }: TargetsHeader, [start, end]: readonly [number, number]): TargetsWriter {
+  const layout = layoutOf(form)
+  let done = start
   return {
     append: (columns, count) => {
-      if (done + count > header.count) {
-        throw new Error(`Internal error: ${count} records after ${done} of ${header.count}`)
-      }
+      if (done + count > end) throw new Error(`Internal error: ${count} records after ${done} of ${end}`)
       layout.forEach((column) => checkRange(column, columns[column.name]!, done))
       draft.append(encodeRecords(layout, columns, count))
       done += count
     },
     commit: () => {
-      if (done !== header.count) {
-        throw new Error(`Internal error: targets committed after ${done} of ${header.count} records`)
-      }
+      if (done !== end) throw new Error(`Internal error: targets committed after ${done} of ${end} records`)
       draft.commit()
     },
     discard: () => draft.discard(),
   }
+}
+
+const COPIED = 2 ** 24
+
+/** A targets file of the records that `createRecords` wrote of all places of the stream, in their order. */
+export function joinTargets(file: string, header: TargetsHeader, parts: readonly string[]): void {
+  const expected = header.count * recordSize(layoutOf(header.form))
+  publishFile(file, (append) => {
+    append(encodeHeader(header))
+    let left = expected
+    for (const part of parts) {
+      const size = statSync(part).size
+      withFile(part, (fd) => {
+        for (let at = 0; at < size; at += COPIED) {
+          const bytes = new Uint8Array(Math.min(COPIED, size - at))
+          if (!readExactly(fd, bytes, at)) throw new Error(`Internal error: "${part}" was cut short while it was read`)
+          append(bytes)
+        }
+      })
+      left -= size
+    }
+    if (left !== 0) throw new Error(`Internal error: ${expected - left} bytes of records, expected ${expected}`)
+  })
 }
 
 /** Failures: FILE_MISSING, TARGETS_OLD, TARGETS_INVALID, TARGETS_TRUNCATED. Who opens closes. */

@@ -33,6 +33,12 @@ export interface Tokens {
   readonly splits: Readonly<Record<SplitName, Split>>
 }
 
+/** Documents as one tokenizer sees them: their tokens one after another, and how many those of each are, if any. */
+export interface Encoded {
+  readonly ids: Uint32Array
+  readonly lengths: Uint32Array
+}
+
 /**
  * Encodes documents into one stream. With `separator: 'eos'` each is followed by the end-of-text token; with `'none'`
  * the stream is the text alone, as published perplexities have it.
@@ -43,20 +49,46 @@ export function encodeSplit(
   documents: Iterable<string>,
   { name, separator, rows = 'anywhere' }: { name: SplitName; separator: 'eos' | 'none'; rows?: RowCut },
 ): Split {
+  return joinEncoded([encodeDocuments(tokenizer, documents, separator)], tokenizer, { name, rows })
+}
+
+/** Some of a split's documents, for `joinEncoded`. */
+export function encodeDocuments(tokenizer: Tokenizer, documents: Iterable<string>, separator: 'eos' | 'none'): Encoded {
   const parts: number[][] = []
-  const starts: number[] = []
-  let length = 0
   for (const text of documents) {
     const ids = tokenizer.encode(text)
     if (ids.length === 0) continue
     if (separator === 'eos') ids.push(tokenizer.eos)
     parts.push(ids)
-    starts.push(length)
-    length += ids.length
   }
+  const lengths = Uint32Array.from(parts, (part) => part.length)
+  const ids = new Uint32Array(lengths.reduce((sum, length) => sum + length, 0))
+  let at = 0
+  for (const part of parts) {
+    ids.set(part, at)
+    at += part.length
+  }
+  return { ids, lengths }
+}
+
+/** The stream of all documents of a split, encoded in parts. Throws `Failure` TOKENS_EMPTY as `encodeSplit` does. */
+export function joinEncoded(
+  parts: readonly Encoded[],
+  { vocabSize }: Pick<Tokenizer, 'vocabSize'>,
+  { name, rows }: { readonly name: SplitName; readonly rows: RowCut },
+): Split {
+  const length = parts.reduce((sum, { ids }) => sum + ids.length, 0)
   if (length < 2) throw empty(name, length)
-  const ids = tokenizer.vocabSize <= 65536 ? new Uint16Array(length) : new Uint32Array(length)
-  parts.forEach((part, index) => ids.set(part, starts[index]))
+  const ids = vocabSize <= 65536 ? new Uint16Array(length) : new Uint32Array(length)
+  const starts: number[] = []
+  let at = 0
+  for (const part of parts) {
+    ids.set(part.ids, at)
+    for (const one of part.lengths) {
+      starts.push(at)
+      at += one
+    }
+  }
   return makeSplit(ids, Uint32Array.from(starts), rows)
 }
 
@@ -156,7 +188,7 @@ function dtypeOf(ids: Uint16Array | Uint32Array): 'uint16' | 'uint32' {
   return ids instanceof Uint16Array ? 'uint16' : 'uint32'
 }
 
-function bytesOf(array: Uint16Array | Uint32Array): Uint8Array {
+export function bytesOf(array: Uint16Array | Uint32Array): Uint8Array {
   return new Uint8Array(array.buffer, array.byteOffset, array.byteLength)
 }
 

@@ -1,14 +1,15 @@
-import type { Option } from '../data/task-forms.ts'
+import type { Convention, Option } from '../data/task-forms.ts'
 import type { Tokenizer } from '../data/tokenizer.ts'
 import { estimateOf } from './estimate.ts'
 import type { Estimate } from './estimate.ts'
 import { cutWords } from './item-scores.ts'
-import type { Running } from './likelihood.ts'
+import type { Likelihoods, Running } from './likelihood.ts'
 import { pairsOf } from './pairs.ts'
 import type { ScoreHooks } from './perplexity.ts'
 import { scoreTrees } from './rows.ts'
-import type { ScoringOptions } from './score.ts'
+import type { Exam, ScoringOptions } from './score.ts'
 import { treesOf } from './tree.ts'
+import type { Tree } from './tree.ts'
 
 /** How well a model ends texts: LAMBADA. */
 export interface LastWordScores {
@@ -38,17 +39,29 @@ export async function scoreLastWords(
   { convention, batch }: ScoringOptions,
   hooks: ScoreHooks,
 ): Promise<LastWordScores> {
-  const positions = model.config.context
+  const exam = lastWordExam(tokenizer, texts, { convention, positions: model.config.context })
+  return exam.conclude(await scoreTrees(model, exam.trees, { batch, greedy: exam.greedy }, hooks))
+}
+
+/** Texts as an exam. Throws Failure ITEM_EMPTY, ITEM_TOO_LONG. */
+export function lastWordExam(
+  tokenizer: Tokenizer,
+  texts: readonly Option[],
+  { convention, positions }: { readonly convention: Convention; readonly positions: number },
+): Exam<LastWordScores> {
   const asked = texts.map((text, index) => pairsOf(tokenizer, [text], { index, convention, positions }))
   const trees = asked.flatMap(({ pairs }) => treesOf(pairs))
-  const found = await scoreTrees(model, trees, { batch, greedy: true }, hooks)
+  const cut = asked.filter((one) => one.cut).length
+  return { trees, greedy: true, conclude: (found) => concluded(trees, found, cut) }
+}
+
+function concluded(trees: readonly Tree[], found: readonly Likelihoods[], cut: number): LastWordScores {
   const results = trees.map(({ scored }, n) => {
     const logProbs = Array.from(found[n]!.logProbs)
     const right = scored.every(({ label }, i) => found[n]!.likeliest[i] === label)
     return { right, logProb: logProbs.reduce((sum, one) => sum + one, 0), tokens: scored.length }
   })
   const loss = estimateOf(results.map(({ logProb }) => -logProb))
-  const cut = asked.filter((one) => one.cut).length
   return {
     count: results.length,
     acc: estimateOf(results.map(({ right }) => Number(right))),

@@ -1,11 +1,15 @@
 import type { Split } from '../data/tokens.ts'
 import type { Packing, Window } from '../data/windows.ts'
+import type { UnitRange } from '../util/unit-range.ts'
 import { rowsOf } from './batches.ts'
 import { CalibrationCount } from './calibration.ts'
 import type { Calibration } from './calibration.ts'
 import { checkContext } from './config.ts'
+import type { GptConfig } from './config.ts'
 import { compileLikelihood, likelihood } from './likelihood.ts'
-import type { LikelihoodShape, Running, Scored } from './likelihood.ts'
+import type { LikelihoodShape, Likelihoods, Running, Scored } from './likelihood.ts'
+import { copyOf, joinScores } from './token-scores.ts'
+import type { TokenScores } from './token-scores.ts'
 
 export interface PerplexityOptions extends Packing {
   /** Rows at once: of no effect on the result. */
@@ -45,36 +49,76 @@ export interface ScoreHooks {
 export async function perplexity(
   model: Running,
   split: Split,
-  { context, stride, batch, tokens: limit }: PerplexityOptions,
+  options: PerplexityOptions,
   hooks: ScoreHooks,
 ): Promise<Perplexity> {
-  checkContext(model.config, context)
+  const work = cutRows(model.config, split, options)
+  return perplexityOf(work, await scoreRows(model, work, { from: 0, to: work.batches }, hooks))
+}
+
+/** The rows of a stream, cut for scoring. */
+export interface RowWork {
+  readonly ids: Split['ids']
+  readonly documents: Split['documents']
+  readonly rows: readonly Window[]
+  readonly packing: Packing
+  readonly shape: LikelihoodShape
+  /** Of as many rows as the shape has, the last of fewer. */
+  readonly batches: number
+}
+
+/** Throws Failure CONTEXT_TOO_LONG, PACKING_INVALID. */
+export function cutRows(
+  config: GptConfig,
+  split: Split,
+  { context, stride, batch, tokens: limit }: PerplexityOptions,
+): RowWork {
+  checkContext(config, context)
   const ids = limit > 0 ? split.ids.subarray(0, Math.max(limit, 2)) : split.ids
   const rows = rowsOf(split, { context, stride }, ids.length)
   const size = Math.min(batch, rows.length)
   const scored = split.rows === 'documents' ? size * context : context + (size - 1) * stride
   const shape = { rows: size, length: context, scored, tree: false, greedy: true }
+  const { documents } = split
+  return { ids, documents, rows, packing: { context, stride }, shape, batches: Math.ceil(rows.length / size) }
+}
+
+/** Scores the tokens of some batches, in the order of the rows. */
+export async function scoreRows(
+  model: Running,
+  { ids, rows, shape }: RowWork,
+  { from, to }: UnitRange,
+  { signal, onProgress }: ScoreHooks,
+): Promise<TokenScores> {
+  const [size, context] = [shape.rows, shape.length]
+  const [first, last] = [from * size, Math.min(to * size, rows.length)]
   const program = await compileLikelihood(model, shape)
-  const losses = new Float64Array(ids.length) // of the token at each place of the stream
-  const calibration = new CalibrationCount()
+  const found: Likelihoods[] = []
   try {
-    for (let start = 0; start < rows.length; start += size) {
-      hooks.signal.throwIfAborted()
+    for (let start = first; start < last; start += size) {
+      signal.throwIfAborted()
       const some = rows.slice(start, start + size)
       const own = some.flatMap((window, row) => scoredOf(ids, window, row * context))
-      const found = await likelihood(program, model.memory, tokensOf(ids, some, shape), own, shape)
-      const places = some.flatMap(({ start: at, length, fresh }) => range(at + fresh + 1, at + length + 1))
-      places.forEach((place, i) => {
-        losses[place] = -found.logProbs[i]!
-        calibration.add(Math.exp(found.highest[i]!), found.likeliest[i] === own[i]!.label)
-      })
-      hooks.onProgress(Math.min(start + size, rows.length), rows.length)
+      found.push(copyOf(await likelihood(program, model.memory, tokensOf(ids, some, shape), own, shape)))
+      onProgress(Math.min(start + size, last) - first, last - first)
       await new Promise(setImmediate)
     }
   } finally {
     await program.dispose()
   }
-  return { ...summarise(losses, split.documents, { context, stride }), calibration: calibration.result() }
+  return joinScores(found)
+}
+
+/** Of the scores of all batches. */
+export function perplexityOf({ ids, documents, rows, packing }: RowWork, scores: TokenScores): Perplexity {
+  const losses = new Float64Array(ids.length) // of the token at each place of the stream
+  const calibration = new CalibrationCount()
+  const places = rows.flatMap(({ start, length, fresh }) => range(start + fresh + 1, start + length + 1))
+  places.forEach((place, i) => {
+    losses[place] = -scores.logProbs[i]!
+    calibration.add(Math.exp(scores.highest[i]!), scores.likeliest[i] === ids[place]!)
+  })
+  return { ...summarise(losses, documents, packing), calibration: calibration.result() }
 }
 
 function scoredOf(ids: Split['ids'], { start, length, fresh }: Window, offset: number): Scored[] {

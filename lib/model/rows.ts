@@ -1,8 +1,19 @@
+import type { Program } from '../engine/engine.ts'
 import { compileLikelihood, likelihood } from './likelihood.ts'
-import type { Likelihoods, Running } from './likelihood.ts'
+import type { LikelihoodShape, Likelihoods, Running } from './likelihood.ts'
 import type { ScoreHooks } from './perplexity.ts'
+import { copyOf, joinScores } from './token-scores.ts'
+import type { TokenScores } from './token-scores.ts'
 import { bucketsOf, layOut } from './tree.ts'
-import type { Bucket, Tree } from './tree.ts'
+import type { Tree } from './tree.ts'
+
+/** Rows of trees that are scored at once. */
+export interface TreeBatch {
+  /** The same object for all batches of one program. */
+  readonly shape: LikelihoodShape
+  /** Indices of the trees in each row. */
+  readonly rows: readonly (readonly number[])[]
+}
 
 /**
  * Of each tree the likelihoods of its scored tokens: what a tree gets does not depend on its neighbours, nor on `batch`,
@@ -14,51 +25,70 @@ export async function scoreTrees(
   { batch, greedy }: { batch: number; greedy: boolean },
   hooks: ScoreHooks,
 ): Promise<Likelihoods[]> {
-  const found = new Array<Likelihoods>(trees.length)
-  let done = 0
-  const lengths = trees.map((tree) => tree.tokens.length)
-  for (const bucket of bucketsOf(lengths, model.config.width)) {
-    await scoreBucket(model, trees, bucket, { batch, greedy }, hooks, (index, likelihoods) => {
-      found[index] = likelihoods
-      hooks.onProgress(++done, trees.length)
-    })
-  }
-  return found
+  const batches = batchesOf(trees, { batch, greedy, width: model.config.width })
+  return likelihoodsOf(trees, batches, await scoreBatches(model, trees, batches, hooks))
 }
 
-async function scoreBucket(
+/** Batches in the order in which they are scored, for a model of this width. */
+export function batchesOf(
+  trees: readonly Tree[],
+  { batch, greedy, width }: { batch: number; greedy: boolean; width: number },
+): TreeBatch[] {
+  const lengths = trees.map((tree) => tree.tokens.length)
+  return bucketsOf(lengths, width).flatMap(({ rows, length }) => {
+    const size = Math.ceil(rows.length / Math.ceil(rows.length / batch)) // the last batch is nearly as full as the others
+    const cut = Array.from({ length: Math.ceil(rows.length / size) }, (_, n) => rows.slice(n * size, (n + 1) * size))
+    const scoredIn = (some: TreeBatch['rows']): number =>
+      some.flat().reduce((sum, index) => sum + trees[index]!.scored.length, 0)
+    const shape = { rows: size, length, scored: Math.max(...cut.map(scoredIn)), tree: true, greedy }
+    return cut.map((some) => ({ shape, rows: some }))
+  })
+}
+
+/** The likelihoods of all scored tokens of these batches, in their order. Throws Failure SCORE_NOT_FINITE. */
+export async function scoreBatches(
   model: Running,
   trees: readonly Tree[],
-  { rows, length }: Bucket,
-  { batch, greedy }: { batch: number; greedy: boolean },
-  { signal }: ScoreHooks,
-  onTree: (index: number, likelihoods: Likelihoods) => void,
-): Promise<void> {
-  const own = rows.map((row) => row.map((index) => trees[index]!))
-  const size = Math.ceil(rows.length / Math.ceil(rows.length / batch)) // the last batch is nearly as full as the others
-  const starts = Array.from({ length: Math.ceil(rows.length / size) }, (_, n) => n * size)
-  const scoredIn = (start: number): number =>
-    own
-      .slice(start, start + size)
-      .flat()
-      .reduce((sum, { scored }) => sum + scored.length, 0)
-  const shape = { rows: size, length, scored: Math.max(...starts.map(scoredIn)), tree: true, greedy }
-  const program = await compileLikelihood(model, shape)
+  batches: readonly TreeBatch[],
+  { signal, onProgress }: ScoreHooks,
+): Promise<TokenScores> {
+  const found: Likelihoods[] = []
+  const total = batches.reduce((sum, { rows }) => sum + rows.flat().length, 0)
+  let done = 0
+  let open: { readonly shape: LikelihoodShape; readonly program: Program } | undefined
   try {
-    for (const start of starts) {
+    for (const { shape, rows } of batches) {
       signal.throwIfAborted()
-      const { feeds, scored } = layOut(own.slice(start, start + size), size, length)
-      const found = await likelihood(program, model.memory, feeds, scored, shape)
-      let at = 0
-      for (const index of rows.slice(start, start + size).flat()) {
-        const end = at + trees[index]!.scored.length
-        const own = (all: ArrayLike<number>): number[] => Array.from(all).slice(at, end)
-        onTree(index, { logProbs: own(found.logProbs), likeliest: own(found.likeliest), highest: own(found.highest) })
-        at = end
+      if (open?.shape !== shape) {
+        await open?.program.dispose()
+        open = undefined
+        open = { shape, program: await compileLikelihood(model, shape) }
       }
+      const own = rows.map((row) => row.map((index) => trees[index]!))
+      const { feeds, scored } = layOut(own, shape.rows, shape.length)
+      found.push(copyOf(await likelihood(open.program, model.memory, feeds, scored, shape)))
+      for (let n = 0; n < own.flat().length; n++) onProgress(++done, total)
       await new Promise(setImmediate)
     }
   } finally {
-    await program.dispose()
+    await open?.program.dispose()
   }
+  return joinScores(found)
+}
+
+/** By tree, of the scores of all batches. */
+export function likelihoodsOf(
+  trees: readonly Tree[],
+  batches: readonly TreeBatch[],
+  { logProbs, likeliest, highest }: TokenScores,
+): Likelihoods[] {
+  const found = new Array<Likelihoods>(trees.length)
+  let at = 0
+  for (const index of batches.flatMap(({ rows }) => rows.flat())) {
+    const end = at + trees[index]!.scored.length
+    const own = (all: Float32Array | Int32Array): number[] => Array.from(all.subarray(at, end))
+    found[index] = { logProbs: own(logProbs), likeliest: own(likeliest), highest: own(highest) }
+    at = end
+  }
+  return found
 }

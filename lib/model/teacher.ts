@@ -2,14 +2,15 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { readSafetensors } from '../data/safetensors.ts'
 import { writeSafetensors } from '../data/safetensors-write.ts'
-import { createTargets, openTargets } from '../data/targets.ts'
+import { createRecords, createTargets, joinTargets, openTargets } from '../data/targets.ts'
 import type { TargetsWriter } from '../data/targets.ts'
 import type { Form } from '../data/targets/form.ts'
 import type { TargetsHeader } from '../data/targets/header.ts'
 import type { Split } from '../data/tokens.ts'
 import type { Attend } from '../data/windows.ts'
 import type { Engine, TensorValue } from '../engine/engine.ts'
-import { Rows, documentsOf } from './batches.ts'
+import type { UnitRange } from '../util/unit-range.ts'
+import { Rows, documentsOf, rowsOf } from './batches.ts'
 import { openCondenser } from './condense.ts'
 import type { Condenser } from './condense.ts'
 import { checkContext } from './config.ts'
@@ -55,25 +56,71 @@ export async function writeTargets(
   options: TeacherOptions,
   hooks: Hooks,
 ): Promise<void> {
-  const { form, context, attend = 'row', batch } = options
-  checkContext(model.config, context)
   mkdirSync(folder, { recursive: true })
+  const open = (): TargetsWriter => createTargets(join(folder, targetsFile), headerOf(model, split, options))
+  await writeRows(open, engine, model, split, { ...options, range: { from: 0, to: Infinity } }, hooks)
+  writeHead(folder, model, options.form)
+}
+
+/** How many batches of rows `writeTargets` takes. */
+export const batchCount = (split: Split, { context, batch }: Pick<TeacherOptions, 'context' | 'batch'>): number =>
+  Math.ceil(rowsOf(split, { context, stride: context }).length / batch)
+
+/** Runs the teacher over some of the batches alone, and keeps in a file what `mergeTargets` takes. */
+export async function writeBatches(
+  file: string,
+  engine: Engine,
+  model: StoredModel,
+  split: Split,
+  options: TeacherOptions & { readonly range: UnitRange },
+  hooks: Hooks,
+): Promise<void> {
+  const { context, batch, range } = options
+  const rows = rowsOf(split, { context, stride: context })
+  const place = (index: number): number => rows[index * batch]?.start ?? split.ids.length - 1
+  const places = [place(range.from), place(range.to)] as const
+  const open = (): TargetsWriter => createRecords(file, headerOf(model, split, options), places)
+  await writeRows(open, engine, model, split, options, hooks)
+}
+
+/** What `writeTargets` writes, of files that `writeBatches` wrote of all batches, in their order. */
+export function mergeTargets(
+  folder: string,
+  model: StoredModel,
+  split: Split,
+  options: TeacherOptions,
+  parts: readonly string[],
+): void {
+  mkdirSync(folder, { recursive: true })
+  joinTargets(join(folder, targetsFile), headerOf(model, split, options), parts)
+  writeHead(folder, model, options.form)
+}
+
+async function writeRows(
+  open: () => TargetsWriter,
+  engine: Engine,
+  model: StoredModel,
+  split: Split,
+  options: TeacherOptions & { readonly range: UnitRange },
+  hooks: Hooks,
+): Promise<void> {
+  const { form, context, attend = 'row', batch, range } = options
+  checkContext(model.config, context)
   const layerwise = await openLayerwise(engine, model, { rows: batch, length: context, attend })
   const condenser = await openCondenser(engine, model, form, context)
-  const writer = createTargets(join(folder, targetsFile), headerOf(model, split, options))
+  const writer = open()
   try {
-    await writeRows(
-      { layerwise, attend, condenser, writer },
-      new Rows(split, context),
-      blockOf(model.config, options),
-      hooks,
-    )
+    const pass = { layerwise, attend, condenser, writer }
+    await runBlocks(pass, new Rows(split, context), blockOf(model.config, options), range, hooks)
     writer.commit()
   } finally {
     writer.discard()
     await condenser.dispose()
     await layerwise.dispose()
   }
+}
+
+function writeHead(folder: string, model: StoredModel, form: Form): void {
   if (form.kind !== 'hidden') return
   const head = model.weight(headWeight(model.config))
   writeSafetensors(join(folder, headFile), new Map([[headName, head]]), { dtype: 'F32' })
@@ -138,11 +185,18 @@ interface Pass {
   readonly writer: TargetsWriter
 }
 
-async function writeRows(pass: Pass, rows: Rows, block: Block, { signal, onRows }: Hooks): Promise<void> {
-  const count = rows.windows.length
-  for (let start = 0; start < count; start += block.rows) {
-    const end = Math.min(start + block.rows, count)
-    const onBatch = (done: number, all: number): void => onRows(start + Math.floor(((end - start) * done) / all), count)
+async function runBlocks(
+  pass: Pass,
+  rows: Rows,
+  block: Block,
+  range: UnitRange,
+  { signal, onRows }: Hooks,
+): Promise<void> {
+  const [first, last] = [range.from * block.batch, Math.min(range.to * block.batch, rows.windows.length)]
+  for (let start = first; start < last; start += block.rows) {
+    const end = Math.min(start + block.rows, last)
+    const onBatch = (done: number, all: number): void =>
+      onRows(start - first + Math.floor(((end - start) * done) / all), last - first)
     await appendRows(pass, rows, batchesOf(start, end, block.batch), { signal, onBatch })
   }
 }

@@ -96,9 +96,14 @@ export const describeModel = ({ architecture, layers, width }: GptConfig): strin
 
 /** A model folder with all of its weights in memory. Throws Failure as `openModel` and its `weight`. */
 export async function loadModel(folder: string): Promise<Model> {
-  const { config, digest, weight } = await openModel(folder)
-  return { config, digest, weights: new Map([...weightShapes(config).keys()].map((name) => [name, weight(name)])) }
+  return loadStored(await openModel(folder))
 }
+
+export const loadStored = ({ config, digest, weight }: StoredModel): Model => ({
+  config,
+  digest,
+  weights: new Map([...weightShapes(config).keys()].map((name) => [name, weight(name)])),
+})
 
 /**
  * Opens a model folder (config.json and its weights), with or without the `transformer.` prefix, with or without a stored

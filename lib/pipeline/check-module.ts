@@ -57,6 +57,18 @@ function checkOutputs(stage: Stage, declared: readonly string[]): Failure[] {
   ]
 }
 
+/** Refuses `shards` of a stage whose work does not divide. */
+export function checkShards(stage: Stage, description: Description | undefined): Failure[] {
+  if (stage.shards === undefined || (description !== undefined && ('error' in description || description.unit)))
+    return []
+  const why =
+    stage.program.kind === 'command'
+      ? 'it is a program, whose work is not known to divide'
+      : `its module "${stage.program.file}" does not declare how its work divides`
+  const message = `Stage "${stage.id}" has \`shards\`, but ${why}. Remove \`shards\`, or declare it: \`defineStage({ …, shards: { unit, units, run, merge } })\`.`
+  return [fail(stage, 'shards', 'SHARDS_REFUSED', message)]
+}
+
 const unknown = (stage: Stage, what: string, name: string, known: readonly string[]): string =>
   `The module of stage "${stage.id}" has no ${what} "${name}"${instead(name, known)}.`
 

@@ -5,10 +5,12 @@ import type { Lock } from '../util/lock.ts'
 import { sha256 } from './canonical.ts'
 import { remove, syncFolder } from './files.ts'
 import { extensionsOf } from './extension.ts'
-import { DAY_MS, removeLeftovers, staleLeftovers } from './leftovers.ts'
+import { DAY_MS } from './kept-days.ts'
+import { removeLeftovers, staleLeftovers } from './leftovers.ts'
 import type { Leftover } from './leftovers.ts'
 import { claimLock } from './live.ts'
 import { removeReproductions, staleReproductions } from './reproductions.ts'
+import { dropEmptyFolders } from './shards/waiting.ts'
 import { storeFailure } from './store-failure.ts'
 import type { Store } from './store.ts'
 import { isFree, measureStore, needsOf } from './usage.ts'
@@ -118,6 +120,7 @@ async function removeResults(root: string, store: Store, chosen: readonly Result
   } finally {
     for (const { lock } of taken) lock.release()
   }
+  dropEmptyFolders(store)
   return taken.map(({ result }) => result)
 }
 

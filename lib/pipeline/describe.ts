@@ -10,7 +10,7 @@ import type { Project } from './project.ts'
 
 /**
  * What a stage's module says of itself: its parameters' JSON schema, its inputs (`name`, `name{}`, with `?`), its outputs,
- * the parameters in which a run may differ from one that it goes on from.
+ * the parameters in which a run may differ from one that it goes on from, what its work divides into.
  */
 export type Description =
   | {
@@ -18,6 +18,7 @@ export type Description =
       readonly in: readonly string[]
       readonly out: readonly string[]
       readonly extend?: readonly string[]
+      readonly unit?: string
     }
   | { readonly error: string }
 

@@ -75,7 +75,7 @@ export async function executeStage(run: Execution, task: StageTask): Promise<Sta
 
 /** The same without the link. */
 export const makeStage = (run: Execution, task: StageTask): Promise<StageEnd> =>
-  guarded(run, task, (key) => makeHere(run, task, key))
+  guarded(run, task, (key) => (task.executor ?? makeHere)(run, task, key))
 
 /** Runs a stage although its result is there, which stays, as does the link; `second` says what came out. Never throws. */
 export const repeatStage = (run: Execution, task: StageTask): Promise<StageEnd> =>

@@ -42,7 +42,7 @@ export interface StageRecord {
 }
 
 /** A stage without what stands beside it in the record. */
-export type RecordedStage = Omit<Stage, 'id' | 'with' | 'places'>
+export type RecordedStage = Omit<Stage, 'id' | 'with' | 'places' | 'piece'>
 
 /** `artifacts/experiments/<hash>/record.json`. */
 export interface ExperimentRecord {
@@ -81,9 +81,7 @@ export interface Finished {
   readonly emit: (event: Event) => void
 }
 
-const PAGE = 'report.html'
-const METRICS = 'metrics.jsonl'
-const PINNED = 'pinned'
+const [PAGE, METRICS, PINNED]: readonly [string, string, string] = ['report.html', 'metrics.jsonl', 'pinned']
 export const TAGS = 'tags'
 
 /**
@@ -182,7 +180,8 @@ function stageRecord(finished: Finished, result: StageResult, definition: Digest
 
 function recordedStage(stage: Stage): RecordedStage {
   const { name, cell, program, in: inputs, out, resources, env, timeoutSeconds, retries, tolerance = {}, place } = stage
-  return { name, cell, program, in: inputs, out, resources, env, timeoutSeconds, retries, tolerance, place }
+  const asked = { resources, env, timeoutSeconds, retries, tolerance, shards: stage.shards }
+  return { name, cell, program, in: inputs, out, ...asked, place }
 }
 
 /** Gives their paths, relative to the experiment's folder. */

@@ -16,6 +16,8 @@ import type { Planned, State } from './plan.ts'
 import { prepare, recordOf, sourcesOf } from './prepare.ts'
 import type { Prepared } from './prepare.ts'
 import type { ResolveRevisions } from './revisions.ts'
+import { previewShards } from './shards/preview.ts'
+import type { ShardsPlan } from './shards/preview.ts'
 
 /** A stage on the way from what was changed to the stage asked about. */
 export interface Step {
@@ -47,6 +49,8 @@ export interface Explanation {
   readonly steps: readonly Step[]
   /** Null where there is no earlier result. */
   readonly estimate: Estimate | null
+  /** The parts in which a stage with `shards` is made: see previewShards. */
+  readonly shards?: ShardsPlan | null
 }
 
 /**
@@ -65,7 +69,14 @@ export async function explainStage(
   const planned = await planStages(prepared.value, false, remote)
   prepared.value.stats.save()
   const asked = prepared.value.stages.filter(({ id, name }) => id === target || name === target)
-  return ok(asked.map((stage) => explanation({ prepared: prepared.value, planned }, stage)))
+  const known = { prepared: prepared.value, planned }
+  const explained: Explanation[] = []
+  for (const stage of asked) {
+    const one = explanation(known, stage)
+    if (stage.shards === undefined) explained.push(one)
+    else explained.push({ ...one, shards: await previewShards(prepared.value, planned, stage, planOf(known, stage)) })
+  }
+  return ok(explained)
 }
 
 interface Known {

@@ -1,5 +1,6 @@
 import type { Code } from '../util/codes/index.ts'
 import type { Json, JsonObject } from '../util/json.ts'
+import type { UnitRange } from '../util/unit-range.ts'
 import type { EngineChoice, Progress } from './stage.ts'
 
 /** The host writes messages here, one JSON value a line. */
@@ -17,10 +18,17 @@ export type Job = {
   readonly in: Readonly<Record<string, Json>>
   readonly out: Readonly<Record<string, string>>
   readonly checkpoint: string
+  /** Some units of the work, for the path `out.part`, or the end of it, made of the parts; all of it, if not said. */
+  readonly piece?:
+    | { readonly kind: 'shard'; readonly range: UnitRange }
+    | { readonly kind: 'merge'; readonly parts: readonly string[] }
   readonly engine: EngineChoice
   /** Of the key and the GPUs. The host holds them too, so that nobody has them before it is really gone. */
   readonly locks: readonly { readonly folder: string; readonly key: string; readonly token: string }[]
 }
+
+/** What a host answers that is asked how many units a stage's work has: what the module says, whatever that is. */
+export type Counted = { readonly type: 'units'; readonly units: Json } | Told
 
 export type Message =
   | { readonly type: 'progress'; readonly progress: Progress; readonly memory: number }
@@ -28,10 +36,11 @@ export type Message =
   | { readonly type: 'done' }
   /** The stage ended after it had been asked to stop. */
   | { readonly type: 'cancelled' }
-  | {
-      readonly type: 'failure'
-      readonly code: Code
-      readonly message: string
-      readonly exitCode: 1 | 2
-      readonly stack: string
-    }
+  | (Told & { readonly stack: string })
+
+interface Told {
+  readonly type: 'failure'
+  readonly code: Code
+  readonly message: string
+  readonly exitCode: 1 | 2
+}

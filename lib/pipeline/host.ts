@@ -10,7 +10,7 @@ import { writeAll } from '../util/write-all.ts'
 import { whenDriverIsGone } from './driver-pipe.ts'
 import { messageOf } from './files.ts'
 import { MESSAGE_FD } from './host-protocol.ts'
-import type { Job, Message } from './host-protocol.ts'
+import type { Counted, Job, Message } from './host-protocol.ts'
 import { endOwnGroup } from './process-group.ts'
 import { resolveFrom } from './resolve-from.ts'
 import { holdBeside } from '../util/lock.ts'
@@ -49,6 +49,12 @@ interface StageModule {
     readonly in?: readonly string[]
     readonly out?: readonly string[]
     readonly extend?: readonly string[]
+    readonly shards?: {
+      readonly unit: string
+      readonly units: (context: unknown) => Json | Promise<Json>
+      readonly run: (context: unknown) => Promise<void>
+      readonly merge: (context: unknown) => Promise<void>
+    }
     readonly run?: (context: unknown) => Promise<void>
   }
 }
@@ -65,7 +71,7 @@ async function runModule(
 ): Promise<void> {
   const { default: stage } = await load(bundle, from)
   if (typeof stage?.run !== 'function') throw new Error('The module has no default export made by defineStage().')
-  await stage.run({
+  const context = {
     with: job.with,
     in: job.in,
     out: job.out,
@@ -75,7 +81,10 @@ async function runModule(
     log: (message: string) => tell(1, `${message}\n`),
     progress: throttled((progress) => send({ type: 'progress', progress, memory: process.memoryUsage.rss() })),
     ranOn: (device: string) => send({ type: 'ran-on', device }),
-  })
+  }
+  if (job.piece === undefined) await stage.run(context)
+  else if (job.piece.kind === 'merge') await stage.shards!.merge({ ...context, parts: job.piece.parts })
+  else await stage.shards!.run({ ...context, range: job.piece.range, part: job.out.part })
 }
 
 /** At most twenty a second, and the last one always. */
@@ -136,7 +145,7 @@ function codeOf(error: unknown): Code {
 }
 
 /** A Failure of lib/util keeps its code and its text; its class is another one in each bundle. */
-function failure(error: unknown): Message {
+function failure(error: unknown): Extract<Message, { type: 'failure' }> {
   const stack = error instanceof Error ? (error.stack ?? '') : ''
   const known = error instanceof Error && 'exitCode' in error ? codeOf(error) : undefined
   if (known !== undefined) {
@@ -173,17 +182,36 @@ async function describeOne(bundle: string, from: string): Promise<Json> {
   try {
     const { default: stage } = await load(bundle, from)
     if (typeof stage?.run !== 'function') return { error: 'it has no default export made by defineStage()' }
-    const { params = {}, in: inputs = [], out = [], extend = [] } = stage
-    return { params, in: inputs, out, extend }
+    const { params = {}, in: inputs = [], out = [], extend = [], shards } = stage
+    return { params, in: inputs, out, extend, ...(shards === undefined ? {} : { unit: shards.unit }) }
   } catch (error) {
     return { error: messageOf(error) }
   }
 }
 
+/** Asks a stage how many units its work has. */
+async function count(file: string, answer: string): Promise<void> {
+  writeFileSync(answer, JSON.stringify(await counted(JSON.parse(readFileSync(file, 'utf8')) as Question)))
+  process.exit(0)
+}
+
+type Question = Pick<Job, 'with' | 'in'> & { readonly bundle: string; readonly from: string }
+
+async function counted({ bundle, from, ...context }: Question): Promise<Counted> {
+  try {
+    const { default: stage } = await load(bundle, from)
+    return { type: 'units', units: await stage!.shards!.units(context) }
+  } catch (error) {
+    return failure(error)
+  }
+}
+
 /**
  * What runs in the child process of a stage, as the leader of its process group: a module's `run`, or a program.
- * `node host.mjs JOB.json`, or `node host.mjs --describe OUT.json (BUNDLE FROM)…`.
+ * `node host.mjs JOB.json`, `node host.mjs --describe OUT.json (BUNDLE FROM)…`,
+ * or `node host.mjs --units QUESTION.json ANSWER.json`.
  */
 const [first, ...rest] = process.argv.slice(2)
 if (first === '--describe') await describe(rest[0]!, rest.slice(1))
+else if (first === '--units') await count(rest[0]!, rest[1]!)
 else await runJob(JSON.parse(readFileSync(first!, 'utf8')) as Job)

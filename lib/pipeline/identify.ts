@@ -6,7 +6,7 @@ import { bundle } from './bundle.ts'
 import type { Bundle } from './bundle.ts'
 import { digestOf } from './canonical.ts'
 import type { Digest } from './canonical.ts'
-import { checkNames, fillParameters } from './check-module.ts'
+import { checkNames, checkShards, fillParameters } from './check-module.ts'
 import { describeModules } from './describe.ts'
 import { envIdentity } from './key.ts'
 import type { ArgumentPart, Pipeline, Stage } from './pipeline.ts'
@@ -25,6 +25,8 @@ export interface Identity {
   readonly bundle: Bundle | undefined
   /** Parameters in which a run may differ from one that it goes on from. */
   readonly extend: readonly string[]
+  /** What its work divides into; undefined where it does not. */
+  readonly unit?: string | undefined
 }
 
 /** Bundles every stage's module, reads its declarations and checks the stages against them; all failures at once. */
@@ -43,6 +45,12 @@ export async function identifyStages(
   const identities = new Map<string, Identity>()
   for (const stage of stages) {
     const env = envIdentity(stage.env, process.env)
+    failures.push(
+      ...checkShards(
+        stage,
+        stage.program.kind === 'command' ? undefined : descriptions.get(modules.value.get(stage.program.file)!.digest),
+      ),
+    )
     if (stage.program.kind === 'command') {
       identities.set(stage.id, {
         code: commandDigest(stage.program.argv),
@@ -69,6 +77,7 @@ export async function identifyStages(
         packages: bundled.packages,
         bundle: bundled,
         extend: description.extend ?? [],
+        unit: description.unit,
       })
   }
   return failures.length > 0 ? err(failures) : ok(identities)

@@ -6,6 +6,7 @@ import type { Job } from './host-protocol.ts'
 import { inputValue } from './stage-inputs.ts'
 import { TASK_VARIABLE } from './process-group.ts'
 import type { ArgumentPart, Stage } from './pipeline.ts'
+import { PARTS } from './shards/names.ts'
 import type { Prepared, Settled } from './prepare.ts'
 import type { EngineChoice } from './stage.ts'
 import type { Work } from './store.ts'
@@ -37,7 +38,19 @@ export function jobOf(
           kind: 'command',
           argv: stage.program.argv.map((parts) => parts.map((part) => argument(part, inputs, out)).join('')),
         }
-  return { program, with: identity.with, in: inputs, out, checkpoint: place.checkpoint, engine, locks: place.locks }
+  const told = { out, checkpoint: place.checkpoint, engine, locks: place.locks }
+  return { program, with: identity.with, ...pieceOf(stage, inputs), ...told }
+}
+
+/** What the runner made an input for the parts is none to the stage. */
+function pieceOf({ piece }: Stage, inputs: Job['in']): Pick<Job, 'in' | 'piece'> {
+  if (piece === undefined) return { in: inputs }
+  if (piece.kind === 'shard') {
+    const { from, to } = piece.shard
+    return { in: inputs, piece: { kind: 'shard', range: { from, to } } }
+  }
+  const { [PARTS]: parts, ...own } = inputs
+  return { in: own, piece: { kind: 'merge', parts: Object.values(parts as Readonly<Record<string, string>>) } }
 }
 
 /** Values stand inside an argument as they are: no shell ever sees them. */

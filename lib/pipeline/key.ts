@@ -1,6 +1,7 @@
 import { digestOf } from './canonical.ts'
 import type { Digest } from './canonical.ts'
 import type { JsonObject } from '../util/json.ts'
+import type { Shard } from './pipeline.ts'
 
 /** Raised when the meaning of a key changes, so that no result of an older format is ever a hit. */
 export const KEY_SCHEMA = 1
@@ -28,6 +29,8 @@ export type KeyRecord = {
   readonly env: Readonly<Record<string, Digest | null>>
   /** Packages in the import closure, by their place in node_modules: version and integrity of the lockfile. */
   readonly packages: Readonly<Record<string, string>>
+  /** Of a part of a stage's work alone: which units, of how many. Not in how many parts the work is done. */
+  readonly shard?: Shard
 }
 
 /** The one function that makes a key. */

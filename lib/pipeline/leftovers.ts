@@ -3,6 +3,7 @@ import { basename, dirname, join } from 'node:path'
 import { livingKeys, tryAcquire } from '../util/lock.ts'
 import type { Digest } from './canonical.ts'
 import { remove } from './files.ts'
+import { DAY_MS, KEPT_DAYS } from './kept-days.ts'
 import { runsFolder } from './live.ts'
 import type { Store } from './store.ts'
 import { sizes } from './usage.ts'
@@ -12,10 +13,6 @@ export interface Leftover {
   readonly path: string
   readonly bytes: number
 }
-
-/** Days for which a stage that failed or was stopped may be gone on with, or looked into. */
-export const KEPT_DAYS = 7
-export const DAY_MS = 86_400_000
 
 /**
  * Temporary folders of dead runs, and stale checkpoints and outputs of failed stages: their result is there by now, or

@@ -40,7 +40,10 @@ export type Manifest = {
     readonly engine: string
     readonly machine: JsonObject
     readonly at: string
+    /** Of all parts and the merge in sum, where it was made in parts. */
     readonly seconds: number
+    /** How many parts. */
+    readonly shards?: number
   }
 }
 

@@ -8,10 +8,10 @@ import { hasWholeRecord } from './record-file.ts'
 
 /**
  * Why a result is kept: `artifacts/<stage>` points to it (`current`), a pinned or a tagged experiment has it, a run that
- * lives may read it (`running`). An experiment that is recorded and neither pinned nor tagged (`recorded`) keeps it from a
+ * lives may read it (`running`), or it is a part of a result that is not made yet (`part`, see shards/). An experiment that is recorded and neither pinned nor tagged (`recorded`) keeps it from a
  * gc without a policy alone.
  */
-export type Need = 'current' | 'pinned' | 'tagged' | 'running' | 'recorded'
+export type Need = 'current' | 'pinned' | 'tagged' | 'running' | 'part' | 'recorded'
 
 /**
  * Who needs which results, by their folder's path. Throws Failure PIN_UNREADABLE where a pinned or tagged experiment's record

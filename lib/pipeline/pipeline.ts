@@ -53,10 +53,28 @@ export interface Stage {
   /** Where it runs, `local` if not said. Neither in the key nor in the record. */
   readonly executor?: ExecutorName | undefined
   readonly slurm?: SlurmSettings
+  /** Parts in which its work is done; not in the key. */
+  readonly shards?: number | undefined
+  /** Of what the runner makes of a stage with `shards`: see shards/. */
+  readonly piece?: Piece
   readonly place: Place
   /** Where a parameter's value was written: keys are dotted paths below `with` and `in` (`with.temperature`). */
   readonly places: Readonly<Record<string, Place>>
 }
+
+/** Some of a stage's work, or its end, which makes the result of all the parts. */
+export type Piece =
+  | { readonly kind: 'shard'; readonly shard: Shard }
+  | {
+      readonly kind: 'merge'
+      /** What the parts ran on and how long. */
+      readonly shards: number
+      readonly device: string | null
+      readonly seconds: number
+    }
+
+/** Units from `from` on, before `to`, of as many as there are. */
+export type Shard = { readonly from: number; readonly to: number; readonly of: number }
 
 export type ExecutorName = 'local' | 'slurm'
 

@@ -17,6 +17,8 @@ import { isComplete, prepare, recordOf, sourcesOf, upstream } from './prepare.ts
 import type { PartialRecord, Prepared, Settled } from './prepare.ts'
 import type { RemoteSession, Tell } from './remote/session.ts'
 import type { Signer } from './remote/signature.ts'
+import { previewShards } from './shards/preview.ts'
+import type { ShardsPlan } from './shards/preview.ts'
 import type { ResolveRevisions } from './revisions.ts'
 import { storeFailure } from './store-failure.ts'
 import type { Found } from './store.ts'
@@ -44,7 +46,7 @@ export interface Plan {
 }
 
 /** Null for a stage that does not run, and for one of which there is no earlier result. */
-export type EstimatedPlan = StagePlan & { readonly estimate: Estimate | null }
+export type EstimatedPlan = StagePlan & { readonly estimate: Estimate | null; readonly shards?: ShardsPlan | null }
 
 export interface PlanOptions {
   readonly targets?: readonly string[] | undefined
@@ -70,15 +72,20 @@ async function planPrepared(prepared: Prepared, options: PlanOptions): Promise<R
   const notices: Failure[] = []
   const tell: Tell = (_, code, message) => void notices.push(new Failure(code, message))
   const remote = await remoteOf(prepared.pipeline, options.signal ?? new AbortController().signal, tell)
-  const { stages, earlier } = await planStages(prepared, options.force, remote)
+  const planned = await planStages(prepared, options.force, remote)
+  const { stages, earlier } = planned
   prepared.stats.save()
   const refused = await beyondMachine(prepared.stages, () => Promise.resolve(stages))
   if (refused.length > 0) return err(refused)
-  const estimated = stages.map((plan) => {
+  const estimate = async (plan: StagePlan): Promise<EstimatedPlan> => {
     const stage = prepared.byId.get(plan.stage)!
     const runs = plan.state === 'run' || plan.state === 'may-run'
-    return { ...plan, estimate: runs ? estimateOf(stage, earlier(stage.name)) : null }
-  })
+    const estimate = runs ? estimateOf(stage, earlier(stage.name)) : null
+    if (stage.shards === undefined) return { ...plan, estimate }
+    return { ...plan, estimate, shards: await previewShards(prepared, planned, stage, plan) }
+  }
+  const estimated: EstimatedPlan[] = []
+  for (const plan of stages) estimated.push(await estimate(plan))
   return ok({ experiment: experimentHash(prepared), stages: estimated, notices })
 }
 

@@ -6,7 +6,7 @@ import type { Result } from '../util/result.ts'
 import type { Digest } from './canonical.ts'
 import type { Event, StageResult } from './event.ts'
 import { executeStage, publishLink } from './execute.ts'
-import type { Execution, StageEnd, StageTask } from './execute.ts'
+import type { Execution, Executor, StageEnd, StageTask } from './execute.ts'
 import { GRACE_SECONDS, executorOf, refusedBeforehand } from './executor/choose.ts'
 import { Slurm } from './executor/slurm.ts'
 import { writeExperiment } from './experiment.ts'
@@ -25,6 +25,7 @@ import type { RemoteSession, Tell } from './remote/session.ts'
 import { readSigner } from './remote/signing-key.ts'
 import { NOTHING_HERE, Pool, machineCapacity } from './resources.ts'
 import { pushBehind, restoreStage } from './restore.ts'
+import { inShards } from './shards/make.ts'
 import { storeFailure } from './store-failure.ts'
 
 export interface RunOptions extends PlanOptions {
@@ -114,11 +115,8 @@ class Run {
   }
 
   async finish(): Promise<RunSummary> {
-    this.#emit({
-      type: 'started',
-      experiment: this.#experiment,
-      stages: this.#prepared.stages.map((stage) => stage.id),
-    })
+    const stages = this.#prepared.stages.map(({ id }) => id)
+    this.#emit({ type: 'started', experiment: this.#experiment, stages })
     this.#linkSettled()
     const waiting = this.#prepared.stages.filter((stage) => !this.#results.has(stage.id))
     if (waiting.length > 0) await this.#runAll(waiting)
@@ -155,15 +153,15 @@ class Run {
       return
     }
     if (this.#remote !== undefined && (await this.#restore(stage, this.#remote))) return
-    const slurm = this.#slurmFor(stage)
-    const grant = slurm ? NOTHING_HERE : await pool.take(stage.resources)
+    const executor = this.#executorOf(stage, pool)
+    const grant = executor ? NOTHING_HERE : await pool.take(stage.resources)
     try {
       if (!this.#mayStart(stage)) {
         this.#skip(stage)
         return
       }
       const started = performance.now()
-      const end = await this.#execute(stage, grant, slurm)
+      const end = await this.#execute(stage, grant, executor)
       this.#end(stage, end, started)
     } finally {
       grant.release()
@@ -193,16 +191,17 @@ class Run {
     else this.#succeed(stage, end, seconds)
   }
 
-  #execute(stage: Stage, grant: StageTask['grant'], slurm: Slurm | undefined): Promise<StageEnd> {
+  #execute(stage: Stage, grant: StageTask['grant'], executor: StageTask['executor']): Promise<StageEnd> {
     const run = { ...this.#execution(), signal: this.#options.signalOf?.(stage.id) ?? this.#options.signal }
-    return executeStage(run, { ...this.#task(stage), grant, executor: slurm?.make })
+    return executeStage(run, { ...this.#task(stage), grant, executor })
   }
 
-  /** What runs the stage as a job. An audit looks at processes of this machine. */
-  #slurmFor(stage: Stage): Slurm | undefined {
-    const { audit, executor } = this.#options
-    if (executorOf(stage, executor) === 'local' || isForced(stage, audit)) return undefined
-    return (this.#slurm ??= new Slurm(this.#prepared.store, this.#emit))
+  /** Undefined where a stage holds its resources and runs here. An audit looks at processes of this machine. */
+  #executorOf(stage: Stage, pool: Pool): Executor | undefined {
+    const { audit, executor, keepGoing = false } = this.#options
+    const isHere = executorOf(stage, executor) === 'local' || isForced(stage, audit)
+    const jobs = isHere ? undefined : (this.#slurm ??= new Slurm(this.#prepared.store, this.#emit)).make
+    return stage.shards === undefined ? jobs : inShards({ pool, executor: jobs, keepGoing })
   }
 
   #task(stage: Stage): Omit<StageTask, 'grant'> {

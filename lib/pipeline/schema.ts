@@ -115,6 +115,13 @@ export const stageSchema = {
       },
       description: 'how often a stage that failed is tried again, a number or `{ times: 2, backoff: 30s }`',
     },
+    shards: {
+      type: 'integer',
+      minimum: 1,
+      maximum: 100_000,
+      description:
+        'parts in which the work of a stage that divides is done, side by side as `resources` allow; each is kept, and a failed one runs again alone; not in the key',
+    },
     executor: {
       enum: ['local', 'slurm'],
       description: 'where the stage runs: as processes of this machine, or as jobs of a Slurm cluster; not in the key',

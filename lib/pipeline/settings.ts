@@ -30,6 +30,7 @@ export interface Settings {
   readonly retries: Retries
   readonly executor: ExecutorName | undefined
   readonly slurm: SlurmSettings
+  readonly shards: number | undefined
 }
 
 /** What a stage asks of the machine; nothing asked where the stage is not valid, which is reported elsewhere. */
@@ -40,7 +41,7 @@ export function readSettings(
   shared: Document['slurm'],
   problems: Problems,
 ): Settings {
-  const { resources, env = [], timeout, tolerance = {}, retries = 0, executor, slurm } = source ?? {}
+  const { resources, env = [], timeout, tolerance = {}, retries = 0, executor, slurm, shards } = source ?? {}
   refuseUnknown(child(tree, 'tolerance'), outputs, problems)
   const memoryAt = child(child(tree, 'resources'), 'memory')?.at
   return {
@@ -54,6 +55,7 @@ export function readSettings(
     tolerance: toRecord(Object.entries(tolerance).map(([output, given]) => [output, toleranceOf(given)] as const)),
     retries: readRetries(typeof retries === 'number' ? { times: retries } : retries, child(tree, 'retries'), problems),
     executor,
+    shards,
     slurm: readSlurm({ ...shared, ...slurm }, child(child(tree, 'slurm'), 'time')?.at, problems),
   }
 }

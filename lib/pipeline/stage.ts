@@ -1,4 +1,5 @@
 import type { FromSchema } from 'json-schema-to-ts'
+import type { UnitRange } from '../util/unit-range.ts'
 
 /** The parameters of a stage: a JSON schema of a closed object, so that a misspelt parameter is always refused. */
 export interface ParameterSchema {
@@ -56,12 +57,33 @@ export interface StageContext<W, I extends string, O extends string> {
   readonly ranOn: (device: string) => void
 }
 
+/** How a stage's work divides into units that may be done in different processes, at different times. */
+export interface Shards<W, I extends string, O extends string> {
+  /** What a unit is, for people: `documents`. */
+  readonly unit: string
+  /** How many there are. Told by the inputs and parameters alone, and cheap: the plan asks too. */
+  units(context: Pick<StageContext<W, I, O>, 'with' | 'in'>): number | Promise<number>
+  /** Does the work of some units, and writes to the path `part`, a file or a folder, what the merge takes. */
+  run(context: Omit<StageContext<W, I, O>, 'out'> & { readonly range: UnitRange; readonly part: string }): Promise<void>
+  /**
+   * Makes the outputs of the parts, which are of all units, in their order. However they were cut, it must come to the
+   * very bytes that the stage's `run` comes to: the result has the same key.
+   */
+  merge(context: StageContext<W, I, O> & { readonly parts: readonly string[] }): Promise<void>
+}
+
 /** A stage as the runner sees it. */
 export interface StageModule {
   readonly params: ParameterSchema
   readonly in: readonly string[]
   readonly out: readonly string[]
   readonly extend?: readonly string[]
+  readonly shards?: {
+    readonly unit: string
+    units(context: never): number | Promise<number>
+    run(context: never): Promise<void>
+    merge(context: never): Promise<void>
+  }
   run(context: never): Promise<void>
 }
 
@@ -79,5 +101,7 @@ export const defineStage = <
    * `checkpoint/extend` what that one left there. It must come to what it would have come to without.
    */
   readonly extend?: readonly (keyof S['properties'] & string)[]
+  /** For a stage that `shards: N` of pipeline.yaml may divide. */
+  readonly shards?: Shards<Parameters<S>, I, O>
   run(context: StageContext<Parameters<S>, I, O>): Promise<void>
 }): StageModule => definition

@@ -7,6 +7,7 @@ import { recordedNeeds } from './needs.ts'
 import type { Need } from './needs.ts'
 import { usersOf } from './store-users.ts'
 import { extensionsOf } from './extension.ts'
+import { isWaiting } from './shards/waiting.ts'
 import { isKey } from './store.ts'
 import type { ResultPlace, Store } from './store.ts'
 
@@ -55,7 +56,8 @@ export function needsOf(root: string, store: Store): NeedsOf {
   const running = neededByRuns(store)
   return ({ stage, key }, usedAt) => {
     const needs = users.flatMap(({ folder, recorded }) => recorded(join(folder, 'artifacts', 'store', stage, key)))
-    return [...(running(usedAt) ? (['running'] as const) : []), ...new Set(needs)]
+    const part = isWaiting(store, stage, usedAt) ? (['part'] as const) : []
+    return [...(running(usedAt) ? (['running'] as const) : []), ...part, ...new Set(needs)]
   }
 }
 

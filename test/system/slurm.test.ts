@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
-import { readdirSync } from 'node:fs'
+import { readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { after, before, describe, it } from 'node:test'
+import { Lines } from '../pipeline/lines.ts'
 import { Rig, shell, stage } from '../pipeline/rig.ts'
 import { Cluster } from './slurm.ts'
 
@@ -30,6 +31,23 @@ describe('stages as jobs of Slurm', { timeout: 300_000 }, () => {
     rig.events.flatMap((event) => (event.type === 'stage-log' && event.stage === id ? [event.line] : []))
   const ordersIn = (rig: Rig): string[] =>
     readdirSync(rig.path('artifacts/store/.jobs')).filter((name) => /^[0-9a-f]{12}$/.test(name))
+
+  it('makes the parts of a stage as one array, and what another executor made of them is taken', async (t) => {
+    const rig = new Lines(t, 8)
+    writeFileSync(`${rig.log}.bad-l5`, '')
+    await rig.run(rig.stages(4), { ...slurm, keepGoing: true })
+    assert.deepEqual(rig.worked(), ['0-2', '2-4', '4-6', '6-8'])
+    const queued = rig.events.flatMap((event) => (event.type === 'notice' ? [event.message] : []))
+    assert.ok(
+      queued.some((message) => message.includes('4 tasks')),
+      queued.join(),
+    )
+    rmSync(`${rig.log}.bad-l5`)
+    assert.deepEqual(await rig.outcomes(rig.stages(4), slurm), ['first: fresh', 'double: ran', 'last: ran'])
+    assert.deepEqual(rig.worked(), ['4-6', 'merge'])
+    assert.equal(rig.read('artifacts/double/text.txt'), Array.from({ length: 8 }, (_, n) => `l${n}l${n}\n`).join(''))
+    assert.deepEqual(ordersIn(rig), [])
+  })
 
   it('makes the results and leaves nothing beside them', async (t) => {
     const rig = rigWith(t)

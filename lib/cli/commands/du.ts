@@ -7,7 +7,7 @@ import { write, writeJson } from '../output.ts'
 import { storeHere } from '../store.ts'
 import { style } from '../style.ts'
 
-const NEEDS = ['current', 'pinned', 'tagged', 'running', 'recorded'] as const
+const NEEDS = ['current', 'pinned', 'tagged', 'running', 'part', 'recorded'] as const
 
 /** `pipeline du`: what the results take, and who needs them. */
 export function du(options: { json?: boolean }): number {
@@ -32,9 +32,9 @@ function sumsOf({ stages }: StoreUsage): Omit<Sums, 'reproducedBytes'> {
   const results = stages.flatMap((stage) => stage.results)
   const sum = (belongs: (result: ResultUsage) => boolean): number =>
     results.filter(belongs).reduce((all, { bytes }) => all + bytes, 0)
-  const [current, pinned, tagged, running, recorded] = NEEDS.map((need) => sum(({ needs }) => needs.includes(need)))
+  const needed = NEEDS.map((need) => [need, sum(({ needs }) => needs.includes(need))] as const)
   return {
-    needed: { current: current!, pinned: pinned!, tagged: tagged!, running: running!, recorded: recorded! },
+    needed: Object.fromEntries(needed) as Sums['needed'],
     freeBytes: sum(isFree),
   }
 }
@@ -58,6 +58,7 @@ function words(
     ['pinned', needed.pinned, 'of pinned experiments'],
     ['tagged', needed.tagged, 'of tagged experiments'],
     ['running', needed.running, 'of runs that live'],
+    ['part', needed.part, 'of results in shards that are not all made, for 7 days'],
     ['recorded', needed.recorded, 'of experiments that are neither pinned nor tagged'],
     ['free', freeBytes, 'what `pipeline gc` removes'],
     ['aside', asideBytes, `moved to ${folder}/.aside; yours to remove`],

@@ -188,8 +188,13 @@ function manifestOf(
   device: string | null,
   seconds: number,
 ): Manifest {
-  const ran = { device, engine: run.engine, machine: machine(), at: new Date().toISOString(), seconds }
   const { stage, record } = task
+  const { piece } = stage
+  const parts =
+    piece?.kind === 'merge'
+      ? { device: device ?? piece.device, seconds: seconds + piece.seconds, shards: piece.shards }
+      : { device, seconds }
+  const ran = { engine: run.engine, machine: machine(), at: new Date().toISOString(), ...parts }
   const code = { sources: sourcesOf(run.prepared, stage), ...commandOf(stage.program) }
   return { version: 1, stage: stage.id, key, record, ...sealed, ...code, ran }
 }

@@ -51,6 +51,8 @@ export const configuration = {
   PARAMETER_UNKNOWN: 'A parameter under `with:` is none of the stage’s.',
   MODULE_BROKEN:
     'The file of `run:` cannot be loaded, or its default export was not made by defineStage(). It is loaded before anything runs, to check inputs, outputs and parameters.',
+  SHARDS_REFUSED:
+    'A stage has `shards:` and its work does not divide: it is a program, or its module does not declare `shards: { unit, units, run, merge }`.',
   BUNDLE_FAILED: 'The code of a stage cannot be bundled: a syntax error, or an import that leads nowhere.',
   BUNDLE_DYNAMIC_IMPORT:
     'The code of a stage imports a path that is known only when it runs, so that it cannot be hashed. Import by a fixed text.',

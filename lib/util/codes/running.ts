@@ -10,6 +10,10 @@ export const running = {
     'A stage was stopped, by Ctrl-C or because another failed. The next run goes on from its checkpoint.',
   RETRY: 'Said, not failed: a stage failed and is tried again, as its `retries:` says.',
   STOPPED: 'A command was stopped. What it had done is done.',
+  SHARDS_FAILED:
+    'Some parts of a stage with `shards:` failed. Those that are done are kept: the next run makes the others alone.',
+  SHARDS_FEWER: 'Said, not failed: a stage’s work has fewer units than `shards:` asks for parts: it has as many parts.',
+  SHARDS_INVALID: 'The module of a stage says that its work has a number of units that is no number of units.',
   OUTPUT_MISSING: 'A stage ended well and did not write one of its outputs: nothing of it is kept as a result.',
   OUTPUT_LINK: 'An output is a link to something outside of it, which a cached result cannot carry. Copy the file.',
   INPUT_CHANGED: 'A file changed while the stage that reads it ran. Its result has no right key and is not kept.',

@@ -1,0 +1,168 @@
+import { Failure } from '../../util/failure.ts'
+import type { Digest } from '../canonical.ts'
+import { makeStage } from '../execute.ts'
+import type { Execution, Executor, StageEnd, StageTask } from '../execute.ts'
+import { makeHere, notice } from '../executor/local.ts'
+import { claim } from '../live.ts'
+import type { Manifest } from '../manifest.ts'
+import { settledBy } from '../plan.ts'
+import { NOTHING_HERE } from '../resources.ts'
+import type { Pool } from '../resources.ts'
+import { cancelled } from '../stage-failures.ts'
+import { planShards } from './plan.ts'
+import type { Planned } from './plan.ts'
+import { mergeStage } from './shard.ts'
+import { unitsOf } from './units.ts'
+
+/** With what parts are made. */
+export interface Means {
+  readonly pool: Pool
+  /** Child processes on this machine, if not said: then each part, and the merge, holds the stage's resources. */
+  readonly executor: Executor | undefined
+  /** After a part has failed, make the others. */
+  readonly keepGoing: boolean
+}
+
+/** Makes a result of parts, each a result of its own; those that are there are not made again. */
+export const inShards =
+  (means: Means): Executor =>
+  async (run, task, key) => {
+    const { stage, record, force } = task
+    const { store } = run.prepared
+    if (!force) {
+      store.use(stage.name, key)
+      const found = await store.find(stage.name, key)
+      if (found.state === 'whole') return { outcome: 'fresh', key, manifest: found.manifest }
+    }
+    const units = await unitsOf(run, stage, key)
+    if (run.signal.aborted) throw cancelled(stage)
+    const planned = await claimed(run, task, () => planShards(store, { stage, record, key }, units, force))
+    sayFewer(run, task, units)
+    // the whole in one part is the stage's own work
+    if (planned.length === 1 && planned[0]!.manifest === undefined) return make(means, run, task, key)
+    return new Making(means, withShards(run, stage.id, planned), task, planned).finish(key)
+  }
+
+/** Plans anew where gc took a part between its being found and its being claimed. */
+async function claimed(
+  run: Execution,
+  { stage }: StageTask,
+  plan: () => Promise<Planned[]>,
+): Promise<readonly Planned[]> {
+  for (;;) {
+    const planned = await plan()
+    const places = planned
+      .filter(({ manifest }) => manifest !== undefined)
+      .map((shard) => ({ stage: shard.stage.name, key: shard.key }))
+    if (places.length === 0 || (await claim(run.prepared.store, places, run.signal))) return planned
+    if (run.signal.aborted) throw cancelled(stage)
+  }
+}
+
+function sayFewer(run: Execution, task: StageTask, units: number): void {
+  const { id, shards = 1 } = task.stage
+  const unit = run.prepared.identities.get(id)?.unit ?? 'units'
+  if (units >= shards) return
+  const message = `The work of "${id}" is ${units} ${unit}: it is done in ${units} shards, not ${shards}.`
+  notice(run, task, 'SHARDS_FEWER', message)
+}
+
+/** A run that knows the parts as stages, as what they are and as what the merge reads. */
+function withShards(run: Execution, id: string, planned: readonly Planned[]): Execution {
+  const { prepared, settled } = run
+  const identity = { ...prepared.identities.get(id)!, extend: [] }
+  const byId = new Map([...prepared.byId, ...planned.map(({ stage }) => [stage.id, stage] as const)])
+  const identities = new Map([...prepared.identities, ...planned.map(({ stage }) => [stage.id, identity] as const)])
+  return { ...run, prepared: { ...prepared, byId, identities }, settled: new Map(settled) }
+}
+
+/** Holds the stage's resources meanwhile. */
+async function make({ pool, executor }: Means, run: Execution, task: StageTask, key: Digest): Promise<StageEnd> {
+  const grant = executor ? NOTHING_HERE : await pool.take(task.stage.resources)
+  try {
+    if (run.signal.aborted || run.kill.aborted) throw cancelled(task.stage)
+    return await (executor ?? makeHere)(run, { ...task, grant }, key)
+  } finally {
+    grant.release()
+  }
+}
+
+class Making {
+  readonly #means: Means
+  readonly #run: Execution
+  readonly #task: StageTask
+  readonly #planned: readonly Planned[]
+  readonly #made = new Map<string, Manifest>()
+  readonly #failed: { readonly id: string; readonly failure: Failure }[] = []
+
+  constructor(means: Means, run: Execution, task: StageTask, planned: readonly Planned[]) {
+    this.#means = means
+    this.#run = run
+    this.#task = task
+    this.#planned = planned
+  }
+
+  async finish(key: Digest): Promise<StageEnd> {
+    await Promise.all(this.#planned.map((shard) => this.#one(shard)))
+    const { stage } = this.#task
+    const failed = (failure: Failure): StageEnd => ({ outcome: 'failed', key, failure, log: null })
+    if (this.#run.signal.aborted || this.#run.kill.aborted) return failed(cancelled(stage))
+    if (this.#failed.length > 0) return failed(this.#failure())
+    const made = this.#planned.map(({ stage: { id } }) => [id, this.#made.get(id)] as const)
+    const whole = made.flatMap(([id, manifest]) => (manifest === undefined ? [] : [[id, manifest] as const]))
+    // another stage has failed: nothing new starts
+    if (whole.length < made.length) return failed(cancelled(stage))
+    const settled = new Map([...this.#run.settled, ...whole.map(([id, one]) => [id, settledBy(one)] as const)])
+    return make(this.#means, { ...this.#run, settled }, { ...this.#task, stage: mergeStage(stage, whole) }, key)
+  }
+
+  async #one(shard: Planned): Promise<void> {
+    if (shard.manifest !== undefined) {
+      this.#done(shard, shard.manifest, 'fresh', 0)
+      return
+    }
+    const { pool, executor } = this.#means
+    const grant = executor ? NOTHING_HERE : await pool.take(shard.stage.resources)
+    try {
+      if (!this.#mayStart()) return
+      const started = performance.now()
+      const { stage, record } = shard
+      const end = await makeStage(this.#run, { ...this.#task, stage, record, grant, executor })
+      const seconds = (performance.now() - started) / 1000
+      if (end.outcome === 'failed') this.#fail(shard, end.failure, end.log, seconds)
+      else this.#done(shard, end.manifest, end.outcome, seconds)
+    } finally {
+      grant.release()
+    }
+  }
+
+  #mayStart(): boolean {
+    const { signal, kill, mayRetry } = this.#run
+    if (signal.aborted || kill.aborted || mayRetry?.() === false) return false
+    return this.#failed.length === 0 || this.#means.keepGoing
+  }
+
+  #done({ stage: { id }, key }: Planned, manifest: Manifest, outcome: 'ran' | 'restored' | 'fresh', seconds: number) {
+    this.#made.set(id, manifest)
+    const { device } = manifest.ran
+    const said = device === null || outcome === 'fresh' ? {} : { device }
+    this.#run.emit({ type: 'stage-finished', name: id, key, outcome, seconds, ...said })
+  }
+
+  #fail({ stage: { id }, key }: Planned, failure: Failure, log: string | null, seconds: number): void {
+    // who stopped the run need not be told of each part
+    if (!this.#run.signal.aborted) {
+      this.#failed.push({ id, failure })
+      this.#run.emit({ type: 'failure', stage: id, failure, log })
+    }
+    this.#run.emit({ type: 'stage-finished', name: id, key, outcome: 'failed', seconds })
+  }
+
+  #failure(): Failure {
+    const [first] = this.#failed
+    const names = this.#failed.map(({ id }) => `"${id}"`)
+    const named = names.length > 3 ? `${names.slice(0, 3).join(', ')}, …` : names.join(', ')
+    const message = `Of the ${this.#planned.length} shards of "${this.#task.stage.id}", ${names.length} failed: ${named}. The ${this.#made.size} that are done are kept; run again to make the others alone.`
+    return new Failure('SHARDS_FAILED', message, { exitCode: first!.failure.exitCode, place: this.#task.stage.place })
+  }
+}

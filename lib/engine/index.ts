@@ -7,7 +7,7 @@ export type { Engine, Feed, Feeds, Memory, Program, TensorValue } from './engine
 export { precisionProperty } from './precision.ts'
 export type { Precision } from './precision.ts'
 
-interface Kind {
+export interface Kind {
   readonly name: string
   /** What it is and what it needs, for people. */
   readonly about: string
@@ -18,7 +18,7 @@ interface Kind {
 }
 
 /** Best first: `auto` takes the first that works here. Their packages are loaded when they are opened. */
-export const engineKinds: readonly Kind[] = [
+const kinds = [
   {
     name: 'cuda',
     about: 'kernels written from the graph, on an NVIDIA card; needs its driver, and NVRTC and cuBLASLt of CUDA',
@@ -50,7 +50,10 @@ export const engineKinds: readonly Kind[] = [
     about: "TensorFlow.js's plain JavaScript backend: slow, one thread; it checks the other engines",
     open: async () => (await import('./tfjs/engine.ts')).openTfjsCpu(),
   },
-]
+] as const satisfies readonly Kind[]
+
+export const engineKinds: readonly Kind[] = kinds
+export type EngineName = (typeof kinds)[number]['name']
 
 interface EngineChoice {
   /** `auto` or an engine's name. */

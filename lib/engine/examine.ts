@@ -1,6 +1,6 @@
+import type { EngineName } from '../util/engine-names.ts'
 import { examineCuda } from './cuda/facts.ts'
 import type { Examine } from './facts.ts'
-import type { EngineName } from './index.ts'
 import { examineOnnxCpu, examineOnnxWebGpu } from './onnx/facts.ts'
 import { examineTfjs } from './tfjs/facts.ts'
 

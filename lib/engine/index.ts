@@ -1,3 +1,4 @@
+import type { EngineName } from '../util/engine-names.ts'
 import { Failure } from '../util/failure.ts'
 import type { Engine } from './engine.ts'
 import { precisions } from './precision.ts'
@@ -8,7 +9,7 @@ export { precisionProperty } from './precision.ts'
 export type { Precision } from './precision.ts'
 
 export interface Kind {
-  readonly name: string
+  readonly name: EngineName
   /** What it is and what it needs, for people. */
   readonly about: string
   readonly open: (threads: number, precision: Precision) => Promise<Engine>
@@ -18,7 +19,7 @@ export interface Kind {
 }
 
 /** Best first: `auto` takes the first that works here. Their packages are loaded when they are opened. */
-const kinds = [
+export const engineKinds: readonly Kind[] = [
   {
     name: 'cuda',
     about: 'kernels written from the graph, on an NVIDIA card; needs its driver, and NVRTC and cuBLASLt of CUDA',
@@ -50,10 +51,7 @@ const kinds = [
     about: "TensorFlow.js's plain JavaScript backend: slow, one thread; it checks the other engines",
     open: async () => (await import('./tfjs/engine.ts')).openTfjsCpu(),
   },
-] as const satisfies readonly Kind[]
-
-export const engineKinds: readonly Kind[] = kinds
-export type EngineName = (typeof kinds)[number]['name']
+]
 
 interface EngineChoice {
   /** `auto` or an engine's name. */
@@ -78,17 +76,17 @@ export async function openEngine({ name, threads, precision = 'fp32' }: EngineCh
 }
 
 async function openBest(threads: number, precision: Precision): Promise<Engine> {
-  const failures: unknown[] = []
+  const failures: string[] = []
   for (const kind of engineKinds) {
     if (!kind.precisions.includes(precision) || !(await suits(kind))) continue
     try {
-      return await open(kind, threads, precision)
-    } catch (failure) {
-      failures.push(failure)
+      return await kind.open(threads, precision)
+    } catch (cause) {
+      failures.push(`${kind.name}: ${reasonOf(cause)}`)
     }
   }
   const advice = precision === 'fp32' ? '' : '; with `precision: fp32` the CPU would do'
-  const message = `no engine works here in ${precision}: ${failures.map(String).join('; ')}${advice}`
+  const message = `no engine works here in ${precision}: ${failures.join('; ')}${advice}`
   throw new Failure('ENGINE_BROKEN', message, { exitCode: 1 })
 }
 
@@ -98,10 +96,11 @@ async function open({ name, open: start }: Kind, threads: number, precision: Pre
   try {
     return await start(threads, precision)
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    const message = `the engine "${name}" does not work here: ${reason}; choose another of ${names()}`
+    const message = `the engine "${name}" does not work here: ${reasonOf(cause)}; the engine "auto" is the fastest that does, and \`pipeline doctor\` says which do`
     throw new Failure('ENGINE_BROKEN', message, { exitCode: 1, cause })
   }
 }
+
+const reasonOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))
 
 const names = (): string => ['auto', ...engineKinds.map(({ name }) => name)].join(', ')

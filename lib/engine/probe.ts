@@ -1,8 +1,9 @@
 import type { EngineFacts, EngineTried } from '../util/diagnosis.ts'
+import type { EngineName } from '../util/engine-names.ts'
 import type { Machine } from '../util/machine.ts'
 import { examine } from './examine.ts'
 import { engineKinds, openEngine, suits } from './index.ts'
-import type { EngineName, Kind } from './index.ts'
+import type { Kind } from './index.ts'
 import type { Precision } from './precision.ts'
 import { measureProducts } from './rate.ts'
 

@@ -12,7 +12,7 @@ it('doctor says which engines work, on what, how fast and which "auto" takes, on
     stdio: ['ignore', 'ignore', 'inherit', 'pipe'],
   })
   const said = output[ANSWER_FD]!.trim().split('\n').map((line) => JSON.parse(line) as Said) // prettier-ignore
-  const names = engineKinds.map(({ name }) => name)
+  const names: readonly string[] = engineKinds.map(({ name }) => name)
   assert.deepEqual(said.slice(0, -1), names.map((part) => ({ type: 'part', part }))) // prettier-ignore
   const { engines, auto, autoWhy, machine } = (said.at(-1) as unknown as { readonly value: Diagnosis }).value
   assert.deepEqual(

@@ -96,7 +96,7 @@ async function open({ name, open: start }: Kind, threads: number, precision: Pre
   try {
     return await start(threads, precision)
   } catch (cause) {
-    const message = `the engine "${name}" does not work here: ${reasonOf(cause)}; the engine "auto" is the fastest that does, and \`pipeline doctor\` says which do`
+    const message = `the engine "${name}" does not work here: ${reasonOf(cause)}; \`--engine auto\` takes the fastest that does, and \`pipeline doctor\` says which do`
     throw new Failure('ENGINE_BROKEN', message, { exitCode: 1, cause })
   }
 }

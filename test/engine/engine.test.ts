@@ -50,7 +50,7 @@ describe('openEngine', () => {
     await assert.rejects(openEngine({ name: 'cuda', threads: 1 }), {
       code: 'ENGINE_BROKEN',
       message:
-        /^the engine "cuda" does not work here: .*; the engine "auto" is the fastest that does, and `pipeline doctor` says which do$/,
+        /^the engine "cuda" does not work here: .*; `--engine auto` takes the fastest that does, and `pipeline doctor` says which do$/,
     })
   })
 

@@ -43,5 +43,7 @@ function install(): void {
   } catch (cause) {
     throw new Error('python3 with its module venv is needed for the peers: apt install python3-venv', { cause })
   }
-  execFileSync(join(folder, 'bin', 'pip'), ['install', '--quiet', '-r', requirements], { stdio: ['ignore', 2, 2] })
+  execFileSync(join(folder, 'bin', 'python'), ['-m', 'pip', 'install', '--quiet', '-r', requirements], {
+    stdio: ['ignore', 2, 2],
+  })
 }

@@ -108,6 +108,10 @@ main() {
   unpack
   vulkan
   for engine in ${ENGINES:-cuda cuda:tf32 cuda:bf16 onnx-webgpu}; do works "$engine" && engines+=" $engine"; done
+  if [ "$gpu" = none ] && [ -z "$engines" ]; then
+    echo "nothing is measured: nvidia-smi shows no GPU here, and no engine works without one (why, above); run this on a machine with an NVIDIA card, its driver and PyTorch"
+    return
+  fi
   for one in $parts; do
     part "$one"
     # after each: a run that is cut off leaves what it had measured

@@ -6,6 +6,7 @@ import type { LogitsArguments } from './commands/logits.ts'
 import type { RunArguments } from './commands/run.ts'
 import type { ScoreArguments } from './commands/score.ts'
 import type { SetArguments } from './commands/set.ts'
+import { engineNames } from '../util/engine-names.ts'
 import { exportFormats } from '../util/export.ts'
 import { Failure } from '../util/failure.ts'
 import { fromZero, positive, share, whole, withConfig, withJson } from './options.ts'
@@ -110,7 +111,10 @@ function addModels(program: Command, end: (code: number) => void): void {
 }
 
 const engineOption = (): Option =>
-  new Option('--engine <name>', 'what runs the numbers').env('PIPELINE_ENGINE').default('auto')
+  new Option('--engine <name>', 'what runs the numbers')
+    .env('PIPELINE_ENGINE')
+    .choices(['auto', ...engineNames])
+    .default('auto')
 
 function addRun(program: Command, end: (code: number) => void): void {
   withConfig(

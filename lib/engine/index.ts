@@ -1,3 +1,4 @@
+import type { EngineName } from '../util/engine-names.ts'
 import { Failure } from '../util/failure.ts'
 import type { Engine } from './engine.ts'
 import { precisions } from './precision.ts'
@@ -7,8 +8,8 @@ export type { Engine, Feed, Feeds, Memory, Program, TensorValue } from './engine
 export { precisionProperty } from './precision.ts'
 export type { Precision } from './precision.ts'
 
-interface Kind {
-  readonly name: string
+export interface Kind {
+  readonly name: EngineName
   /** What it is and what it needs, for people. */
   readonly about: string
   readonly open: (threads: number, precision: Precision) => Promise<Engine>
@@ -83,17 +84,17 @@ export async function openEngine({ name, threads, precision = 'fp32' }: EngineCh
 }
 
 async function openBest(threads: number, precision: Precision): Promise<Engine> {
-  const failures: unknown[] = []
+  const failures: string[] = []
   for (const kind of engineKinds) {
     if (!kind.precisions.includes(precision) || !(await suits(kind))) continue
     try {
-      return await open(kind, threads, precision)
-    } catch (failure) {
-      failures.push(failure)
+      return await kind.open(threads, precision)
+    } catch (cause) {
+      failures.push(`${kind.name}: ${reasonOf(cause)}`)
     }
   }
   const advice = precision === 'fp32' ? '' : '; with `precision: fp32` the CPU would do'
-  const message = `no engine works here in ${precision}: ${failures.map(String).join('; ')}${advice}`
+  const message = `no engine works here in ${precision}: ${failures.join('; ')}${advice}`
   throw new Failure('ENGINE_BROKEN', message, { exitCode: 1 })
 }
 
@@ -103,10 +104,11 @@ async function open({ name, open: start }: Kind, threads: number, precision: Pre
   try {
     return await start(threads, precision)
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    const message = `the engine "${name}" does not work here: ${reason}; choose another of ${names()}`
+    const message = `the engine "${name}" does not work here: ${reasonOf(cause)}; \`--engine auto\` takes the fastest that does, and \`pipeline doctor\` says which do`
     throw new Failure('ENGINE_BROKEN', message, { exitCode: 1, cause })
   }
 }
+
+const reasonOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))
 
 const names = (): string => ['auto', ...engineKinds.map(({ name }) => name)].join(', ')

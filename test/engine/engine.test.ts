@@ -3,6 +3,7 @@ import { describe, it } from 'node:test'
 import * as tf from '@tensorflow/tfjs-core'
 import { engineKinds, openEngine } from '../../lib/engine/index.ts'
 import * as g from '../../lib/graph/index.ts'
+import { engineNames } from '../../lib/util/engine-names.ts'
 import { Failure } from '../../lib/util/failure.ts'
 import { tested } from './engines.ts'
 import { floats, testState, trainingBytes } from './state-suite.ts'
@@ -25,6 +26,13 @@ describe('openEngine', () => {
     await engine.dispose()
   })
 
+  it('knows them by the names that the command knows', () => {
+    assert.deepEqual(
+      engineKinds.map(({ name }) => name),
+      engineNames,
+    )
+  })
+
   it('refuses a precision that the engine does not have, or none that works here has', async () => {
     const named = openEngine({ name: 'onnx-cpu', threads: 1, precision: 'bf16' })
     const message =
@@ -37,7 +45,12 @@ describe('openEngine', () => {
     if (works) return
     await assert.rejects(openEngine({ name: 'auto', threads: 1, precision: 'tf32' }), {
       code: 'ENGINE_BROKEN',
-      message: /^no engine works here in tf32: .*libcuda.*; with `precision: fp32` the CPU would do$/,
+      message: /^no engine works here in tf32: cuda: NVIDIA's.*libcuda.*; with `precision: fp32` the CPU would do$/,
+    })
+    await assert.rejects(openEngine({ name: 'cuda', threads: 1 }), {
+      code: 'ENGINE_BROKEN',
+      message:
+        /^the engine "cuda" does not work here: .*; `--engine auto` takes the fastest that does, and `pipeline doctor` says which do$/,
     })
   })
 

@@ -6,11 +6,12 @@ import { openEngine } from '../../lib/engine/index.ts'
 import type { Engine } from '../../lib/engine/index.ts'
 import { writeModel } from '../../lib/engine/onnx/model.ts'
 import { webgpuDialect } from '../../lib/engine/onnx/webgpu-ops.ts'
-import { diagnose } from '../../lib/engine/probe.ts'
+import { factsOf, probe } from '../../lib/engine/probe.ts'
 import * as g from '../../lib/graph/index.ts'
 import { adamW } from '../../lib/model/optimizer.ts'
 import { compileAccumulate, compileApply, compileStep, compileValidation } from '../../lib/model/steps.ts'
 import { Failure } from '../../lib/util/failure.ts'
+import { thisMachine } from '../../lib/util/machine.ts'
 import { cases } from '../engine/cases.ts'
 import type { Case } from '../engine/cases.ts'
 import { plainKl, tiny } from '../model/rig.ts'
@@ -24,9 +25,17 @@ describe('onnx-webgpu', () => {
   it('names the device, and leaves "auto" to the CPU where that is software', async () => {
     assert.match(engine.device, /^onnx-webgpu, llvmpipe/)
     assert.equal((await openEngine({ name: 'auto', threads: 1 })).name, 'onnx-cpu')
-    const { engines, auto } = await diagnose(1)
-    assert.deepEqual(engines.slice(2, 4).map(({ name, works }) => [name, works]), [['onnx-webgpu', true], ['onnx-cpu', true]]) // prettier-ignore
-    assert.equal(auto, 'onnx-cpu')
+    const machine = { ...thisMachine(), gpus: [] }
+    const { device, driver, memory, advice } = await factsOf('onnx-webgpu', machine)
+    assert.match(device!, /^llvmpipe/)
+    assert.match(driver!, /^Vulkan 1\.\d+\.\d+, driver \d+\.\d+\.\d+$/)
+    assert.ok(memory!.total >= 2 ** 29)
+    assert.deepEqual(advice, [`Vulkan finds ${device} alone, which is software, and slower than the CPU itself: "auto" leaves it.`]) // prettier-ignore
+    const { advice: other } = await factsOf('onnx-webgpu', { ...machine, gpus: ['AMD'] })
+    assert.match(other[0]!, /^A graphics card is there \(AMD\), and Vulkan .* a Vulkan driver is missing: apt install/)
+    const { works, suitsAuto, gflops } = await probe('onnx-webgpu', machine)
+    assert.deepEqual([works, suitsAuto], [true, false])
+    assert.ok(gflops['fp32']! > 0.1)
   })
 
   it('refuses a tensor that the device does not hold, by name and with the limit', async () => {

@@ -26,7 +26,7 @@ const config: GptConfig = {
   attention: Array.from({ length: layers }, () => 'global' as const),
 }
 
-const engine = await openEngine({ name: 'auto', threads })
+const engine = await openEngine({ name: process.env['PIPELINE_ENGINE'] ?? 'auto', threads })
 const memory = engine.memory()
 loadInto(memory, initialise(config, 0))
 loadInto(memory, emptyState(config, 1))

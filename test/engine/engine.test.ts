@@ -47,7 +47,7 @@ describe('openEngine', () => {
       assert.equal(error.code, 'ENGINE_UNKNOWN')
       assert.equal(
         error.message,
-        '"onyx" is no engine: expected auto, cuda, tfjs-node-gpu, onnx-webgpu, onnx-cpu, tfjs-cpu',
+        '"onyx" is no engine: expected auto, cuda, tfjs-node-gpu, onnx-webgpu, tfjs-webgpu, onnx-cpu, tfjs-wasm, tfjs-cpu',
       )
       return true
     })

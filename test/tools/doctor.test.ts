@@ -10,15 +10,19 @@ it('doctor says which engines work, on the pipe for its answer', () => {
     stdio: ['ignore', 'ignore', 'inherit', 'pipe'],
   })
   const { value } = JSON.parse(output[ANSWER_FD]!) as { value: Diagnosis }
-  const [cuda, tfjsNode, webgpu, ...others] = value.engines
+  const [cuda, tfjsNode, webgpu, tfjsWebGpu, ...others] = value.engines
   assert.deepEqual(
     others.map(({ name, works }) => [name, works]),
     [
       ['onnx-cpu', true],
+      ['tfjs-wasm', true],
       ['tfjs-cpu', true],
     ],
   )
   assert.match(others[0]!.device!, /^onnx-cpu, \d+ threads?$/)
-  assert.deepEqual([cuda!.name, tfjsNode!.name, webgpu!.name], ['cuda', 'tfjs-node-gpu', 'onnx-webgpu'])
+  assert.deepEqual(
+    [cuda, tfjsNode, webgpu, tfjsWebGpu].map((one) => one!.name),
+    ['cuda', 'tfjs-node-gpu', 'onnx-webgpu', 'tfjs-webgpu'],
+  )
   if (!cuda!.works && !webgpu!.works) assert.equal(value.auto, 'onnx-cpu')
 })

@@ -96,7 +96,8 @@ async function run(
 
 /** The outputs and the updates, each a tensor of its own: two may be one node, or one a part of the old state. */
 function compute(tf: Tf, graph: Graph, leaves: ReadonlyMap<RunNode, Tensor>): [Tensor[], Tensor[]] {
-  const values = interpret(tf, graph.nodes, leaves)
+  const wanted = new Set([...graph.outputs.values(), ...graph.updates.values()])
+  const values = interpret(tf, graph.nodes, leaves, wanted)
   const copies = (nodes: ReadonlyMap<string, RunNode>): Tensor[] =>
     [...nodes.values()].map((node) => tf.clone(values.get(node)!))
   return [copies(graph.outputs), copies(graph.updates)]

@@ -99,15 +99,37 @@ export const computes = {
 
 type AnyCompute = (tf: Tf, inputs: Values, node: Node<RunOp>) => Value
 
-/** The values of all nodes, in order; `leaves` has those of the inputs and the state. Made inside the caller's tidy. */
-export function interpret(tf: Tf, nodes: readonly RunNode[], leaves: ReadonlyMap<RunNode, Value>): Map<object, Value> {
+/**
+ * The values of all nodes, in order; `leaves` has those of the inputs and the state. Made inside the caller's tidy. Where
+ * `wanted` says which are asked for, the others are given back as soon as nothing needs them any more.
+ */
+export function interpret(
+  tf: Tf,
+  nodes: readonly RunNode[],
+  leaves: ReadonlyMap<RunNode, Value>,
+  wanted?: ReadonlySet<object>,
+): Map<object, Value> {
   const values = new Map<object, Value>(leaves)
+  const spent = wanted ? lastUses(nodes, (node) => wanted.has(node) || leaves.has(node as RunNode)) : undefined
   for (const node of nodes) {
     if (values.has(node)) continue
     const inputs = node.inputs.map((from) => values.get(from)!)
-    values.set(node, (computes[node.op as PlainOp] as AnyCompute)(tf, inputs, node))
+    values.set(
+      node,
+      tf.tidy(() => (computes[node.op as PlainOp] as AnyCompute)(tf, inputs, node)),
+    )
+    for (const from of spent?.get(node) ?? []) values.get(from)!.dispose()
   }
   return values
+}
+
+/** By node: those that are used by it, and by none after it. */
+function lastUses(nodes: readonly RunNode[], stays: (node: object) => boolean): Map<object, object[]> {
+  const last = new Map<object, object>()
+  for (const node of nodes) for (const from of node.inputs) last.set(from, node)
+  const spent = new Map<object, object[]>()
+  for (const [from, user] of last) if (!stays(from)) spent.set(user, [...(spent.get(user) ?? []), from])
+  return spent
 }
 
 function leaf(): never {

@@ -45,13 +45,27 @@ export const engineKinds: readonly Kind[] = [
     precisions: ['fp32'],
     about: 'ONNX Runtime on a GPU, by way of WebGPU; on Linux it needs libvulkan.so.1 and a Vulkan driver',
     open: async () => (await import('./onnx/webgpu.ts')).openOnnxWebGpu(),
-    suitsAuto: async () => (await import('./onnx/adapter.ts')).hasGpu(),
+    suitsAuto: async () => (await import('./adapter.ts')).hasGpu(),
+  },
+  {
+    name: 'tfjs-webgpu',
+    precisions: ['fp32'],
+    about: 'TensorFlow.js on a GPU, by way of WebGPU; on Linux it needs libvulkan.so.1 and a Vulkan driver',
+    open: async () => (await import('./tfjs/webgpu.ts')).openTfjsWebGpu(),
+    suitsAuto: () => Promise.resolve(false),
   },
   {
     name: 'onnx-cpu',
     precisions: ['fp32'],
     about: 'ONNX Runtime on the CPU',
     open: async (threads) => (await import('./onnx/engine.ts')).openOnnxCpu(threads),
+  },
+  {
+    name: 'tfjs-wasm',
+    precisions: ['fp32'],
+    about: "TensorFlow.js's WebAssembly backend: one thread",
+    open: async () => (await import('./tfjs/wasm.ts')).openTfjsWasm(),
+    suitsAuto: () => Promise.resolve(false),
   },
   {
     name: 'tfjs-cpu',

@@ -60,7 +60,7 @@ describe('openEngine', () => {
       assert.equal(error.code, 'ENGINE_UNKNOWN')
       assert.equal(
         error.message,
-        '"onyx" is no engine: expected auto, cuda, tfjs-node-gpu, onnx-webgpu, onnx-cpu, tfjs-cpu',
+        '"onyx" is no engine: expected auto, cuda, tfjs-node-gpu, onnx-webgpu, tfjs-webgpu, onnx-cpu, tfjs-wasm, tfjs-cpu',
       )
       return true
     })
@@ -112,6 +112,19 @@ describe('onnx-cpu', () => {
 })
 
 for (const name of tested.filter((one) => one.startsWith('tfjs-'))) {
+  it(`${name} holds no value longer than it is needed`, async () => {
+    const engine = await openEngine({ name, threads: 1 })
+    let y: g.Tensor = g.input('x', [64])
+    for (let i = 0; i < 50; i++) y = g.gelu(y)
+    const program = await engine.compile(g.graph({ outputs: { y } }))
+    const before = tf.memory().numBytes
+    const { peakBytes } = await tf.profile(async () => {
+      await program.run({ x: floats([64], 1) })
+      return tf.scalar(0)
+    })
+    assert.ok(peakBytes - before < 15 * 64 * 4, `${peakBytes - before} bytes`)
+  })
+
   it(`${name} leaves no tensor behind but the state, and that only until its memory is disposed of`, async () => {
     const engine = await openEngine({ name, threads: 1 })
     const x = g.input('x', [4, 3])

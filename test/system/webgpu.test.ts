@@ -3,7 +3,7 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { before, describe, it } from 'node:test'
 
-// The engine onnx-webgpu on a Vulkan driver in software: its results are held against the same references as the others'.
+// The engines onnx-webgpu and tfjs-webgpu on a Vulkan driver in software: their results are held against the same references as the others'.
 
 const folder = join(import.meta.dirname, '../../.cache/lavapipe')
 const driver = join(folder, 'lavapipe.json')
@@ -11,24 +11,30 @@ const own = { ...process.env }
 delete own['NODE_TEST_CONTEXT'] // else the tests would report to this run
 const env = {
   ...own,
-  TEST_ENGINES: 'onnx-webgpu',
   LD_LIBRARY_PATH: join(folder, 'root/usr/lib/x86_64-linux-gnu'),
   VK_DRIVER_FILES: driver,
   VK_ICD_FILENAMES: driver, // what older loaders call it
 }
 
-describe('onnx-webgpu in software', () => {
+describe('WebGPU in software', () => {
   before(() => execFileSync('bash', [join(import.meta.dirname, 'lavapipe.sh'), folder], { stdio: 'inherit' }))
 
-  for (const [file, least] of [
-    ['test/engine/ops.test.ts', 190],
-    ['test/engine/engine.test.ts', 5],
-    ['test/model/reference.test.ts', 10],
-    ['test/system/on-lavapipe.ts', 6],
+  for (const [engine, file, least] of [
+    ['onnx-webgpu', 'test/engine/ops.test.ts', 190],
+    ['onnx-webgpu', 'test/engine/engine.test.ts', 5],
+    ['onnx-webgpu', 'test/model/reference.test.ts', 10],
+    ['onnx-webgpu', 'test/system/on-lavapipe.ts', 6],
+    ['tfjs-webgpu', 'test/engine/ops.test.ts', 190],
+    ['tfjs-webgpu', 'test/engine/engine.test.ts', 6],
+    ['tfjs-webgpu', 'test/model/reference.test.ts', 10],
+    ['tfjs-webgpu', 'test/system/tfjs-on-lavapipe.ts', 5],
   ] as const) {
-    it(`passes ${file}`, () => {
+    it(`${engine} passes ${file}`, () => {
       const flags = ['--import', 'tsx', '--test', '--test-reporter=tap']
-      const { stdout, status } = spawnSync(process.execPath, [...flags, file], { encoding: 'utf8', env })
+      const { stdout, status } = spawnSync(process.execPath, [...flags, file], {
+        encoding: 'utf8',
+        env: { ...env, TEST_ENGINES: engine },
+      })
       const failed = stdout.split('\n').filter((line) => /^ *(not ok|error:)/.test(line))
       assert.deepEqual([status, failed], [0, []], stdout.slice(-4000))
       assert.ok(Number(/^# pass (\d+)/m.exec(stdout)?.[1]) >= least, `${file} ran too few tests`)

@@ -1,14 +1,13 @@
 import type * as OnnxRuntime from 'onnxruntime-node'
 import type { Tensor as OrtTensor } from 'onnxruntime-node'
-import { describe, sizeOf } from '../../graph/index.ts'
 import type { Graph } from '../../graph/index.ts'
-import { Failure } from '../../util/failure.ts'
+import { findAdapter } from '../adapter.ts'
+import type { Adapter } from '../adapter.ts'
 import { checkFeeds, checkKind } from '../check.ts'
 import type { Engine, Feeds, Memory, Program, TensorValue } from '../engine.ts'
+import { checkPlaces, fedPlaces } from '../fed-places.ts'
+import { checkSizes } from '../tensor-sizes.ts'
 import { widened } from '../widened.ts'
-import { findAdapter } from './adapter.ts'
-import type { Adapter } from './adapter.ts'
-import { checkPlaces, fedPlaces } from './fed-places.ts'
 import { Copies } from './gpu-copies.ts'
 import type { Location } from './gpu-copies.ts'
 import { gpuMemory, GpuMemory } from './gpu-memory.ts'
@@ -58,16 +57,6 @@ async function compile(runtime: Runtime, copies: Copies, adapter: Adapter, graph
   const session = await openSession(runtime, model.bytes, Object.fromEntries(locations))
   const compiled = { runtime, copies, graph, model, session, places: fedPlaces(graph) }
   return { run: (feeds, memory) => run(compiled, feeds, memory), dispose: () => session.release() }
-}
-
-function checkSizes({ nodes }: Graph, { name, largest }: Adapter): void {
-  for (const node of nodes) {
-    const bytes = sizeOf(node.shape) * 4
-    if (bytes <= largest) continue
-    const what = node.op === 'input' || node.op === 'state' ? `"${node.attributes.name}"` : `a result of "${node.op}"`
-    const found = `${what}, ${describe(node)}, takes ${bytes} bytes, and ${name} holds tensors of at most ${largest} bytes`
-    throw new Failure('TENSOR_TOO_LARGE', `${found}: choose another engine, a smaller batch or a smaller chunk`)
-  }
 }
 
 async function openSession(

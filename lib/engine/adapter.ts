@@ -1,5 +1,5 @@
 import type { LibraryHandle } from 'koffi'
-import { loadFfi } from '../ffi.ts'
+import { loadFfi } from './ffi.ts'
 
 /** The graphics device that WebGPU takes. */
 export interface Adapter {

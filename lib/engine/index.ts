@@ -1,56 +1,56 @@
 import { Failure } from '../util/failure.ts'
 import type { Engine } from './engine.ts'
-import { precisions } from './precision.ts'
-import type { Precision } from './precision.ts'
+import type { CudaPrecision, Precision, WebGpuPrecision } from './precision.ts'
 
 export type { Engine, Feed, Feeds, Memory, Program, TensorValue } from './engine.ts'
 export { precisionProperty } from './precision.ts'
 export type { Precision } from './precision.ts'
 
-interface Kind {
+interface Kind<P extends Precision = Precision> {
   readonly name: string
   /** What it is and what it needs, for people. */
   readonly about: string
-  readonly open: (threads: number, precision: Precision) => Promise<Engine>
-  readonly precisions: readonly Precision[]
+  /** A method, so that kinds of fewer precisions are kinds, too: `openEngine` asks for none but those. */
+  open(threads: number, precision: P): Promise<Engine>
+  readonly precisions: readonly P[]
   /** Whether `auto` may take it where it works; it may where this is absent. */
   readonly suitsAuto?: () => Promise<boolean>
 }
 
+const cuda: Kind<CudaPrecision> = {
+  name: 'cuda',
+  about: 'kernels written from the graph, on an NVIDIA card; needs its driver, and NVRTC and cuBLASLt of CUDA',
+  precisions: ['fp32', 'tf32', 'bf16'],
+  async open(_, precision) {
+    const [{ openCuda }, { openCard }] = await Promise.all([import('./cuda/engine.ts'), import('./cuda/open-card.ts')])
+    return openCuda(await openCard(), { precision })
+  },
+}
+
+const onnxWebGpu: Kind<WebGpuPrecision> = {
+  name: 'onnx-webgpu',
+  precisions: ['fp32', 'fp16'],
+  about: 'ONNX Runtime on a GPU, by way of WebGPU; on Linux it needs libvulkan.so.1 and a Vulkan driver',
+  open: async (_, precision) => (await import('./onnx/webgpu.ts')).openOnnxWebGpu(precision),
+  suitsAuto: async () => (await import('./onnx/adapter.ts')).hasGpu(),
+}
+
+const onnxCpu: Kind = {
+  name: 'onnx-cpu',
+  precisions: ['fp32'],
+  about: 'ONNX Runtime on the CPU',
+  open: async (threads) => (await import('./onnx/engine.ts')).openOnnxCpu(threads),
+}
+
+const tfjsCpu: Kind = {
+  name: 'tfjs-cpu',
+  precisions: ['fp32'],
+  about: "TensorFlow.js's plain JavaScript backend: slow, one thread; it checks the other engines",
+  open: async () => (await import('./tfjs/engine.ts')).openTfjsCpu(),
+}
+
 /** Best first: `auto` takes the first that works here. Their packages are loaded when they are opened. */
-export const engineKinds: readonly Kind[] = [
-  {
-    name: 'cuda',
-    about: 'kernels written from the graph, on an NVIDIA card; needs its driver, and NVRTC and cuBLASLt of CUDA',
-    precisions,
-    open: async (_, precision) => {
-      const [{ openCuda }, { openCard }] = await Promise.all([
-        import('./cuda/engine.ts'),
-        import('./cuda/open-card.ts'),
-      ])
-      return openCuda(await openCard(), { precision })
-    },
-  },
-  {
-    name: 'onnx-webgpu',
-    precisions: ['fp32'],
-    about: 'ONNX Runtime on a GPU, by way of WebGPU; on Linux it needs libvulkan.so.1 and a Vulkan driver',
-    open: async () => (await import('./onnx/webgpu.ts')).openOnnxWebGpu(),
-    suitsAuto: async () => (await import('./onnx/adapter.ts')).hasGpu(),
-  },
-  {
-    name: 'onnx-cpu',
-    precisions: ['fp32'],
-    about: 'ONNX Runtime on the CPU',
-    open: async (threads) => (await import('./onnx/engine.ts')).openOnnxCpu(threads),
-  },
-  {
-    name: 'tfjs-cpu',
-    precisions: ['fp32'],
-    about: "TensorFlow.js's plain JavaScript backend: slow, one thread; it checks the other engines",
-    open: async () => (await import('./tfjs/engine.ts')).openTfjsCpu(),
-  },
-]
+export const engineKinds: readonly Kind[] = [cuda, onnxWebGpu, onnxCpu, tfjsCpu]
 
 interface EngineChoice {
   /** `auto` or an engine's name. */
@@ -91,12 +91,13 @@ async function openBest(threads: number, precision: Precision): Promise<Engine> 
 
 export const suits = async ({ suitsAuto }: Kind): Promise<boolean> => (await suitsAuto?.()) ?? true
 
-async function open({ name, open: start }: Kind, threads: number, precision: Precision): Promise<Engine> {
+async function open(kind: Kind, threads: number, precision: Precision): Promise<Engine> {
   try {
-    return await start(threads, precision)
+    return await kind.open(threads, precision)
   } catch (cause) {
+    if (cause instanceof Failure && cause.code === 'ENGINE_PRECISION') throw cause
     const reason = cause instanceof Error ? cause.message : String(cause)
-    const message = `the engine "${name}" does not work here: ${reason}; choose another of ${names()}`
+    const message = `the engine "${kind.name}" does not work here: ${reason}; choose another of ${names()}`
     throw new Failure('ENGINE_BROKEN', message, { exitCode: 1, cause })
   }
 }

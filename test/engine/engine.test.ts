@@ -30,6 +30,11 @@ describe('openEngine', () => {
     const message =
       'the engine "onnx-cpu" computes in fp32, and `precision` is bf16: choose the engine cuda, or another precision'
     await assert.rejects(named, { code: 'ENGINE_PRECISION', message })
+    await assert.rejects(openEngine({ name: 'cuda', threads: 1, precision: 'fp16' }), {
+      code: 'ENGINE_PRECISION',
+      message:
+        'the engine "cuda" computes in fp32, tf32, bf16, and `precision` is fp16: choose the engine onnx-webgpu, or another precision',
+    })
     const works = await openEngine({ name: 'cuda', threads: 1 }).then(
       (engine) => engine.dispose().then(() => true),
       () => false,

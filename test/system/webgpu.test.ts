@@ -24,7 +24,8 @@ describe('onnx-webgpu in software', () => {
     ['test/engine/ops.test.ts', 190],
     ['test/engine/engine.test.ts', 5],
     ['test/model/reference.test.ts', 10],
-    ['test/system/on-lavapipe.ts', 6],
+    ['test/system/on-lavapipe.ts', 7],
+    ['test/system/halves-on-lavapipe.ts', 220],
   ] as const) {
     it(`passes ${file}`, () => {
       const flags = ['--import', 'tsx', '--test', '--test-reporter=tap']

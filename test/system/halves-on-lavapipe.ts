@@ -7,6 +7,9 @@ import { noise } from '../engine/reference.ts'
 import { testOps } from '../engine/op-suite.ts'
 import { testState } from '../engine/state-suite.ts'
 import { testReference } from '../model/reference-suite.ts'
+import { newFolder, stateAfter, taught, trained } from '../model/training.ts'
+import { lossScaling } from '../../lib/model/loss-scale.ts'
+import type { CurvePoint, Trained } from '../../lib/model/train.ts'
 
 // Started by webgpu.test.ts, which brings the driver: the engine onnx-webgpu with precision fp16.
 
@@ -35,7 +38,56 @@ describe('onnx-webgpu in fp16', () => {
   })
 
   describe('products', testProducts)
+  describe('training', testTraining)
 })
+
+function testTraining(): void {
+  let engine: Engine
+  before(async () => void (engine = await open()))
+  after(() => engine.dispose())
+
+  const rate = { peak: 0.01, warmup: 2, decay: 'cosine', last: 0.1, steps: 30 } as const
+  const setup = { ...taught, options: { ...taught.options, rate, validateEvery: 10, lossScaling } }
+
+  it('comes out where float32 does', async (t) => {
+    const [halves, full] = [await trained(setup, { engine }), await trained(setup)]
+    const last = ({ points }: Trained): CurvePoint => points.at(-1)!
+    const far = Math.abs(last(halves).validationLoss! - last(full).validationLoss!)
+    const way = full.points[0]!.loss - last(full).loss
+    t.diagnostic(`validation loss ${last(halves).validationLoss} after ${last(full).validationLoss} in float32`)
+    for (const [i, { loss }] of halves.points.entries()) {
+      const off = Math.abs(loss - full.points[i]!.loss)
+      assert.ok(off < 2e-3 * full.points[0]!.loss, `step ${i + 1}: ${loss}, in float32 ${full.points[i]!.loss}`)
+    }
+    assert.ok(far < 0.005, `${far} nats apart`)
+    assert.ok(way > 0.3, 'something was learnt')
+    assert.equal(last(halves).skipped, 0)
+  })
+
+  it('leaves out updates that overflow, and comes out where float32 does all the same', async (t) => {
+    const loud = { ...setup, options: { ...setup.options, lossScaling: { start: 2 ** 24, growAfter: 8 } } }
+    const said: string[] = []
+    const { points } = await trained(loud, { engine, log: (line) => said.push(line) })
+    const full = await trained(setup)
+    t.diagnostic(points.map(({ lossScale }) => Math.log2(lossScale!)).join(' '))
+    assert.ok(points.at(-1)!.skipped! > 0, 'nothing overflowed')
+    assert.match(said.join('\n'), /is left out: its gradient overflowed with the loss scaled by 16777216/)
+    assert.ok(points.every(({ loss, gradNorm }) => Number.isFinite(loss) && Number.isFinite(gradNorm)))
+    const lost = Math.abs(points.at(-1)!.validationLoss! - full.points.at(-1)!.validationLoss!)
+    t.diagnostic(`${points.at(-1)!.skipped} left out, ${lost} nats from float32`)
+    assert.ok(lost < 0.2) // with 8 updates of 30 less
+  })
+
+  it('goes on after it was stopped with the scale and the steps that were left out', async () => {
+    const loud = { ...setup, options: { ...setup.options, lossScaling: { start: 2 ** 24, growAfter: 8 } } }
+    const whole = await trained(loud, { engine })
+    const folder = newFolder()
+    await stateAfter(loud, 7, folder, engine)
+    const resumed = await trained(loud, { engine, folder })
+    assert.deepEqual(resumed.points, whole.points)
+    assert.deepEqual(resumed.weights, whole.weights)
+  })
+}
 
 function testProducts(): void {
   let engine: Engine

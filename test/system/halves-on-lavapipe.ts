@@ -126,6 +126,15 @@ function testProducts(): void {
     }
   }
 
+  it('are of halves where something is added to them, too', async () => {
+    const [x, one, bias] = [g.input('x', [1, 1]), g.input('one', [1, 1]), g.input('bias', [1])]
+    const outputs = { biased: g.add(g.matmul(x, one), bias), sum: g.add(g.matmul(x, one), g.matmul(one, x)) }
+    const program = await engine.compile(g.graph({ outputs }))
+    const of = (value: number, shape: number[]) => ({ shape, data: Float32Array.of(value) })
+    const found = await program.run({ x: of(1 + 2 ** -12, [1, 1]), one: of(1, [1, 1]), bias: of(0.5, [1]) })
+    assert.deepEqual([found['biased']!.data[0], found['sum']!.data[0]], [1.5, 2]) // a half next to 1 is 1 + 2⁻¹⁰
+  })
+
   it('add up more than 2,048 ones, where halves would stay at that', async () => {
     const ones = (rows: number, columns: number): Matrices => matrices([], rows, columns, false, 1, () => 1)
     const found = await product(ones(4, 4096), ones(4096, 4))

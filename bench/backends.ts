@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import { engineKinds } from '../lib/engine/index.ts'
+import { engineKinds } from '../lib/engine/kinds.ts'
 import { runApart } from '../lib/tools/apart.ts'
 import type { EngineTried } from '../lib/util/diagnosis.ts'
 import { figure, median } from './figures.ts'

@@ -1,4 +1,5 @@
 import type { Graph } from '../graph/graph.ts'
+export type { Precision } from './precision.ts'
 
 /** A host tensor, row-major. `bool` travels as int32 0/1. */
 export interface TensorValue {

@@ -13,7 +13,7 @@ const [RUN, RUNS] = [50, 250]
 
 /** How far a sum over a product of PRODUCTS + 1 matrices may be off, as a share of the sums' root mean square. */
 const tolerance = (precision: Precision): number => tolerances[precision]
-const tolerances: Readonly<Record<Precision, number>> = { fp32: 1e-4, tf32: 0.02, bf16: 0.1 }
+const tolerances: Readonly<Record<Precision, number>> = { fp32: 1e-4, tf32: 0.02, bf16: 0.1, fp16: 0.02 }
 
 /**
  * GFLOP/s of the engine's product of two square matrices, of a size at which that takes it some milliseconds. Throws

@@ -8,7 +8,10 @@ interface Device {
   readonly largest: number
 }
 
-/** Throws Failure `TENSOR_TOO_LARGE` for the first tensor of the graph that the device does not hold. */
+/**
+ * Throws Failure `TENSOR_TOO_LARGE` for the first tensor of the graph that the device does not hold. All are float32; the
+ * halves of one, where an engine makes them, are never more than the half of it.
+ */
 export function checkSizes({ nodes }: Graph, { name, largest }: Device): void {
   for (const node of nodes) {
     const bytes = sizeOf(node.shape) * 4

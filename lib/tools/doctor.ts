@@ -1,4 +1,4 @@
-import { engineKinds } from '../engine/index.ts'
+import { engineKinds } from '../engine/kinds.ts'
 import { factsOf, probe } from '../engine/probe.ts'
 import { judge } from '../engine/verdict.ts'
 import { answer, say } from '../util/answer.ts'

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import * as tf from '@tensorflow/tfjs-core'
-import { engineKinds, openEngine } from '../../lib/engine/index.ts'
+import { openEngine } from '../../lib/engine/index.ts'
+import { engineKinds } from '../../lib/engine/kinds.ts'
 import * as g from '../../lib/graph/index.ts'
 import { engineNames } from '../../lib/util/engine-names.ts'
 import { Failure } from '../../lib/util/failure.ts'
@@ -38,6 +39,11 @@ describe('openEngine', () => {
     const message =
       'the engine "onnx-cpu" computes in fp32, and `precision` is bf16: choose the engine cuda, or another precision'
     await assert.rejects(named, { code: 'ENGINE_PRECISION', message })
+    await assert.rejects(openEngine({ name: 'cuda', threads: 1, precision: 'fp16' }), {
+      code: 'ENGINE_PRECISION',
+      message:
+        'the engine "cuda" computes in fp32, tf32, bf16, and `precision` is fp16: choose the engine onnx-webgpu, or another precision',
+    })
     const works = await openEngine({ name: 'cuda', threads: 1 }).then(
       (engine) => engine.dispose().then(() => true),
       () => false,

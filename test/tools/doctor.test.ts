@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { it } from 'node:test'
-import { engineKinds } from '../../lib/engine/index.ts'
+import { engineKinds } from '../../lib/engine/kinds.ts'
 import { ANSWER_FD } from '../../lib/util/answer.ts'
 import type { Said } from '../../lib/util/answer.ts'
 import type { Diagnosis } from '../../lib/util/diagnosis.ts'

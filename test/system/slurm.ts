@@ -49,7 +49,7 @@ export class Cluster {
     const paths = [
       `SlurmctldHost=${hostname()}(127.0.0.1)`,
       `SlurmctldPort=${control!}`,
-      `AuthInfo=socket=${this.#path('munge.sock')}`,
+      `AuthInfo=socket=${this.#path('munge.sock')},cred_expire=5`,
       `StateSaveLocation=${this.#path('state')}`,
       `SlurmdSpoolDir=${this.#path('spool-%n')}`,
       `SlurmctldPidFile=${this.#path('slurmctld.pid')}`,

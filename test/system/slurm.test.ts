@@ -175,10 +175,7 @@ export default { params: { type: 'object', additionalProperties: false, properti
 
   it('goes on on another node where one fails', async (t) => {
     const rig = rigWith(t)
-    const run = rig.run(
-      [stage('held', shell(`${held(rig)}`), { ...text, slurm: { options: ['--nodelist=n1'] } })],
-      slurm,
-    )
+    const run = rig.run([stage('held', shell(held(rig)), { ...text, slurm: { options: ['--nodelist=n1'] } })], slurm)
     await until(isBegun(rig), t)
     cluster.failNode('n1')
     await cluster.until(() => cluster.nodes().some((state) => state.startsWith('down')))
@@ -193,8 +190,9 @@ export default { params: { type: 'object', additionalProperties: false, properti
     const whole = { resources: { gpu: 0, cpu: 2, memory: 0 }, slurm: { options: ['--nodelist=n2'] } }
     const run = rig.run([stage('held', shell(held(rig)), { ...text, ...whole })], slurm)
     await until(isBegun(rig), t)
+    const waits = cluster.jobs().at(-1)!.replace('RUNNING', 'PENDING')
     execFileSync('sbatch', ['-p', 'urgent', '-w', 'n2', '-c', '2', '-o', '/dev/null', '--wrap', 'true'])
-    await cluster.until(() => cluster.jobs().some((job) => job.includes('PENDING')))
+    await cluster.until(() => cluster.jobs().includes(waits))
     rig.write('release', '')
     assert.deepEqual((await run).failures, [])
     assert.deepEqual(rig.notices(), ['SLURM_QUEUED', 'SLURM_REQUEUED'])

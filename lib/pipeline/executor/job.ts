@@ -4,7 +4,7 @@ import { makeStage } from '../execute.ts'
 import type { Execution, StageEnd, StageTask } from '../execute.ts'
 import { messageOf } from '../files.ts'
 import { envIdentity, keyOf } from '../key.ts'
-import { goLive } from '../live.ts'
+import { claim, goLive } from '../live.ts'
 import type { Prepared } from '../prepare.ts'
 import { StatCache } from '../stat-cache.ts'
 import { Store } from '../store.ts'
@@ -36,8 +36,12 @@ async function runOrder(order: Order, batch: Batch, { write }: LineWriter): Prom
   if (wrong !== undefined) return failed(wrong)
   try {
     const run = executionOf(order, batch, abort.signal, (event) => write({ type: 'event', event }))
-    const live = goLive(run.prepared.store)
+    const { store } = run.prepared
+    const live = goLive(store)
     try {
+      // its driver may be dead by now, and what it claimed with it
+      const reads = Object.values(order.reads).map(({ stage, settled }) => ({ stage: stage.name, key: settled.key }))
+      await claim(store, reads, abort.signal)
       return await makeStage(run, taskOf(order))
     } finally {
       live?.release()

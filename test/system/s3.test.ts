@@ -212,6 +212,9 @@ test('a stage that runs asks for its lease in one request, and releases it in on
     .filter((asked) => isLease(asked) && asked.url.includes('/make/'))
     .map(({ method }) => method)
   assert.deepEqual(methods, ['PUT', 'DELETE'])
+  const at = (verb: string, part: string) =>
+    proxy.asked.findIndex(({ method, url }) => method === verb && url.includes(part))
+  assert.ok(at('DELETE', '/leases/make/') > at('PUT', '/results/make/'), 'who waits finds the result')
 })
 
 for (const [name, fault] of Object.entries({ ...FAULTS, held: { kind: 'held' } as const })) {

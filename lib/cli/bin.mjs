@@ -1,27 +1,75 @@
 #!/usr/bin/env node
 // Starts the command from a bundle of its sources, made anew when one of them has changed. Until then nothing but
 // this file, the stat calls below and the bundle is loaded: start-up is what a person waits for most often.
-import { readFileSync, statSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+const { existsSync, readFileSync, renameSync, statSync, writeFileSync } = process.getBuiltinModule('fs')
+const { dirname, join } = process.getBuiltinModule('path')
+const { fileURLToPath, pathToFileURL } = process.getBuiltinModule('url')
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 const cache = join(root, 'node_modules', '.cache', 'pipeline', 'cli')
+const args = process.argv.slice(2)
+/** Bytes of a sha256. */
+const SEAL = 32
 
-const main = current() ?? (await (await import('./build.mjs')).build(root, cache))
-await import(pathToFileURL(join(cache, main)).href)
+if (args.length === 1 && ['--version', '-V'].includes(args[0])) {
+  console.log(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version)
+} else if (existsSync(join(root, 'package-lock.json')))
+  start(join(cache, current() ?? (await (await import('./build.mjs')).build(root, cache))))
+// a published package has no lockfile, and the bundle ready made
+else start(join(root, 'dist', 'main.cjs'))
 
 /** The bundle's main file, if everything that went into it is as it was. */
 function current() {
   try {
     const { main, inputs } = JSON.parse(readFileSync(join(cache, 'current.json'), 'utf8'))
     for (const [path, size, mtime, ctime, ino] of inputs) {
-      const stat = statSync(join(root, path))
+      const stat = statSync(`${root}/${path}`)
       if (stat.size !== size || stat.mtimeMs !== mtime || stat.ctimeMs !== ctime || stat.ino !== ino) return undefined
     }
     statSync(join(cache, main))
     return main
   } catch {
     return undefined
+  }
+}
+
+/** Runs the bundle, compiled as an earlier start of the same command left it. */
+function start(file) {
+  const { createRequire } = process.getBuiltinModule('module')
+  const { Script } = process.getBuiltinModule('vm')
+  const command = /^(?:--)?([a-z]+)$/.exec(args[0] ?? 'help')?.[1]
+  const kept = join(dirname(file), `${command}-${process.version}-${process.arch}.code`)
+  const source = `(function(require,module,exports,__url){${readFileSync(file, 'utf8')}\n})`
+  const script = new Script(source, { filename: file, cachedData: readKept(kept) })
+  if (script.cachedDataRejected !== false && command !== undefined)
+    process.once('exit', (code) => keep(script, kept, code))
+  const module = { exports: {} }
+  script.runInThisContext()(createRequire(file), module, module.exports, pathToFileURL(file).href)
+}
+
+function sealOf(code) {
+  return process.getBuiltinModule('crypto').createHash('sha256').update(code).digest()
+}
+
+/** Below the digest of itself: not every V8 looks whether what it kept is whole. Undefined where it is not. */
+function readKept(file) {
+  try {
+    const bytes = readFileSync(file)
+    const code = bytes.subarray(SEAL)
+    return sealOf(code).equals(bytes.subarray(0, SEAL)) ? code : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function keep(script, file, exitCode) {
+  if (exitCode !== 0) return
+  try {
+    const code = script.createCachedData()
+    const temporary = `${file}.${process.pid}-${Date.now()}.tmp`
+    writeFileSync(temporary, Buffer.concat([sealOf(code), code]))
+    renameSync(temporary, file)
+  } catch {
+    // a folder that cannot be written costs the next start its time
   }
 }

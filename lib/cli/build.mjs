@@ -1,8 +1,8 @@
-// Bundles the command: packages and all, except esbuild, which carries a binary. Split, so that `--version` does not
-// load what `run` needs.
+// Bundles the command: packages and all, except esbuild, which carries a binary. One script, which V8 can keep compiled;
+// each module in it runs when it is first imported, so that `--version` does not run what `run` needs.
 import { createHash, randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname, join, sep } from 'node:path'
 import * as esbuild from 'esbuild'
 
 /** A run in progress may still load parts of an older bundle. */
@@ -11,37 +11,82 @@ const KEEP_MS = 7 * 24 * 3600 * 1000
 /** Makes the bundle and gives its main file, relative to `cache`. */
 export async function build(root, cache) {
   const started = Date.now()
-  const result = await esbuild.build({
-    entryPoints: { main: join(root, 'lib', 'cli', 'main.ts') },
+  const { files, inputs } = await scripts(root, cache)
+  const folder = publish(files, cache)
+  const file = join(folder, 'main.cjs')
+  remember(root, cache, file, inputs, started)
+  removeOld(cache, folder)
+  return file
+}
+
+/** The command's main.cjs and the scripts of its packages, as they would lie in `outdir`, and what they were made from. */
+export async function scripts(root, outdir) {
+  const packages = new Set()
+  const plugins = [compiledValidator(root), ownScripts(packages)]
+  const main = await bundle(root, outdir, { main: join(root, 'lib', 'cli', 'main.ts') }, plugins)
+  const entries = Object.fromEntries([...packages].sort().map((name) => [fileOf(name).replace(/\.cjs$/, ''), name]))
+  const others = await bundle(root, outdir, entries, [separatePackages(packages)])
+  return { files: [...main.outputFiles, ...others.outputFiles], inputs: Object.keys(main.metafile.inputs) }
+}
+
+const bundle = (root, outdir, entryPoints, plugins) =>
+  esbuild.build({
+    ...{ entryPoints, outdir, plugins },
     absWorkingDir: root,
-    outdir: cache,
     bundle: true,
-    splitting: true,
     write: false,
     metafile: true,
-    format: 'esm',
+    format: 'cjs',
     platform: 'node',
     target: 'node20',
     legalComments: 'none',
     external: ['esbuild'],
-    outExtension: { '.js': '.mjs' },
+    outExtension: { '.js': '.cjs' },
+    supported: { 'dynamic-import': false }, // the launcher's script has none
+    define: { 'import.meta.url': '__url' },
     tsconfigRaw: { compilerOptions: { verbatimModuleSyntax: true, target: 'es2023' } },
-    // packages of the older module format call require for what Node itself has
-    banner: {
-      js: "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);",
-    },
-    plugins: [compiledValidator(root), namedImports(root)],
     logLevel: 'silent',
   })
-  const folder = publish(result.outputFiles, cache)
-  const main = join(folder, 'main.mjs')
-  remember(root, cache, main, Object.keys(result.metafile.inputs), started)
-  removeOld(cache, folder)
-  return main
-}
+
+/** What every start needs, and what has to be there as it is. */
+const INSIDE = /^(commander|p-limit|esbuild|ajv\/dist\/.*|node:.*)$/
+/** What takes long to load and is not always used, although it is imported in a file that is. */
+const LAZY = /^(yaml|node:(child_process|readline|stream\/promises|timers\/promises|worker_threads|zlib))$/
+
+const fileOf = (name) => `${name.replaceAll('/', '+')}.cjs`
+
+/** Each package but those has a script of its own; what is lazy is loaded when one of its names is first used. */
+const ownScripts = (packages) => ({
+  name: 'own-scripts',
+  setup(build) {
+    build.onResolve({ filter: /^[^./]/ }, ({ path, importer, namespace }) => {
+      if (LAZY.test(path) && namespace !== 'lazy') return { path, namespace: 'lazy' }
+      if (importer.split(sep).includes('node_modules') || importer === '' || INSIDE.test(path)) return undefined
+      packages.add(path)
+      return { path: `./${fileOf(path)}`, external: true }
+    })
+    build.onLoad({ filter: /.*/, namespace: 'lazy' }, async ({ path }) => {
+      const names = Object.keys(await import(path)).map((name) => JSON.stringify(name))
+      const getters = names.map((name) => `get ${name}(){return load()[${name}]}`)
+      return {
+        contents: `let it;const load=()=>it??=require(${JSON.stringify(path)});module.exports={${getters.join()}}`,
+      }
+    })
+  },
+})
+
+/** One package that imports another shares it with the command. */
+const separatePackages = (packages) => ({
+  name: 'separate-packages',
+  setup(build) {
+    build.onResolve({ filter: /^[^./]/ }, ({ path, kind }) =>
+      kind !== 'entry-point' && packages.has(path) ? { path: `./${fileOf(path)}`, external: true } : undefined,
+    )
+  },
+})
 
 /** lib/pipeline/validator.ts compiles the schema with ajv; the bundle gets what ajv makes of it, and no ajv. */
-const compiledValidator = (root) => ({
+export const compiledValidator = (root) => ({
   name: 'compiled-validator',
   setup(build) {
     build.onLoad({ filter: /[\\/]lib[\\/]pipeline[\\/]validator\.ts$/ }, async ({ path }) => ({
@@ -68,27 +113,6 @@ async function validatorCode(root, path) {
 export const validateDocument = (document) => (validate(document) ? [] : (validate.errors ?? []))`
 }
 
-/**
- * `const { PGraph } = await import('p-graph')`: of a package in the older module format, a split bundle exports the
- * default alone. The names that Node sees are written out for it.
- */
-const namedImports = (root) => ({
-  name: 'named-imports',
-  setup(build) {
-    build.onResolve({ filter: /^[^./]/ }, ({ path, kind }) =>
-      kind === 'dynamic-import' && path !== 'esbuild' && !path.startsWith('node:')
-        ? { path, namespace: 'named' }
-        : undefined,
-    )
-    build.onLoad({ filter: /.*/, namespace: 'named' }, async ({ path }) => {
-      const names = Object.keys(await import(path)).filter(
-        (name) => name !== 'default' && /^[A-Za-z_$][\w$]*$/.test(name),
-      )
-      return { contents: `export { ${names.join(', ')} } from ${JSON.stringify(path)}`, resolveDir: root }
-    })
-  },
-})
-
 /** Runs a module of plain values at bundling time. */
 async function evaluate(root, file) {
   const { outputFiles } = await esbuild.build({
@@ -106,7 +130,7 @@ function publish(files, cache) {
   const hash = createHash('sha256')
   for (const { path, contents } of files) hash.update(basename(path)).update(contents)
   const folder = hash.digest('hex').slice(0, 32)
-  if (existsSync(join(cache, folder, 'main.mjs'))) return folder
+  if (existsSync(join(cache, folder, 'main.cjs'))) return folder
   const temporary = join(cache, `${folder}.${randomBytes(6).toString('hex')}.tmp`)
   mkdirSync(temporary, { recursive: true })
   for (const { path, contents } of files) writeFileSync(join(temporary, basename(path)), contents)
@@ -114,7 +138,7 @@ function publish(files, cache) {
     renameSync(temporary, join(cache, folder))
   } catch (error) {
     rmSync(temporary, { recursive: true, force: true })
-    if (!existsSync(join(cache, folder, 'main.mjs'))) throw error
+    if (!existsSync(join(cache, folder, 'main.cjs'))) throw error
   }
   return folder
 }

@@ -65,8 +65,9 @@ export function exit(code: number): void {
  * the process with the same code, to who asks a shell for it.
  */
 function end(code: number): void {
-  const onTerminal = [process.stdin, process.stdout, process.stderr].some(({ isTTY }) => isTTY)
-  if (code === 128 + constants.signals.SIGHUP && onTerminal) {
+  // standard input costs its making, and is made when it is named
+  const onTerminal = (): boolean => [process.stdin, process.stdout, process.stderr].some(({ isTTY }) => isTTY)
+  if (code === 128 + constants.signals.SIGHUP && onTerminal()) {
     process.removeAllListeners('SIGHUP')
     process.kill(process.pid, 'SIGHUP')
   }

@@ -130,6 +130,12 @@ function addRun(program: Command, end: (code: number) => void): void {
     .addOption(new Option('--quiet', 'say failures, and what there is in the end').conflicts(['verbose', 'debug']))
     .option('--verbose', 'say what stages write to their logs, as it comes')
     .option('--debug', 'one stage at a time, with its log as it comes and the stacks of its errors')
+    .addOption(
+      new Option('--executor <name>', 'run all stages as processes here, or as jobs of Slurm').choices([
+        'local',
+        'slurm',
+      ]),
+    )
     .option('--force', 'run the named stages, or all, although their results are there')
     .addOption(
       new Option(

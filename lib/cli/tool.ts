@@ -1,13 +1,9 @@
 import { spawn } from 'node:child_process'
-import { join } from 'node:path'
 import type { Readable } from 'node:stream'
-import { bundle } from '../pipeline/bundle.ts'
-import { projectAt } from '../pipeline/project.ts'
-import { StatCache } from '../pipeline/stat-cache.ts'
+import { programBundle } from '../pipeline/host-bundle.ts'
 import { ANSWER_FD, received } from '../util/answer.ts'
 import type { Answer, Said } from '../util/answer.ts'
 import { Failure } from '../util/failure.ts'
-import { packageRoot } from '../util/package-root.ts'
 import { NO_TELEMETRY } from '../util/telemetry.ts'
 import { fetchingPrinter } from './fetching.ts'
 
@@ -26,7 +22,7 @@ export async function askTool(
   args: readonly string[],
   { onPart = () => undefined, signal }: AskHooks = {},
 ): Promise<unknown> {
-  const file = await bundleTool(name)
+  const { file } = await programBundle(`tools/${name}.ts`)
   const child = spawn(process.execPath, [file, ...args], {
     stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...NO_TELEMETRY },
@@ -61,15 +57,4 @@ async function* messages(stream: Readable): AsyncGenerator<Said> {
     rest = lines.pop()! // a program that is killed may leave half a line
     for (const line of lines) yield JSON.parse(line) as Said
   }
-}
-
-/** The program as a bundle that Node can run, beside the packages that it imports. */
-async function bundleTool(name: string): Promise<string> {
-  const root = packageRoot()
-  const project = projectAt(root)
-  const stats = new StatCache(project.cache)
-  const bundled = await bundle(join(root, 'lib', 'tools', `${name}.ts`), project, stats, 'leave')
-  stats.save()
-  if (!bundled.ok) throw bundled.error
-  return bundled.value.file
 }

@@ -32,6 +32,14 @@ export const engineKinds: readonly Kind[] = [
     },
   },
   {
+    name: 'tfjs-node-gpu',
+    precisions: ['fp32'],
+    about:
+      "TensorFlow's own library by way of TensorFlow.js, on an NVIDIA card, else on the CPU; `npm run setup:tfjs-node` brings it",
+    open: async (threads) => (await import('./tfjs/node.ts')).openTfjsNode(threads),
+    suitsAuto: async () => (await import('./tfjs/node.ts')).suitsTfjsNode(),
+  },
+  {
     name: 'onnx-webgpu',
     precisions: ['fp32'],
     about: 'ONNX Runtime on a GPU, by way of WebGPU; on Linux it needs libvulkan.so.1 and a Vulkan driver',

@@ -66,9 +66,9 @@ const isLock = (path: string, folder: string): boolean => path === folder || pat
 
 /** Where it works, and what runs it. */
 function ownPaths({ prepared, stage, job, work }: AuditedStage): string[] {
-  const host = join(packageRoot(), 'node_modules', '.cache', 'pipeline')
+  const host = [join(packageRoot(), 'node_modules', '.cache', 'pipeline'), join(packageRoot(), 'dist')]
   const caches = isRemote(stage) ? sourceCaches(process.env) : []
-  return [work.folder, job.checkpoint, prepared.project.cache, host, ...caches].map(realPlace)
+  return [work.folder, job.checkpoint, prepared.project.cache, ...host, ...caches].map(realPlace)
 }
 
 const isIn = (folders: readonly string[], path: string): boolean =>

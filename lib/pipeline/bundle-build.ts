@@ -9,6 +9,7 @@ import { sha256 } from './canonical.ts'
 import type { Digest } from './canonical.ts'
 import { readJson } from './files.ts'
 import { packageName } from './packages.ts'
+import { exportedFile } from './stage-package.ts'
 
 interface Bytes {
   readonly digest: Digest
@@ -108,14 +109,14 @@ function ownPackage(): Plugin {
   const root = packageRoot()
   const { name, exports } = readJson(join(root, 'package.json')) as {
     readonly name: string
-    readonly exports: Readonly<Record<string, string>>
+    readonly exports: Readonly<Record<string, unknown>>
   }
   return {
     name: 'own-package',
     setup(build) {
       build.onResolve({ filter: new RegExp(`^${name}(/|$)`) }, ({ path }) => {
-        const target = exports[`.${path.slice(name.length)}`]
-        if (target !== undefined) return { path: join(root, target) }
+        const file = exportedFile(root, `.${path.slice(name.length)}`)
+        if (file !== undefined) return { path: file }
         return { errors: [{ text: `"${path}" is not what "${name}" exports: ${Object.keys(exports).join(', ')}.` }] }
       })
     },

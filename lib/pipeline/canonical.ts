@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { Json, JsonObject } from '../util/json.ts'
 
 /** 64 hex digits of sha256. The brand keeps any other string from standing where a digest is meant. */
 export type Digest = string & { readonly brand: 'sha256' }
 
-export const sha256 = (data: string | Uint8Array): Digest => createHash('sha256').update(data).digest('hex') as Digest
+export const sha256 = (data: string | Uint8Array): Digest => hash('sha256', data) as Digest
 
 /** The digest of a JSON value: equal for equal values, whatever the order of their keys. */
 export const digestOf = (value: Json): Digest => sha256(canonical(value))
@@ -19,8 +19,7 @@ export function canonical(value: Json): string {
   if (typeof value === 'boolean') return value ? 't' : 'f'
   if (typeof value === 'number') return part('d', canonicalNumber(value))
   if (typeof value === 'string') return text(value)
-  if (isList(value)) return part('a', value.map(canonical).join(''))
-  return part('o', canonicalEntries(value))
+  return isList(value) ? part('a', canonicalItems(value)) : part('o', canonicalEntries(value))
 }
 
 const isList = (value: readonly Json[] | JsonObject): value is readonly Json[] => Array.isArray(value)
@@ -28,15 +27,24 @@ const isList = (value: readonly Json[] | JsonObject): value is readonly Json[] =
 const part = (tag: string, body: string): string => `${tag}${body.length}:${body}`
 
 /** JSON.stringify escapes a lone surrogate, which UTF-8 would turn into the same character as any other. */
-const text = (value: string): string => part('s', JSON.stringify(value))
+const text = (value: string): string => part('s', PLAIN.test(value) ? `"${value}"` : JSON.stringify(value))
+
+/** What JSON leaves as it is. */
+const PLAIN = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/
 
 function canonicalNumber(value: number): string {
   if (!Number.isFinite(value)) throw new Error(`Internal error: ${value} has no canonical form`)
   return String(value)
 }
 
-const canonicalEntries = (value: JsonObject): string =>
-  Object.keys(value)
-    .sort()
-    .map((key) => text(key) + canonical(value[key]!))
-    .join('')
+function canonicalItems(items: readonly Json[]): string {
+  let body = ''
+  for (const item of items) body += canonical(item)
+  return body
+}
+
+function canonicalEntries(value: JsonObject): string {
+  let body = ''
+  for (const key of Object.keys(value).sort()) body += text(key) + canonical(value[key]!)
+  return body
+}

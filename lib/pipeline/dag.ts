@@ -4,10 +4,12 @@ import type { Spot } from './source.ts'
 
 /** The ids of the stages and cells that a stage reads. */
 export function readsOf(stage: Stage): string[] {
-  return Object.values(stage.in).flatMap((input) => {
-    if (input.kind === 'stage') return [input.stage]
-    return input.kind === 'gather' ? Object.values(input.cells).map((cell) => cell.stage) : []
-  })
+  const ids: string[] = []
+  for (const input of Object.values(stage.in)) {
+    if (input.kind === 'stage') ids.push(input.stage)
+    if (input.kind === 'gather') for (const cell of Object.values(input.cells)) ids.push(cell.stage)
+  }
+  return ids
 }
 
 interface Step {

@@ -45,7 +45,7 @@ async function readOut(bundles: readonly Bundle[], project: Project): Promise<De
   mkdirSync(join(project.cache, 'describe'), { recursive: true })
   const out = join(project.cache, 'describe', `${token()}.tmp`)
   try {
-    const args = [await hostBundle(), '--describe', out, ...bundles.map((bundle) => bundle.file)]
+    const args = [await hostBundle(), '--describe', out, ...bundles.flatMap(({ file, from }) => [file, from])]
     await promisify(execFile)(process.execPath, args, { timeout: TIME_MS, killSignal: 'SIGKILL' })
     return readJson(out) as unknown as Description[]
   } catch (error) {

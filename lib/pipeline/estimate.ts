@@ -25,8 +25,8 @@ export function estimateOf({ id, resources }: Stage, earlier: readonly Manifest[
   return { seconds, gpuSeconds: isGpu(device) ? resources.gpu * seconds : 0, results: latest.length }
 }
 
-/** Engines say `onnx-cpu, 2 threads`, `cuda, NVIDIA H200`; a program says nothing. */
-const isGpu = (device: string | null): boolean => device !== null && !/^\w+-cpu\b/.test(device)
+/** Engines say `onnx-cpu, 2 threads` of a CPU, `cuda, NVIDIA H200` of a GPU; a program says nothing. */
+const isGpu = (device: string | null): boolean => device !== null && !/, \d+ threads?$/.test(device)
 
 /** What all stages that will run take in sum, one after the other. */
 export interface Total {

@@ -9,8 +9,9 @@ export const WATCH_FD = 4
 
 /** What the driver asks of a host, in a file whose path is the host's argument. */
 export type Job = {
+  /** `from`: the file of a module in a package, by which what it imports is found; else ''. */
   readonly program:
-    | { readonly kind: 'module'; readonly bundle: string }
+    | { readonly kind: 'module'; readonly bundle: string; readonly from: string }
     | { readonly kind: 'command'; readonly argv: readonly string[] }
   readonly with: JsonObject
   readonly in: Readonly<Record<string, Json>>

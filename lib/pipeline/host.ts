@@ -12,6 +12,7 @@ import { messageOf } from './files.ts'
 import { MESSAGE_FD } from './host-protocol.ts'
 import type { Job, Message } from './host-protocol.ts'
 import { endOwnGroup } from './process-group.ts'
+import { resolveFrom } from './resolve-from.ts'
 import { holdBeside } from '../util/lock.ts'
 import type { Progress } from './stage.ts'
 
@@ -21,7 +22,7 @@ async function runJob(job: Job): Promise<void> {
   const abort = new AbortController()
   for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(name, () => abort.abort())
   try {
-    if (job.program.kind === 'module') await runModule(job, job.program.bundle, abort.signal)
+    if (job.program.kind === 'module') await runModule(job, job.program, abort.signal)
     else await runCommand(job, job.program.argv)
     send({ type: abort.signal.aborted ? 'cancelled' : 'done' })
     process.exit(0)
@@ -49,10 +50,17 @@ interface StageModule {
   }
 }
 
-const load = async (bundle: string): Promise<StageModule> => (await import(pathToFileURL(bundle).href)) as StageModule
+async function load(bundle: string, from: string): Promise<StageModule> {
+  if (from !== '') resolveFrom(from)
+  return (await import(pathToFileURL(bundle).href)) as StageModule
+}
 
-async function runModule(job: Job, bundle: string, signal: AbortSignal): Promise<void> {
-  const { default: stage } = await load(bundle)
+async function runModule(
+  job: Job,
+  { bundle, from }: { readonly bundle: string; readonly from: string },
+  signal: AbortSignal,
+): Promise<void> {
+  const { default: stage } = await load(bundle, from)
   if (typeof stage?.run !== 'function') throw new Error('The module has no default export made by defineStage().')
   await stage.run({
     with: job.with,
@@ -151,19 +159,19 @@ function tell(fd: number, text: string): void {
 }
 
 /** Reads each stage's declarations; a module that cannot be loaded gives its error in its place. */
-async function describe(out: string, bundles: readonly string[]): Promise<void> {
+async function describe(out: string, files: readonly string[]): Promise<void> {
   const described: Json[] = []
-  for (const bundle of bundles) described.push(await describeOne(bundle))
+  for (let i = 0; i < files.length; i += 2) described.push(await describeOne(files[i]!, files[i + 1]!))
   writeFileSync(out, JSON.stringify(described))
   process.exit(0)
 }
 
-async function describeOne(bundle: string): Promise<Json> {
+async function describeOne(bundle: string, from: string): Promise<Json> {
   try {
-    const { default: stage } = await load(bundle)
+    const { default: stage } = await load(bundle, from)
     if (typeof stage?.run !== 'function') return { error: 'it has no default export made by defineStage()' }
-    const { params = {}, in: from = [], out = [], extend = [] } = stage
-    return { params, in: from, out, extend }
+    const { params = {}, in: inputs = [], out = [], extend = [] } = stage
+    return { params, in: inputs, out, extend }
   } catch (error) {
     return { error: messageOf(error) }
   }
@@ -171,7 +179,7 @@ async function describeOne(bundle: string): Promise<Json> {
 
 /**
  * What runs in the child process of a stage, as the leader of its process group: a module's `run`, or a program.
- * `node host.mjs JOB.json`, or `node host.mjs --describe OUT.json BUNDLE…`.
+ * `node host.mjs JOB.json`, or `node host.mjs --describe OUT.json (BUNDLE FROM)…`.
  */
 const [first, ...rest] = process.argv.slice(2)
 if (first === '--describe') await describe(rest[0]!, rest.slice(1))

@@ -1,4 +1,3 @@
-import { resolve } from 'node:path'
 import type { Failure } from '../util/failure.ts'
 import type { Json, JsonObject } from '../util/json.ts'
 import { err, ok } from '../util/result.ts'
@@ -12,6 +11,7 @@ import { describeModules } from './describe.ts'
 import { envIdentity } from './key.ts'
 import type { ArgumentPart, Pipeline, Stage } from './pipeline.ts'
 import type { Project } from './project.ts'
+import { moduleFile } from './stage-package.ts'
 import type { StatCache } from './stat-cache.ts'
 
 /** What of a stage's key is known before anything runs: all but the contents of its inputs. */
@@ -84,7 +84,7 @@ async function bundleModules(
   const failures: Failure[] = []
   const files = new Set(stages.flatMap(({ program }) => (program.kind === 'module' ? [program.file] : [])))
   for (const file of files) {
-    const bundled = await bundle(resolve(pipeline.root, file), project, stats)
+    const bundled = await bundle(moduleFile(pipeline.root, file), project, stats)
     if (bundled.ok) bundles.set(file, bundled.value)
     else failures.push(bundled.error)
   }

@@ -32,7 +32,7 @@ export function jobOf(
   const identity = prepared.identities.get(stage.id)!
   const program: Job['program'] =
     stage.program.kind === 'module'
-      ? { kind: 'module', bundle: identity.bundle!.file }
+      ? { kind: 'module', bundle: identity.bundle!.file, from: identity.bundle!.from }
       : {
           kind: 'command',
           argv: stage.program.argv.map((parts) => parts.map((part) => argument(part, inputs, out)).join('')),

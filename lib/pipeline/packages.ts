@@ -1,10 +1,12 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { builtinModules } from 'node:module'
-import { join } from 'node:path'
+import { dirname, join, relative, sep } from 'node:path'
 import { Failure } from '../util/failure.ts'
 import { err, ok } from '../util/result.ts'
 import type { Result } from '../util/result.ts'
 import { readJson } from './files.ts'
+import { installedClosure } from './installed-packages.ts'
+import { nearestPackage } from './project.ts'
 
 /** What runs the numbers is chosen by the machine and stands outside the key, with all that only it needs. */
 const ENGINES = /^(onnxruntime-(node|web|common)|koffi|@tensorflow\/.*)$/
@@ -25,28 +27,50 @@ export function packageName(specifier: string): string | undefined {
   return specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/')
 }
 
+/** Whose imports are meant. */
+export interface Importer {
+  /** The folder whose package-lock.json counts, or whose node_modules where it has none. */
+  readonly project: string
+  /** The importer's own folder in it. */
+  readonly folder: string
+}
+
+/** A module of the project itself, or of a package: one that is linked brings its own lockfile. */
+export function importerOf(project: string, entry: string): Importer {
+  const folder = nearestPackage(dirname(entry)) ?? project
+  for (let at: string | undefined = folder; at !== undefined; at = above(at)) {
+    if (at === project || existsSync(join(at, 'package-lock.json'))) return { project: at, folder }
+  }
+  return { project, folder }
+}
+
+const above = (folder: string): string | undefined =>
+  dirname(folder) === folder ? undefined : nearestPackage(dirname(folder))
+
 /**
  * The packages that code importing `names` can reach, by their place in node_modules, as `version integrity` of
- * package-lock.json (npm's format 3); without a lockfile, what is installed, by version alone.
+ * package-lock.json (npm's format 3); without a lockfile, as `installedClosure`.
  */
 export function packageClosure(
-  project: string,
+  { project, folder }: Importer,
   names: readonly string[],
   leftOut = ENGINES,
 ): Result<Record<string, string>, Failure> {
   const lock = readLock(project)
+  if (lock === undefined) {
+    const installed = installedClosure(project, folder, names, leftOut)
+    return installed.ok ? installed : err(missing(installed.error, 'it is not installed'))
+  }
+  const from = relative(project, folder).split(sep).join('/')
   const found: Record<string, string> = {}
-  const queue = names.map((name) => ({ name, from: '', optional: false }))
+  const queue = names.map((name) => ({ name, from, optional: false }))
   for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
     if (leftOut.test(next.name)) continue
     const place = resolve(lock, next.from, next.name)
-    const entry = place === undefined ? undefined : lock?.[place]
+    const entry = place === undefined ? undefined : lock[place]
     if (place === undefined || entry === undefined) {
       if (next.optional) continue
-      const version = lock === undefined ? installedVersion(project, next.name) : undefined
-      if (version === undefined) return err(missing(next.name))
-      found[next.name] = version
-      continue
+      return err(missing(next.name, 'package-lock.json does not have it'))
     }
     if (Object.hasOwn(found, place)) continue
     found[place] = `${entry.version ?? 'linked'} ${entry.integrity ?? ''}`.trim()
@@ -63,7 +87,7 @@ export function packageClosure(
 export function enginePlaces(project: string): readonly string[] {
   const places = Object.keys(readLock(project) ?? {}).map((place) => place.replace(/^node_modules\//, ''))
   const closure = packageClosure(
-    project,
+    { project, folder: project },
     places.filter((place) => ENGINES.test(place)),
     /^$/,
   )
@@ -87,10 +111,10 @@ function readLock(project: string): LockEntries | undefined {
 }
 
 /** Node's own way: beside the importer first, then one node_modules up at a time. */
-function resolve(lock: LockEntries | undefined, from: string, name: string): string | undefined {
+function resolve(lock: LockEntries, from: string, name: string): string | undefined {
   for (let base = from; ; base = base.slice(0, Math.max(0, base.lastIndexOf('/node_modules/')))) {
     const place = base === '' ? `node_modules/${name}` : `${base}/node_modules/${name}`
-    if (lock?.[place] !== undefined) return place
+    if (lock[place] !== undefined) return place
     if (base === '') return undefined
   }
 }
@@ -113,8 +137,5 @@ function installedVersion(project: string, name: string): string | undefined {
   }
 }
 
-const missing = (name: string): Failure =>
-  new Failure(
-    'PACKAGE_MISSING',
-    `The package "${name}" is imported, but package-lock.json does not have it. Run \`npm install ${name}\`.`,
-  )
+const missing = (name: string, why: string): Failure =>
+  new Failure('PACKAGE_MISSING', `The package "${name}" is imported, but ${why}. Run \`npm install ${name}\`.`)

@@ -50,9 +50,25 @@ export interface Stage {
   /** Output to how far its numbers may be off when the stage is reproduced; not in the key. Absent in older records. */
   readonly tolerance?: Readonly<Record<string, Tolerance>>
   readonly retries: Retries
+  /** Where it runs, `local` if not said. Neither in the key nor in the record. */
+  readonly executor?: ExecutorName | undefined
+  readonly slurm?: SlurmSettings
   readonly place: Place
   /** Where a parameter's value was written: keys are dotted paths below `with` and `in` (`with.temperature`). */
   readonly places: Readonly<Record<string, Place>>
+}
+
+export type ExecutorName = 'local' | 'slurm'
+
+/** What jobs ask of Slurm beside the stage's resources. */
+export interface SlurmSettings {
+  readonly partition?: string
+  readonly account?: string
+  readonly qos?: string
+  readonly constraint?: string
+  readonly timeSeconds?: number | undefined
+  /** Handed to sbatch as they are, last. */
+  readonly options?: readonly string[]
 }
 
 export type Program =

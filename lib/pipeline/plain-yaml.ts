@@ -46,7 +46,7 @@ class PlainReader {
 
   /** Goes to the next line with content and gives how far it is indented; -1 at the end of the text. */
   #nextLine(): number {
-    this.#take(BLANK_LINES)
+    this.#skip(BLANK_LINES)
     const start = this.#at
     while (this.#text[this.#at] === ' ') this.#at++
     return this.#at === this.#text.length ? -1 : this.#at - start
@@ -75,7 +75,7 @@ class PlainReader {
 
   #blockValue(indent: number, depth: number): Tree | undefined {
     if (depth > DEEPEST) return undefined
-    if (this.#take(REST_OF_LINE) === undefined) return this.#lineValue(indent, depth)
+    if (!this.#skip(REST_OF_LINE)) return this.#lineValue(indent, depth)
     const inner = this.#nextLine()
     if (this.#isAtItem() && inner >= indent) return this.#blockList(inner, depth)
     return inner > indent ? this.#blockMap(inner, depth) : undefined
@@ -100,7 +100,7 @@ class PlainReader {
   #lineValue(indent: number, depth: number): Tree | undefined {
     this.#skipSpaces()
     const value = this.#value(indent, depth, PLAIN_IN_BLOCK)
-    if (value === undefined || this.#take(REST_OF_LINE) === undefined) return undefined
+    if (value === undefined || !this.#skip(REST_OF_LINE)) return undefined
     this.#nextLine()
     return value
   }
@@ -201,9 +201,15 @@ class PlainReader {
   }
 
   #take(pattern: RegExp): string | undefined {
+    const start = this.#at
+    return this.#skip(pattern) ? this.#text.slice(start, this.#at) : undefined
+  }
+
+  #skip(pattern: RegExp): boolean {
     pattern.lastIndex = this.#at
-    const found = pattern.exec(this.#text)?.[0]
-    if (found !== undefined) this.#at += found.length
+    // a sticky pattern that matches says where it ended
+    const found = pattern.test(this.#text)
+    if (found) this.#at = pattern.lastIndex
     return found
   }
 

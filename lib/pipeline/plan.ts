@@ -110,7 +110,11 @@ export async function planStages(
 ): Promise<Planned> {
   const known = { settled: new Map<string, Settled>(), manifests: new Map<string, Manifest>(), here: new Set<string>() }
   const states = new Map<string, State>()
-  const earlier = memoised((name: string) => prepared.store.manifests(name))
+  // of twenty thousand stages most may have no results: one look at the store tells
+  let there: ReadonlySet<string> | undefined
+  const earlier = memoised((name: string) =>
+    (there ??= new Set(prepared.store.stages())).has(name) ? prepared.store.manifests(name) : [],
+  )
   // one at a time, as each hashes with all that the machine has
   const look = pLimit(1)
   const planOne = async (stage: Stage): Promise<StagePlan> => {

@@ -5,11 +5,12 @@ import { err, ok } from '../util/result.ts'
 import type { Result } from '../util/result.ts'
 import type { Digest } from './canonical.ts'
 import { placeOf } from './check-module.ts'
+import { readsOf } from './dag.ts'
 import { identifyStages } from './identify.ts'
 import type { Identity } from './identify.ts'
 import { KEY_SCHEMA } from './key.ts'
 import type { InputIdentity, KeyRecord } from './key.ts'
-import type { Input, OutputRef, Pipeline, Stage } from './pipeline.ts'
+import type { Input, Pipeline, Stage } from './pipeline.ts'
 import { projectAt } from './project.ts'
 import type { Project } from './project.ts'
 import { StatCache } from './stat-cache.ts'
@@ -123,20 +124,9 @@ function unknownTarget(target: string, stages: readonly Stage[]): Failure {
 }
 
 /** Ids of the stages that a stage reads. */
-export const upstream = (stage: Stage): readonly string[] => [
-  ...new Set(Object.values(stage.in).flatMap((input) => outputRefs(input).map((ref) => ref.stage))),
-]
-
-function outputRefs(input: Input): readonly OutputRef[] {
-  switch (input.kind) {
-    case 'stage':
-      return [input]
-    case 'gather':
-      return Object.values(input.cells)
-    case 'path':
-    case 'string':
-      return []
-  }
+export function upstream(stage: Stage): readonly string[] {
+  const ids = readsOf(stage)
+  return ids.length > 1 ? [...new Set(ids)] : ids
 }
 
 async function hashSources(

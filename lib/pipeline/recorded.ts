@@ -18,6 +18,7 @@ import { envIdentity } from './key.ts'
 import type { Input, Pipeline, Stage } from './pipeline.ts'
 import { Problems } from './problems.ts'
 import type { Project } from './project.ts'
+import { isPackaged, moduleFile } from './stage-package.ts'
 import type { StatCache } from './stat-cache.ts'
 
 /** The pipeline of an experiment as it was recorded, whatever pipeline.yaml says now; its metrics and page are not made. */
@@ -77,7 +78,9 @@ export function recordedIdentities(
 function identityOf(stage: Stage, { code, workers, packages, with: parameters }: StageRecord, project: Project) {
   const known = { with: parameters, env: envIdentity(stage.env, process.env), packages, extend: [] }
   if (stage.program.kind === 'command') return { ...known, code: commandDigest(stage.program.argv), bundle: undefined }
-  const bundle = { digest: code, file: bundleFile(project, code), workers, packages, sources: {} }
+  const { file } = stage.program
+  const from = isPackaged(file) ? moduleFile(project.folder, file) : ''
+  const bundle = { digest: code, file: bundleFile(project, code), from, workers, packages, sources: {} }
   return { ...known, code, bundle }
 }
 

@@ -24,6 +24,9 @@ export interface Grant {
   release(): void
 }
 
+/** What a stage holds of this machine that runs on another. */
+export const NOTHING_HERE: Grant = { gpus: [], threads: 1, release: () => undefined }
+
 export function machineCapacity(jobs: number | undefined, env: NodeJS.ProcessEnv): Capacity {
   const ids = gpuIds(env)
   const cpu = availableParallelism()

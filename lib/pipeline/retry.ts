@@ -27,4 +27,9 @@ export async function withRetries(run: Execution, task: StageTask, make: () => P
 
 /** Not what the user has to mend, nor an input that is another one now, nor what was stopped. */
 const isMendable = (run: Execution, { code, exitCode }: Failure): boolean =>
-  exitCode !== 2 && code !== 'INPUT_CHANGED' && !run.signal.aborted && !run.kill.aborted && (run.mayRetry?.() ?? true)
+  exitCode !== 2 &&
+  code !== 'INPUT_CHANGED' &&
+  code !== 'SLURM_CANCELLED' &&
+  !run.signal.aborted &&
+  !run.kill.aborted &&
+  (run.mayRetry?.() ?? true)

@@ -1,4 +1,5 @@
 import type { Failure } from '../util/failure.ts'
+import { inOrder } from './in-order.ts'
 import type { JsonObject } from '../util/json.ts'
 import { err, ok } from '../util/result.ts'
 import type { Result } from '../util/result.ts'
@@ -6,14 +7,15 @@ import type { Digest } from './canonical.ts'
 import type { Event, StageResult } from './event.ts'
 import { executeStage, publishLink } from './execute.ts'
 import type { Execution, StageEnd, StageTask } from './execute.ts'
+import { GRACE_SECONDS, executorOf, refusedBeforehand } from './executor/choose.ts'
+import { Slurm } from './executor/slurm.ts'
 import { writeExperiment } from './experiment.ts'
 import type { ExperimentRecord, JoinReport } from './experiment.ts'
 import { experimentHash } from './definition.ts'
 import { goLive } from './live.ts'
-import { beyondMachine } from './machine-limits.ts'
 import type { Manifest } from './manifest.ts'
 import { readMetrics } from './metrics.ts'
-import type { Pipeline, Stage } from './pipeline.ts'
+import type { ExecutorName, Pipeline, Stage } from './pipeline.ts'
 import { isForced, planStages, remoteOf, settledBy } from './plan.ts'
 import type { PlanOptions, Planned } from './plan.ts'
 import { planAndClaim } from './plan-and-claim.ts'
@@ -21,8 +23,7 @@ import { isComplete, prepare, recordOf, upstream } from './prepare.ts'
 import type { Prepared, Settled } from './prepare.ts'
 import type { RemoteSession, Tell } from './remote/session.ts'
 import { readSigner } from './remote/signing-key.ts'
-import { Pool, machineCapacity } from './resources.ts'
-import type { Grant } from './resources.ts'
+import { NOTHING_HERE, Pool, machineCapacity } from './resources.ts'
 import { pushBehind, restoreStage, takeTurn } from './restore.ts'
 import { storeFailure } from './store-failure.ts'
 
@@ -33,6 +34,8 @@ export interface RunOptions extends PlanOptions {
   readonly jobs?: number | undefined
   /** After a failure, go on with what does not depend on it. */
   readonly keepGoing?: boolean | undefined
+  /** Where all stages run; where each says, if not said. */
+  readonly executor?: ExecutorName | undefined
   /** `auto` or an engine's name, handed to the stages. */
   readonly engine: string
   /** The first Ctrl-C: nothing new starts, stages write a checkpoint and stop. */
@@ -66,7 +69,7 @@ export async function runPipeline(pipeline: Pipeline, options: RunOptions): Prom
   if (!prepared.ok) return err(prepared.error)
   try {
     const plans = async (): Promise<Planned['stages']> => (await planStages(prepared.value, options.force)).stages
-    const refused = await beyondMachine(prepared.value.stages, plans)
+    const refused = await refusedBeforehand(prepared.value.stages, options, plans)
     if (refused.length > 0) return err(refused)
     return ok(await runPrepared(prepared.value, options))
   } catch (error) {
@@ -98,6 +101,7 @@ class Run {
   readonly #results = new Map<string, StageResult>()
   readonly #failures: Failure[] = []
   readonly #experiment: Digest
+  #slurm: Slurm | undefined
 
   constructor(prepared: Prepared, options: RunOptions, planned: Planned, remote: RemoteSession | undefined) {
     this.#prepared = prepared
@@ -139,25 +143,18 @@ class Run {
     }
   }
 
-  /** p-graph gives the order, by the longest way to the end; whether a stage still starts is decided here. */
+  /** Whether a stage still starts is decided here. */
   async #runAll(waiting: readonly Stage[]): Promise<void> {
-    const { PGraph } = await import('p-graph')
     const pool = new Pool(machineCapacity(this.#options.jobs, process.env))
-    // its ids must be no property of every object, and not empty
-    const id = (name: string): string => `stage ${name}`
-    const names = new Set(waiting.map((stage) => stage.id))
-    const nodes = new Map(waiting.map((stage) => [id(stage.id), { priority: 1, run: () => this.#runOne(stage, pool) }]))
-    const edges = waiting.flatMap((stage) =>
-      upstream(stage).flatMap((before): [string, string][] => (names.has(before) ? [[id(before), id(stage.id)]] : [])),
-    )
-    await new PGraph(nodes, edges).run({ continue: true })
+    await inOrder(waiting, (stage) => this.#runOne(stage, pool))
   }
 
   async #runOne(stage: Stage, pool: Pool): Promise<void> {
     while (this.#mayStart(stage)) {
       if (this.#remote !== undefined && (await this.#restore(stage, this.#remote))) return
-      const grant = await pool.take(stage.resources)
-      const wait = await this.#takeTurn(stage, grant).finally(() => grant.release())
+      const slurm = this.#slurmFor(stage)
+      const grant = slurm ? NOTHING_HERE : await pool.take(stage.resources)
+      const wait = await this.#takeTurn(stage, grant, slurm).finally(() => grant.release())
       if (wait === 'made') return
       // another machine makes the same: meanwhile we hold nothing
       await wait?.()
@@ -166,10 +163,14 @@ class Run {
   }
 
   /** Makes a result, or gives what waits for another machine that does. */
-  async #takeTurn(stage: Stage, grant: Grant): Promise<'made' | (() => Promise<void>) | undefined> {
+  async #takeTurn(
+    stage: Stage,
+    grant: StageTask['grant'],
+    slurm: Slurm | undefined,
+  ): Promise<'made' | (() => Promise<void>) | undefined> {
     if (!this.#mayStart(stage)) return undefined
     const run = { ...this.#execution(), signal: this.#options.signalOf?.(stage.id) ?? this.#options.signal }
-    const task = { ...this.#task(stage), grant }
+    const task = { ...this.#task(stage), grant, executor: slurm?.make }
     const wait = await takeTurn(run, task, () => !this.#mayStart(stage))
     if (wait !== undefined) return wait
     const started = performance.now()
@@ -202,6 +203,13 @@ class Run {
     else this.#succeed(stage, end, seconds)
   }
 
+  /** What runs the stage as a job. An audit looks at processes of this machine. */
+  #slurmFor(stage: Stage): Slurm | undefined {
+    const { audit, executor } = this.#options
+    if (executorOf(stage, executor) === 'local' || isForced(stage, audit)) return undefined
+    return (this.#slurm ??= new Slurm(this.#prepared.store, this.#emit))
+  }
+
   #task(stage: Stage): Omit<StageTask, 'grant'> {
     const record = recordOf(this.#prepared, stage, this.#settled)
     if (!isComplete(record)) throw new Error(`Internal error: "${stage.id}" was started before what it reads`)
@@ -215,7 +223,7 @@ class Run {
     return {
       prepared: this.#prepared,
       engine: this.#options.engine,
-      graceSeconds: this.#options.graceSeconds ?? 10,
+      graceSeconds: this.#options.graceSeconds ?? GRACE_SECONDS,
       signal: this.#options.signal,
       kill: this.#options.kill,
       emit: this.#emit,

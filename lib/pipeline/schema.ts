@@ -1,5 +1,26 @@
 import type { FromSchema } from 'json-schema-to-ts'
 
+const slurmSchema = {
+  type: 'object',
+  additionalProperties: false,
+  properties: {
+    partition: { type: 'string', minLength: 1, description: 'sbatch --partition' },
+    account: { type: 'string', minLength: 1, description: 'sbatch --account' },
+    qos: { type: 'string', minLength: 1, description: 'sbatch --qos' },
+    constraint: { type: 'string', minLength: 1, description: 'sbatch --constraint: features that the node must have' },
+    time: {
+      type: ['string', 'number'],
+      exclusiveMinimum: 0,
+      description: 'sbatch --time, in seconds or as `90m`, `2h`, `3d`; a little more than `timeout` if not said',
+    },
+    options: {
+      type: 'array',
+      items: { type: 'string', pattern: '^-' },
+      description: 'more options of sbatch, which win over what the stage asks for: `[--gres=gpu:a100:1]`',
+    },
+  },
+} as const
+
 /** A stage as it is written, once every `${}` stands for its value. */
 export const stageSchema = {
   type: 'object',
@@ -8,7 +29,7 @@ export const stageSchema = {
     run: {
       type: 'string',
       minLength: 1,
-      description: 'the file of a stage, `stages/distill.ts`, relative to pipeline.yaml',
+      description: 'the file of a stage, `stages/distill.ts`, relative to pipeline.yaml; or `npm:PACKAGE/SUBPATH`',
     },
     cmd: {
       type: 'array',
@@ -94,6 +115,14 @@ export const stageSchema = {
       },
       description: 'how often a stage that failed is tried again, a number or `{ times: 2, backoff: 30s }`',
     },
+    executor: {
+      enum: ['local', 'slurm'],
+      description: 'where the stage runs: as processes of this machine, or as jobs of a Slurm cluster; not in the key',
+    },
+    slurm: {
+      ...slurmSchema,
+      description: 'what its jobs ask of Slurm beside `resources` and `timeout`; not in the key',
+    },
   },
 } as const
 
@@ -123,6 +152,7 @@ export const documentSchema = {
       description:
         'the public keys, `ed25519:…` by `pipeline keygen`, of those whose results are taken from the remote; in no key of a stage',
     },
+    slurm: { ...slurmSchema, description: 'what the jobs of all stages ask of Slurm, where a stage does not say else' },
     params: { type: 'object', description: 'every knob, in one tree; `${a.b}` takes a value or a subtree' },
     stages: { type: 'object', additionalProperties: stageSchema, description: 'name to stage' },
   },
@@ -131,3 +161,4 @@ export const documentSchema = {
 /** What a document that keeps to the schema looks like. */
 export type Document = FromSchema<typeof documentSchema>
 export type StageSource = FromSchema<typeof stageSchema>
+export type SlurmSource = NonNullable<StageSource['slurm']>

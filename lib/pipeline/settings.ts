@@ -1,10 +1,10 @@
 import { nearest } from '../util/nearest.ts'
 import { toRecord } from '../util/record.ts'
 import type { Tolerance } from '../util/tolerance.ts'
-import type { Resources, Retries } from './pipeline.ts'
+import type { ExecutorName, Resources, Retries, SlurmSettings } from './pipeline.ts'
 import { didYouMean, someOf } from './problems.ts'
 import type { Problems } from './problems.ts'
-import type { StageSource } from './schema.ts'
+import type { Document, SlurmSource, StageSource } from './schema.ts'
 import type { Spot } from './source.ts'
 import { child, entriesOf } from './tree.ts'
 import type { Tree } from './tree.ts'
@@ -28,6 +28,8 @@ export interface Settings {
   readonly timeoutSeconds: number | undefined
   readonly tolerance: Readonly<Record<string, Tolerance>>
   readonly retries: Retries
+  readonly executor: ExecutorName | undefined
+  readonly slurm: SlurmSettings
 }
 
 /** What a stage asks of the machine; nothing asked where the stage is not valid, which is reported elsewhere. */
@@ -35,9 +37,10 @@ export function readSettings(
   source: StageSource | undefined,
   tree: Tree,
   outputs: ReadonlyMap<string, unknown> | undefined,
+  shared: Document['slurm'],
   problems: Problems,
 ): Settings {
-  const { resources, env = [], timeout, tolerance = {}, retries = 0 } = source ?? {}
+  const { resources, env = [], timeout, tolerance = {}, retries = 0, executor, slurm } = source ?? {}
   refuseUnknown(child(tree, 'tolerance'), outputs, problems)
   const memoryAt = child(child(tree, 'resources'), 'memory')?.at
   return {
@@ -50,7 +53,13 @@ export function readSettings(
     timeoutSeconds: measure(timeout, SECONDS, '"timeout"', '15m', child(tree, 'timeout')?.at, problems),
     tolerance: toRecord(Object.entries(tolerance).map(([output, given]) => [output, toleranceOf(given)] as const)),
     retries: readRetries(typeof retries === 'number' ? { times: retries } : retries, child(tree, 'retries'), problems),
+    executor,
+    slurm: readSlurm({ ...shared, ...slurm }, child(child(tree, 'slurm'), 'time')?.at, problems),
   }
+}
+
+function readSlurm({ time, ...asked }: SlurmSource, at: Spot | undefined, problems: Problems): SlurmSettings {
+  return { ...asked, timeSeconds: measure(time, SECONDS, '"slurm.time"', '2h', at, problems) }
 }
 
 type Given = number | { readonly absolute?: number; readonly relative?: number }

@@ -1,4 +1,3 @@
-import { resolve } from 'node:path'
 import { Failure } from '../util/failure.ts'
 import { err, ok } from '../util/result.ts'
 import type { Result } from '../util/result.ts'
@@ -6,13 +5,14 @@ import { bundle } from './bundle.ts'
 import { describeModules } from './describe.ts'
 import type { StageSchema, StageSchemas } from './editor-schema.ts'
 import { projectAt } from './project.ts'
+import { moduleFile } from './stage-package.ts'
 import { StatCache } from './stat-cache.ts'
 
 /** What the modules of stages take, by their paths relative to `root`. Failures BUNDLE_…, MODULE_BROKEN. */
 export async function stageSchemas(root: string, files: readonly string[]): Promise<Result<StageSchemas, Failure[]>> {
   const project = projectAt(root)
   const stats = new StatCache(project.cache)
-  const bundled = await Promise.all(files.map((file) => bundle(resolve(root, file), project, stats)))
+  const bundled = await Promise.all(files.map((file) => bundle(moduleFile(root, file), project, stats)))
   const bundles = bundled.flatMap((one) => (one.ok ? [one.value] : []))
   const failures = bundled.flatMap((one) => (one.ok ? [] : [one.error]))
   if (failures.length > 0) return err(failures)

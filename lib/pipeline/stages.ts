@@ -10,6 +10,7 @@ import type { Cell } from './matrix.ts'
 import { isName, isStageName } from './names.ts'
 import { readOutputs } from './outputs.ts'
 import type { Output } from './outputs.ts'
+import { isPackaged, packagedModule } from './stage-package.ts'
 import { Paths } from './paths.ts'
 import type { Input, Program, Stage } from './pipeline.ts'
 import type { Problems } from './problems.ts'
@@ -90,7 +91,7 @@ function readDefinition(
     inputs,
     outputs,
     cells: isKnown('matrix') ? expandMatrix(child(tree, 'matrix'), problems) : undefined,
-    settings: readSettings(valid?.stages[name], tree, outputs, problems),
+    settings: readSettings(valid?.stages[name], tree, outputs, valid?.slurm, problems),
   }
 }
 
@@ -108,6 +109,11 @@ function checkProgram({ name, at, tree }: Definition, root: string, problems: Pr
     problems.add('PROGRAM_INVALID', cmd?.at ?? at, `The stage "${name}" ${found}. ${advice}`)
   }
   const file = textOf(child(tree, 'run'))
+  if (file !== undefined && isPackaged(file)) {
+    const found = packagedModule(root, file)
+    if (!found.ok) problems.add('PROGRAM_MISSING', child(tree, 'run')?.at, found.error)
+    return
+  }
   if (file === undefined || file === '' || existsSync(join(root, file))) return
   const near = new Paths(root, problems).nearest(file)
   const advice = near === undefined ? 'Paths are relative to the folder of pipeline.yaml.' : `Did you mean "${near}"?`

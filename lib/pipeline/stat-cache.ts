@@ -120,18 +120,36 @@ export class StatCache {
     started: bigint,
   ): Promise<Map<string, Digest>> {
     const digests = new Map<string, Digest>()
+    const large: FileEntry[] = []
+    const learn = (entry: FileEntry, digest: Digest): void => {
+      digests.set(entry.path, digest)
+      if (entries.length <= MANY_FILES && !isRacy(entry, started)) this.#added.set(statIdentity(entry.stat), digest)
+    }
     for (const entry of entries) {
       if (entry.kind !== 'file') continue
       const state = statIdentity(entry.stat)
-      const digest = known[state] ?? this.#known(state) ?? (await this.#hash(entry))
-      digests.set(entry.path, digest)
-      if (entries.length <= MANY_FILES && !isRacy(entry, started)) this.#added.set(state, digest)
+      const digest = known[state] ?? this.#known(state)
+      if (digest !== undefined) learn(entry, digest)
+      else if (entry.stat.size > CHUNK) large.push(entry)
+      else learn(entry, hashFile(entry.absolute, entry.stat, this.#count))
     }
+    await this.#hashLarge(large, learn)
     return digests
   }
 
-  #hash({ absolute, stat }: FileEntry): Digest | Promise<Digest> {
-    return stat.size > CHUNK ? hashLargeFile(absolute, stat, this.#count) : hashFile(absolute, stat, this.#count)
+  /** Two at once: while the last parts of one are hashed, the next has parts for the threads that are done. */
+  async #hashLarge(entries: readonly FileEntry[], learn: (entry: FileEntry, digest: Digest) => void): Promise<void> {
+    const left = [...entries].reverse()
+    const hashed = async (): Promise<void> => {
+      try {
+        for (let entry = left.pop(); entry; entry = left.pop())
+          learn(entry, await hashLargeFile(entry.absolute, entry.stat, this.#count))
+      } finally {
+        left.length = 0 // after a failure nothing new is begun
+      }
+    }
+    const ends = await Promise.allSettled([hashed(), hashed()])
+    for (const end of ends) if (end.status === 'rejected') throw end.reason
   }
 
   readonly #count = (bytes: number): void => {

@@ -19,11 +19,12 @@ export function parseTemplate(text: string): Template | undefined {
   const parts: TemplatePart[] = []
   let end = 0
   for (const match of text.matchAll(/\$\$\{|\$\{[^}]*\}?/g)) {
-    parts.push(text.slice(end, match.index), match[0] === '$${' ? '${' : reference(match[0], match.index))
+    if (match.index > end) parts.push(text.slice(end, match.index))
+    parts.push(match[0] === '$${' ? '${' : reference(match[0], match.index))
     end = match.index + match[0].length
   }
-  parts.push(text.slice(end))
-  return joinTexts(parts)
+  if (end < text.length) parts.push(text.slice(end))
+  return parts.length === 1 ? parts : joinTexts(parts)
 }
 
 function reference(text: string, index: number): Reference {

@@ -51,22 +51,24 @@ export const textOf = (tree: Tree | undefined): string | undefined =>
 
 /** The map with its values changed, `undefined` standing for refused; itself where nothing changed. */
 export function mapEntries(map: MapTree, change: (value: Tree, key: string) => Tree | undefined): MapTree {
-  let changed = false
-  const entries = new Map<string, Entry>()
+  let entries: Map<string, Entry> | undefined
   for (const [key, entry] of map.entries) {
     const value = change(entry.value, key) ?? refused(entry.value.at)
-    changed ||= value !== entry.value
-    entries.set(key, value === entry.value ? entry : { keyAt: entry.keyAt, value })
+    if (value !== entry.value) (entries ??= new Map(map.entries)).set(key, { keyAt: entry.keyAt, value })
   }
-  return changed ? { ...map, entries } : map
+  return entries ? { kind: 'map', at: map.at, entries } : map
 }
 
 /** The list with its items changed, `undefined` left out; itself where nothing changed. */
 export function mapItems(list: ListTree, change: (item: Tree) => Tree | undefined): ListTree {
-  const items = list.items.map(change)
-  return items.every((item, i) => item === list.items[i])
-    ? list
-    : { ...list, items: items.filter((item) => item !== undefined) }
+  let changed = false
+  const items: Tree[] = []
+  for (const item of list.items) {
+    const value = change(item)
+    changed ||= value !== item
+    if (value !== undefined) items.push(value)
+  }
+  return changed ? { kind: 'list', at: list.at, items } : list
 }
 
 /** As JSON, its objects without a prototype; what was refused is left out. */
@@ -77,8 +79,9 @@ export function toJson(tree: Tree): Json {
 }
 
 export function toJsonObject(tree: Tree | undefined): JsonObject {
-  const known = [...entriesOf(tree)].filter(([, { value }]) => !isRefused(value))
-  return toRecord(known.map(([name, { value }]) => [name, toJson(value)] as const))
+  const json = toRecord<Json>([])
+  for (const [name, { value }] of entriesOf(tree)) if (!isRefused(value)) json[name] = toJson(value)
+  return json
 }
 
 /** How many values stand in a tree, itself counted; shared parts count each time. */

@@ -1,4 +1,4 @@
-import { isAlias, isMap, isPair, isScalar, parseDocument } from 'yaml'
+import { LineCounter, isAlias, isMap, isPair, isScalar, parseDocument } from 'yaml'
 import type { Alias, Pair, ParsedNode, Scalar, YAMLMap, YAMLSeq } from 'yaml'
 import { readPlainYaml } from './plain-yaml.ts'
 import type { Problems } from './problems.ts'
@@ -24,13 +24,15 @@ export function parseYaml(source: Source, problems: Problems): Tree | undefined 
 /** The same by the library alone: all of YAML, and every message. */
 export function parseAnyYaml(source: Source, problems: Problems): Tree | undefined {
   // duplicate keys are found by the reader: the library compares each key with all before it, and names one place
+  const lineCounter = new LineCounter()
   const document = parseDocument(source.text, {
-    lineCounter: source.lines,
+    lineCounter,
     uniqueKeys: false,
     intAsBigInt: true,
     prettyErrors: false,
     logLevel: 'silent',
   })
+  for (const start of lineCounter.lineStarts) source.lines.addNewLine(start)
   const wrong = [...document.errors, ...document.warnings]
   if (wrong.length === 0) return new Reader(source, problems).root(document.contents)
   if (wrong.some(({ message }) => message.includes('call stack'))) tooLarge(source, problems)

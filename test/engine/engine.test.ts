@@ -45,7 +45,10 @@ describe('openEngine', () => {
     await assert.rejects(openEngine({ name: 'onyx', threads: 1 }), (error) => {
       assert.ok(error instanceof Failure)
       assert.equal(error.code, 'ENGINE_UNKNOWN')
-      assert.equal(error.message, '"onyx" is no engine: expected auto, cuda, onnx-webgpu, onnx-cpu, tfjs-cpu')
+      assert.equal(
+        error.message,
+        '"onyx" is no engine: expected auto, cuda, tfjs-node-gpu, onnx-webgpu, onnx-cpu, tfjs-cpu',
+      )
       return true
     })
   })
@@ -95,18 +98,25 @@ describe('onnx-cpu', () => {
   }
 })
 
-describe('tfjs-cpu', () => {
-  it('leaves no tensor behind', async () => {
-    const engine = await openEngine({ name: 'tfjs-cpu', threads: 1 })
+for (const name of tested.filter((one) => one.startsWith('tfjs-'))) {
+  it(`${name} leaves no tensor behind but the state, and that only until its memory is disposed of`, async () => {
+    const engine = await openEngine({ name, threads: 1 })
     const x = g.input('x', [4, 3])
     const w = g.state('w', [3, 3])
     const y = g.sum(g.gelu(g.matmul(x, w)))
     const program = await engine.compile(g.graph({ outputs: { y }, updates: { w: g.grad(y, [w])[0]! } }))
+    const counts = (): number[] => [tf.memory().numTensors, tf.memory().numBytes]
+    const [tensors, bytes] = counts() as [number, number]
     const memory = engine.memory()
     memory.write('w', floats([3, 3], 2))
-    const before = tf.memory()
-    for (let i = 0; i < 3; i++) await program.run({ x: floats([4, 3], 1) }, memory)
-    assert.equal(tf.memory().numTensors, before.numTensors)
-    assert.equal(tf.memory().numBytes, before.numBytes)
+    for (let i = 0; i < 3; i++) {
+      await program.run({ x: floats([4, 3], 1) }, memory)
+      assert.deepEqual(counts(), [tensors + 1, bytes + 36])
+    }
+    memory.write('w', floats([3, 3], 2))
+    assert.deepEqual(counts(), [tensors, bytes])
+    await program.run({ x: floats([4, 3], 1) }, memory)
+    memory.dispose()
+    assert.deepEqual(counts(), [tensors, bytes])
   })
-})
+}

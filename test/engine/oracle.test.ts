@@ -7,6 +7,7 @@ import { interpret } from '../../lib/engine/tfjs/ops.ts'
 import * as g from '../../lib/graph/index.ts'
 import type { Graph } from '../../lib/graph/index.ts'
 import type { Case } from './cases.ts'
+import { tested } from './engines.ts'
 import { all, close, floats, kept, leaves, runCase, weigh } from './op-suite.ts'
 
 // the package's main file registers no gradients, and this one has the form for bundlers: only require, by tsx, takes it
@@ -14,7 +15,8 @@ createRequire(import.meta.url)('@tensorflow/tfjs-core/dist/register_all_gradient
 
 describe("the derivatives of TensorFlow.js's own", () => {
   let engine: Engine
-  before(async () => void (engine = await openEngine({ name: 'tfjs-cpu', threads: 1 })))
+  const name = tested.find((one) => one.startsWith('tfjs-')) ?? 'tfjs-cpu' // whose backend tf.grads computes on, too
+  before(async () => void (engine = await openEngine({ name, threads: 1 })))
 
   for (const { name, one } of all.filter(({ one }) => !one.valuesOnly && !one.gradients && floats(one).length > 0)) {
     it(name, async () => {

@@ -33,6 +33,8 @@ test('GPU time is that of as many GPUs as the stage asks for, where the result w
     ['onnx-webgpu, NVIDIA T4', 6],
     ['onnx-cpu, 2 threads', 0],
     ['tfjs-cpu, 1 thread', 0],
+    ['tfjs-node-gpu, TensorFlow 2.9.1 on a GPU', 6],
+    ['tfjs-node-gpu, TensorFlow 2.9.1 on the CPU, 2 threads', 0],
     [null, 0],
   ]
   for (const [device, expected] of cases) assert.equal(gpuSeconds(device), expected, String(device))

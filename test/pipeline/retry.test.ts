@@ -52,14 +52,14 @@ test('a time-out, a kill and a missing output are tried again', async (t) => {
 const WRONG = `import { appendFileSync } from 'node:fs'
 export default { params: { type: 'object', properties: { folder: { type: 'string' } } }, in: [], out: ['text'], run({ with: { folder } }) {
   appendFileSync(folder + '/count', 'x\\n')
-  throw Object.assign(new Error('of another tokenizer'), { code: 'WRONG', exitCode: 2 })
+  throw Object.assign(new Error('of another tokenizer'), { code: 'VOCABULARY_DIFFERS', exitCode: 2 })
 } }`
 
 test('no try mends a mistake of the user, or an input that is another one now', async (t) => {
   const rig = new Rig(t)
   rig.write('wrong.ts', WRONG)
   const wrong = stage('wrong', module('wrong.ts'), { out: OUT, with: { folder: rig.root }, ...times(3) })
-  assert.equal((await rig.run([wrong])).failures[0]?.code, 'WRONG')
+  assert.equal((await rig.run([wrong])).failures[0]?.code, 'VOCABULARY_DIFFERS')
   assert.equal(tries(rig), 1)
   rig.write('input.txt', '')
   rig.write('count', '')

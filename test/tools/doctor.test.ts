@@ -10,7 +10,7 @@ it('doctor says which engines work, on the pipe for its answer', () => {
     stdio: ['ignore', 'ignore', 'inherit', 'pipe'],
   })
   const { value } = JSON.parse(output[ANSWER_FD]!) as { value: Diagnosis }
-  const [cuda, webgpu, ...others] = value.engines
+  const [cuda, tfjsNode, webgpu, ...others] = value.engines
   assert.deepEqual(
     others.map(({ name, works }) => [name, works]),
     [
@@ -19,6 +19,6 @@ it('doctor says which engines work, on the pipe for its answer', () => {
     ],
   )
   assert.match(others[0]!.device!, /^onnx-cpu, \d+ threads?$/)
-  assert.deepEqual([cuda!.name, webgpu!.name], ['cuda', 'onnx-webgpu'])
+  assert.deepEqual([cuda!.name, tfjsNode!.name, webgpu!.name], ['cuda', 'tfjs-node-gpu', 'onnx-webgpu'])
   if (!cuda!.works && !webgpu!.works) assert.equal(value.auto, 'onnx-cpu')
 })

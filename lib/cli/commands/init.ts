@@ -8,6 +8,7 @@ import { write, writeJson } from '../output.ts'
 
 interface Package {
   readonly name: string
+  readonly version: string
   readonly devDependencies: Readonly<Record<string, string>>
 }
 
@@ -21,7 +22,7 @@ export function init(folder = '.', { json = false }: { readonly json?: boolean }
   const target = resolve(folder)
   refuseToOverwrite(target, Object.keys(files))
   mkdirSync(target, { recursive: true })
-  const from = dependencyOn(packageRoot(), realpathSync(target))
+  const from = dependencyOn(packageRoot(), own.version, realpathSync(target))
   const hasPackage = existsSync(join(target, 'package.json'))
   const all = { ...files, ...(hasPackage ? {} : { 'package.json': packageJson(basename(target), own, from) }) }
   for (const [file, text] of Object.entries(all)) {
@@ -31,9 +32,11 @@ export function init(folder = '.', { json = false }: { readonly json?: boolean }
   if (json) writeJson({ type: 'init', folder: target, files: Object.keys(all) })
   else
     write(
-      [...Object.keys(all).map((file) => `wrote    ${join(folder, file)}`), '', next(folder, hasPackage, from)].join(
-        '\n',
-      ),
+      [
+        ...Object.keys(all).map((file) => `wrote    ${join(folder, file)}`),
+        '',
+        next(folder, hasPackage, own.name, from),
+      ].join('\n'),
     )
   return 0
 }
@@ -46,9 +49,11 @@ function refuseToOverwrite(target: string, files: readonly string[]): void {
   throw new Failure('INIT_EXISTS', `"${target}" has ${names} already. ${advice}`)
 }
 
-/** This package is in no registry: a project takes it from the folder that it lies in. */
-const dependencyOn = (root: string, target: string): string =>
-  `file:${(relative(target, root) || '.').split(sep).join('/')}`
+/** A clone is taken from the folder that it lies in. */
+function dependencyOn(root: string, version: string, target: string): string {
+  if (root.split(sep).includes('node_modules')) return `^${version}`
+  return `file:${(relative(target, root) || '.').split(sep).join('/')}`
+}
 
 function packageJson(folder: string, { name, devDependencies }: Package, from: string): string {
   const { '@types/node': types, typescript } = devDependencies
@@ -66,7 +71,8 @@ function packageJson(folder: string, { name, devDependencies }: Package, from: s
   return `${JSON.stringify(content, null, 2)}\n`
 }
 
-function next(folder: string, hasPackage: boolean, from: string): string {
-  const install = hasPackage ? `npm install ${from}` : 'npm install'
-  return [...(folder === '.' ? [] : [`cd ${folder}`]), install, 'npx pipeline run'].join('\n')
+function next(folder: string, hasPackage: boolean, name: string, from: string): string {
+  const isThere = existsSync(join(folder, 'node_modules', name))
+  const install = isThere ? [] : [hasPackage ? `npm install ${from.replace(/^\^/, `${name}@^`)}` : 'npm install']
+  return [...(folder === '.' ? [] : [`cd ${folder}`]), ...install, 'npx pipeline run'].join('\n')
 }

@@ -4,7 +4,7 @@ import { readExperiment } from '../../pipeline/experiment.ts'
 import type { ExperimentRecord } from '../../pipeline/experiment.ts'
 import { planRun } from '../../pipeline/plan.ts'
 import type { PlanOptions } from '../../pipeline/plan.ts'
-import type { Pipeline } from '../../pipeline/pipeline.ts'
+import type { ExecutorName, Pipeline } from '../../pipeline/pipeline.ts'
 import { runPipeline } from '../../pipeline/run.ts'
 import type { RunSummary } from '../../pipeline/run.ts'
 import { watchPipeline } from '../../pipeline/watch.ts'
@@ -30,6 +30,7 @@ export interface RunArguments extends ConfigOptions, Pick<PrinterOptions, 'quiet
   readonly jobs?: number
   readonly keepGoing?: boolean
   readonly engine: string
+  readonly executor?: ExecutorName
   readonly force?: boolean
   readonly audit?: boolean
 }
@@ -70,11 +71,16 @@ export async function run(targets: readonly string[], options: RunArguments): Pr
 
 const STOPPING = 'stopping: stages write a checkpoint first; once more ends them at once'
 
-function runOptions({ jobs, keepGoing, engine, debug }: RunArguments, { signal, kill }: Stop, onEvent: Printer) {
+function runOptions(
+  { jobs, keepGoing, engine, executor, debug }: RunArguments,
+  { signal, kill }: Stop,
+  onEvent: Printer,
+) {
   return {
     jobs: debug === true ? 1 : jobs,
     keepGoing,
     engine,
+    executor,
     resolveRevisions: revisionsOf('yes', signal),
     signal,
     kill,

@@ -1,11 +1,12 @@
 import type * as TensorFlow from '@tensorflow/tfjs-core'
 import type { Graph, RunNode } from '../../graph/index.ts'
-import { checkFeeds, checkValue } from '../check.ts'
-import type { Engine, Feed, Feeds, Program, TensorValue } from '../engine.ts'
-import { HostMemory, hostMemory } from '../host-memory.ts'
+import { checkFeeds } from '../check.ts'
+import type { Engine, Feeds, Program, TensorValue } from '../engine.ts'
 import { widened } from '../widened.ts'
+import { tensorMemory, TensorMemory } from './memory.ts'
 import { interpret } from './ops.ts'
 import type { Tf } from './ops.ts'
+import { download, upload } from './transfer.ts'
 
 /** TensorFlow.js's plain JavaScript backend. */
 export const openTfjsCpu = (): Promise<Engine> =>
@@ -20,11 +21,12 @@ export async function openTfjs(name: string, begin: (tf: Tf) => Promise<string>)
   const tf = await import('@tensorflow/tfjs-core')
   tf.env().set('PROD', true) // else it greets on the console
   const device = `${name}, ${await begin(tf)}`
+  const backend = tf.getBackend()
   return {
     name,
     device,
-    memory: () => new HostMemory(),
-    compile: (graph) => Promise.resolve(compile(tf, graph)),
+    memory: () => new TensorMemory(tf),
+    compile: (graph) => Promise.resolve(compile(tf, backend, graph)),
     dispose: () => Promise.resolve(),
   }
 }
@@ -33,49 +35,36 @@ export async function start(tf: Tf, backend: string): Promise<void> {
   if (!(await tf.setBackend(backend))) throw new Error(`TensorFlow.js cannot start its "${backend}" backend`)
 }
 
-function compile(tf: Tf, graph: Graph): Program {
+function compile(tf: Tf, backend: string, graph: Graph): Program {
   return {
-    run: (feeds, memory) => {
+    run: async (feeds, memory) => {
       checkFeeds(graph, feeds)
-      const host = graph.state.size + graph.updates.size > 0 ? hostMemory(memory) : new HostMemory()
-      return Promise.resolve(run(tf, graph, feeds, host))
+      if (tf.getBackend() !== backend) await start(tf, backend) // another engine was opened since
+      const kept = graph.state.size + graph.updates.size > 0 ? tensorMemory(memory) : new TensorMemory(tf)
+      return run(tf, graph, feeds, kept)
     },
     dispose: () => Promise.resolve(),
   }
 }
 
-function run(tf: Tf, graph: Graph, feeds: Feeds, memory: HostMemory): Record<string, TensorValue> {
+function run(tf: Tf, graph: Graph, feeds: Feeds, memory: TensorMemory): Record<string, TensorValue> {
   const outputs: Record<string, TensorValue> = {}
-  const updates: [string, TensorValue][] = []
+  const updates: [string, TensorFlow.Tensor][] = []
   tf.tidy(() => {
     const values = interpret(tf, graph.nodes, leavesOf(tf, graph, feeds, memory))
-    const download = (node: RunNode): TensorValue => ({ shape: node.shape, data: readBack(values.get(node)!) })
-    for (const [name, node] of graph.outputs) outputs[name] = download(node)
-    for (const [name, node] of graph.updates) updates.push([name, download(node)])
+    for (const [name, node] of graph.outputs) outputs[name] = { ...download(values.get(node)!), shape: node.shape }
+    // a tensor of its own for each name: two may be one node, or one a part of the old state
+    for (const [name, node] of graph.updates) updates.push([name, tf.keep(tf.clone(values.get(node)!))])
   })
-  for (const [name, value] of updates) memory.write(name, value)
+  for (const [name, value] of updates) memory.put(name, value)
   return outputs
 }
 
-function leavesOf(tf: Tf, graph: Graph, feeds: Feeds, memory: HostMemory): Map<RunNode, TensorFlow.Tensor> {
+function leavesOf(tf: Tf, graph: Graph, feeds: Feeds, memory: TensorMemory): Map<RunNode, TensorFlow.Tensor> {
   const leaves = new Map<RunNode, TensorFlow.Tensor>()
-  for (const [name, node] of graph.inputs) leaves.set(node, upload(tf, node, feeds[name]!))
-  for (const [name, node] of graph.state) {
-    const value = memory.value(name)
-    checkValue('state', name, node, value)
-    leaves.set(node, upload(tf, node, value))
-  }
+  const put = (node: RunNode, value: TensorFlow.Tensor): unknown =>
+    leaves.set(node, node.dtype === 'bool' ? tf.cast(value, 'bool') : value)
+  for (const [name, node] of graph.inputs) put(node, upload(tf, widened(feeds[name]!)))
+  for (const [name, node] of graph.state) put(node, memory.tensor(name, node))
   return leaves
-}
-
-function upload(tf: Tf, node: RunNode, feed: Feed): TensorFlow.Tensor {
-  const { shape, data } = widened(feed)
-  const type = data instanceof Float32Array ? 'float32' : 'int32'
-  return tf.cast(tf.tensor(data, [...shape], type), node.dtype === 'bool' ? 'bool' : type)
-}
-
-/** A copy: the backend may hand out the very array that it keeps. */
-function readBack(value: TensorFlow.Tensor): Float32Array | Int32Array {
-  const data = value.dataSync()
-  return value.dtype === 'float32' ? Float32Array.from(data) : Int32Array.from(data)
 }

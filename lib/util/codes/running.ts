@@ -20,6 +20,27 @@ export const running = {
   INPUT_UNREADABLE: 'An input cannot be read: its permissions forbid it, or the disk failed.',
   LOCK_WAIT:
     'Said, not failed: another run makes the same result. This one waits, and then shares it. The message says who it is.',
+  SLURM_MISSING:
+    'Stages are to run as jobs of Slurm, and its commands (sbatch, squeue, scancel) are not on this machine.',
+  SLURM_REFUSED:
+    'sbatch does not take a stage’s jobs: a partition or account that does not exist, more than any node has, or a limit of the site. The message has its words.',
+  SLURM_AWAY:
+    'Said, not failed: Slurm’s controller cannot be reached, or its queue is full. The run waits and tries again; jobs that run go on.',
+  SLURM_QUEUED: 'Said, not failed: jobs were handed in to Slurm. The message has their number.',
+  SLURM_ADOPTED:
+    'Said, not failed: jobs of an earlier run, which was stopped or died, still make these results. They are watched, not handed in again.',
+  SLURM_REQUEUED:
+    'Said, not failed: Slurm ended a job because its node failed or another job came first, and queued it again. It goes on from its checkpoint.',
+  SLURM_TIMEOUT:
+    'Slurm ended a job at its time limit. It keeps its checkpoint: raise `timeout` or `slurm.time`, or run again.',
+  SLURM_OUT_OF_MEMORY:
+    'A job took more memory than it had asked for and was ended. Raise the stage’s `resources.memory`.',
+  SLURM_NODE_FAILED: 'A job’s node failed, and Slurm did not queue it again. Run again.',
+  SLURM_PREEMPTED: 'A job was ended to make room for another, and Slurm did not queue it again. Run again.',
+  SLURM_CANCELLED: 'A job was cancelled by scancel or an administrator, not by this run.',
+  SLURM_LOST: 'A job is gone from Slurm’s queue and its accounts, and its result is not in the store. Run again.',
+  SLURM_JOB_DIED:
+    'A job ended before it could say how its stage went. The message has the end of its output; a folder that is not shared with the nodes is the usual cause.',
   LOCK_LOST:
     'Said, not failed: this run stood still, or did not see another machine in time, and that machine makes the same result now. This one stops making it, waits, and then shares it.',
   GPU_WAIT: 'Said, not failed: all GPUs are taken by stages of other runs on this host.',

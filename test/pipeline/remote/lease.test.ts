@@ -13,7 +13,7 @@ import { outcomes } from '../../e2e/command.ts'
 import type { Line } from '../../e2e/command.ts'
 
 const PLACE = { stage: 'make', key: sha256('a') }
-const TIMES = { renew: 100, expiry: 600, poll: 20 }
+const TIMES = { renew: 100, expiry: 600, poll: 5 }
 const { signal } = new AbortController()
 const never = (): boolean => false
 

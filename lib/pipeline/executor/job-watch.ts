@@ -1,0 +1,211 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Event } from '../event.ts'
+import type { JobPlace } from './batches.ts'
+import { slurmCommand } from './commands.ts'
+import { failureOf, tailLines } from './job-events.ts'
+import type { JobEnd, JobLine } from './job-events.ts'
+import { eventsFile, outputFile } from './order.ts'
+import { SQUEUE, cancelIds, hasEnded, mayRun, parseQueue, parseSacct, sacctOptions } from './queue.ts'
+import type { Row } from './queue.ts'
+import { outputOf } from './slurm-failures.ts'
+import type { JobFate } from './slurm-failures.ts'
+
+export interface Job extends JobPlace {
+  readonly stage: string
+  readonly signal: AbortSignal
+  readonly kill: AbortSignal
+  readonly emit: (event: Event) => void
+}
+
+/** How a job ended: as it says itself, or as Slurm does; `cancelled` by this run. */
+export type JobOutcome =
+  | { readonly type: 'said'; readonly end: JobEnd }
+  | { readonly type: 'fate'; readonly fate: JobFate }
+  | { readonly type: 'cancelled' }
+
+interface Watched {
+  readonly job: Job
+  readonly read: () => JobLine[]
+  readonly settle: (outcome: JobOutcome) => void
+  state: string
+  /** What it said last, until it begins again. */
+  end: JobEnd | undefined
+  begun: number
+  /** Polls of Slurm in a row by which it has ended. */
+  over: number
+  cancelling: boolean
+}
+
+const TAIL_MS = 250
+/** So many files are looked at each time; of more, only those of jobs that run. */
+const FEW = 64
+/** A poll may take a twentieth of the time, within these bounds. */
+const SHARE = 20
+const LEAST_MS = 1000
+const MOST_MS = 10_000
+/** What a job wrote last may be seen after it is seen to have ended. */
+const POLLS_TO_BELIEVE = 2
+
+/** Watches the jobs of a run: their files, and the queue by one command for all of them. */
+export class JobWatch {
+  readonly #watched = new Map<string, Watched>()
+  readonly #say: (message: string) => void
+  #loop: Promise<void> | undefined
+  #nextPoll = 0
+  #toCancel = new Set<Watched>()
+  #away = false
+
+  /** `say` is told when Slurm cannot be reached. */
+  constructor(say: (message: string) => void) {
+    this.#say = say
+  }
+
+  /** Resolves when a job has ended. */
+  watch(job: Job): Promise<JobOutcome> {
+    return new Promise((resolve) => {
+      const key = `${job.token}/${job.index}`
+      const remove = [onAbort(job.signal, () => this.#cancel(watched)), onAbort(job.kill, () => this.#kill(watched))]
+      const settle = (outcome: JobOutcome): void => {
+        for (const one of remove) one()
+        this.#watched.delete(key)
+        resolve(outcome)
+      }
+      const read = tailLines(eventsFile(job.folder, job.index))
+      const watched: Watched = {
+        job,
+        read,
+        settle,
+        state: 'PENDING',
+        end: undefined,
+        begun: 0,
+        over: 0,
+        cancelling: false,
+      }
+      this.#watched.set(key, watched)
+      if (job.signal.aborted) this.#cancel(watched)
+      this.#loop ??= this.#run().finally(() => (this.#loop = undefined))
+    })
+  }
+
+  async #run(): Promise<void> {
+    while (this.#watched.size > 0) {
+      await delay(TAIL_MS)
+      const all = [...this.#watched.values()]
+      for (const one of all) if (all.length <= FEW || mayRun(one.state)) this.#hear(one)
+      if (performance.now() >= this.#nextPoll) await this.#poll()
+    }
+  }
+
+  #hear(watched: Watched): void {
+    const { job } = watched
+    for (const line of watched.read()) {
+      if (line.type === 'event') job.emit(line.event)
+      else if (line.type === 'end') watched.end = line
+      else this.#begin(watched)
+    }
+    // one that was asked to stop may be queued again: Slurm knows
+    if (watched.end !== undefined && !isStopped(watched.end)) watched.settle({ type: 'said', end: watched.end })
+  }
+
+  #begin(watched: Watched): void {
+    watched.end = undefined
+    watched.begun += 1
+    if (watched.begun === 1) return
+    const { stage, id, emit } = watched.job
+    const message = `Slurm ended job ${id} of "${stage}", because its node failed or another job came first, and has begun it again. It goes on from its checkpoint.`
+    emit({ type: 'notice', stage, code: 'SLURM_REQUEUED', message })
+  }
+
+  async #poll(): Promise<void> {
+    await this.#sendCancels()
+    const started = performance.now()
+    const rows = await this.#rows()
+    const took = performance.now() - started
+    this.#nextPoll = performance.now() + Math.min(Math.max(took * SHARE, LEAST_MS), MOST_MS)
+    if (rows === undefined) return
+    const byJob = new Map(rows.map((row) => [`${row.token}/${row.index}`, row]))
+    const lost: Watched[] = []
+    for (const [key, watched] of this.#watched) {
+      const row = byJob.get(key)
+      watched.state = row?.state ?? watched.state
+      const ended = row === undefined || hasEnded(row.state)
+      watched.over = ended ? watched.over + 1 : 0
+      if (ended || mayRun(watched.state)) this.#hear(watched)
+      if (watched.over < (watched.cancelling ? 1 : POLLS_TO_BELIEVE) || !this.#watched.has(key)) continue
+      if (row === undefined) lost.push(watched)
+      else this.#believe(watched, row.state, row.node)
+    }
+    if (lost.length > 0) await this.#askAccounts(lost)
+  }
+
+  async #rows(): Promise<Row[] | undefined> {
+    const { ok, out, words } = await slurmCommand('squeue', SQUEUE)
+    if (!ok && !this.#away) this.#say(words)
+    this.#away = !ok
+    return ok ? parseQueue(out) : undefined
+  }
+
+  /** Of what is gone from the queue, Slurm's accounts may tell, where there are any. */
+  async #askAccounts(lost: readonly Watched[]): Promise<void> {
+    const { out } = await slurmCommand('sacct', sacctOptions(lost.map(({ job }) => job.id))).catch(() => ({ out: '' }))
+    const known = parseSacct(out)
+    for (const watched of lost) {
+      const found = known.get(watched.job.id)
+      this.#believe(watched, found?.state, found?.node ?? '')
+    }
+  }
+
+  #believe(watched: Watched, state: string | undefined, node: string): void {
+    const { job, end } = watched
+    if (watched.cancelling) watched.settle({ type: 'cancelled' })
+    else if (end !== undefined && (state === undefined || state === 'COMPLETED' || state === 'FAILED'))
+      watched.settle({ type: 'said', end })
+    else {
+      const output = outputOf(outputFile(job.folder, job.index))
+      watched.settle({ type: 'fate', fate: { id: job.id, state, node, output } })
+    }
+  }
+
+  #cancel(watched: Watched): void {
+    watched.cancelling = true
+    this.#toCancel.add(watched)
+    this.#nextPoll = 0
+  }
+
+  /** All that are to be cancelled by one command, as they are stopped at once. */
+  async #sendCancels(more: readonly string[] = []): Promise<void> {
+    const batch = [...this.#toCancel]
+    this.#toCancel = new Set()
+    if (batch.length === 0) return
+    const ids = cancelIds(
+      batch.map(({ job }) => job.id),
+      this.#wholeArrays(batch),
+    )
+    const { ok } = await slurmCommand('scancel', [...more, ...ids])
+    // one that had ended meanwhile is no reason to ask again, but a controller that is away is
+    if (!ok) for (const one of batch) if (this.#watched.has(keyOf(one.job))) this.#toCancel.add(one)
+  }
+
+  /** Arrays of which every task that is watched is to be cancelled. */
+  #wholeArrays(batch: readonly Watched[]): Set<string> {
+    const among = new Set(batch)
+    const others = new Set([...this.#watched.values()].filter((one) => !among.has(one)).map(({ job }) => job.token))
+    return new Set(batch.filter(({ job }) => !others.has(job.token)).map(({ job }) => job.id.split('_')[0]!))
+  }
+
+  /** The second Ctrl-C: nobody waits for what the jobs still do. */
+  #kill(watched: Watched): void {
+    this.#toCancel.add(watched)
+    queueMicrotask(() => void this.#sendCancels(['--full', '--signal=KILL']).catch(() => undefined))
+    watched.settle({ type: 'cancelled' })
+  }
+}
+
+const keyOf = ({ token, index }: Job): string => `${token}/${index}`
+
+const isStopped = (end: JobEnd): boolean => end.outcome === 'failed' && failureOf(end).code === 'STAGE_CANCELLED'
+
+function onAbort(signal: AbortSignal, act: () => void): () => void {
+  signal.addEventListener('abort', act)
+  return () => signal.removeEventListener('abort', act)
+}

@@ -1,0 +1,101 @@
+import { readFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { basename, dirname, join } from 'node:path'
+import { Failure } from '../../util/failure.ts'
+import { makeStage } from '../execute.ts'
+import type { Execution, StageEnd, StageTask } from '../execute.ts'
+import { messageOf } from '../files.ts'
+import { envIdentity, keyOf } from '../key.ts'
+import { goLive } from '../live.ts'
+import type { Prepared } from '../prepare.ts'
+import { StatCache } from '../stat-cache.ts'
+import { Store } from '../store.ts'
+import { endOf, openLines } from './job-events.ts'
+import type { LineWriter } from './job-events.ts'
+import { BATCH, eventsFile, layCode } from './order.ts'
+import type { Batch, Order } from './order.ts'
+
+/**
+ * What a job of a cluster runs, `node job.mjs ORDER`: one stage, from the lock of its key to its published result. What
+ * it says goes to a file beside the order; nothing depends on whether anybody reads it.
+ */
+const file = process.argv[2]!
+const folder = dirname(file)
+const order = JSON.parse(readFileSync(file, 'utf8')) as Order
+const batch = JSON.parse(readFileSync(join(folder, BATCH), 'utf8')) as Batch
+const lines = openLines(eventsFile(folder, Number(basename(file, '.json'))))
+process.on('exit', lines.flush)
+lines.write({ type: 'began', host: hostname() })
+lines.flush()
+const end = await runOrder(order, batch, lines)
+lines.write({ type: 'end', ...endOf(end) })
+process.exit(end.outcome === 'failed' ? 1 : 0)
+
+async function runOrder(order: Order, batch: Batch, { write }: LineWriter): Promise<StageEnd> {
+  const abort = new AbortController()
+  // Slurm sends SIGTERM before it kills: at the time limit, for scancel, and where another job comes first
+  for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(name, () => abort.abort())
+  const failed = (failure: Failure): StageEnd => ({ outcome: 'failed', key: order.key, failure, log: null })
+  const wrong = refuse(order)
+  if (wrong !== undefined) return failed(wrong)
+  try {
+    const run = executionOf(order, batch, abort.signal, (event) => write({ type: 'event', event }))
+    const live = goLive(run.prepared.store)
+    try {
+      return await makeStage(run, taskOf(order))
+    } finally {
+      live?.release()
+    }
+  } catch (error) {
+    return failed(error instanceof Failure ? error : new Failure('STAGE_DIED', messageOf(error), { exitCode: 1 }))
+  }
+}
+
+/** A cluster may give jobs another environment than the driver's, which is in the key. */
+function refuse({ key, record, stage }: Order): Failure | undefined {
+  if (keyOf(record) !== key) throw new Error(`Internal error: the order of "${stage.id}" is not of its key`)
+  const here = envIdentity(stage.env, process.env)
+  const other = stage.env.filter((name) => here[name] !== record.env[name])
+  if (other.length === 0) return undefined
+  const message = `The job of stage "${stage.id}" has not the values of ${other.join(', ')} that are in its key. Let sbatch hand on the environment (\`--export=ALL\`).`
+  return new Failure('ENV_CHANGED', message, { place: stage.place })
+}
+
+function executionOf(order: Order, batch: Batch, signal: AbortSignal, emit: Execution['emit']): Execution {
+  const settled = new Map(Object.entries(order.reads).map(([id, { settled }]) => [id, settled]))
+  return {
+    prepared: preparedOf(order, batch),
+    engine: batch.engine,
+    graceSeconds: batch.graceSeconds,
+    host: layCode(folder, batch.tool, batch.host),
+    ...{ signal, kill: new AbortController().signal, emit, settled, remote: undefined },
+  }
+}
+
+function preparedOf(order: Order, batch: Batch): Prepared {
+  const { stage, record, reads, sources, revisions } = order
+  const { root, artifacts, project, bundle, extend } = batch
+  if (bundle !== undefined) layCode(folder, project, bundle)
+  const { code, env, packages } = record
+  const read = Object.entries(reads).map(
+    ([id, { stage }]) => [id, { id, ...stage } as Prepared['stages'][number]] as const,
+  )
+  const stats = new StatCache(project.cache)
+  const none = { metrics: undefined, page: undefined, remote: undefined, trust: undefined }
+  return {
+    pipeline: { root, files: [], params: {}, resolved: {}, stages: [stage], ...none },
+    store: new Store(artifacts, stats),
+    stages: [stage],
+    byId: new Map([...read, [stage.id, stage]]),
+    identities: new Map([[stage.id, { code, env, packages, with: record.with, bundle, extend }]]),
+    sources: new Map(Object.entries(sources)),
+    revisions: new Map(Object.entries(revisions)),
+    ...{ project, artifacts, stats },
+  }
+}
+
+/** GPUs and cores are Slurm's to give: it names the GPUs in CUDA_VISIBLE_DEVICES. */
+function taskOf({ stage, record, reason, force }: Order): StageTask {
+  const threads = Number(process.env['SLURM_CPUS_PER_TASK'] ?? process.env['SLURM_CPUS_ON_NODE'] ?? 1)
+  return { stage, record, reason, force, audit: false, grant: { gpus: [], threads, release: () => undefined } }
+}

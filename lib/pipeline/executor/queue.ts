@@ -1,0 +1,75 @@
+import { tokenOf } from './sbatch.ts'
+
+/** A job as Slurm knows it. */
+export interface Row {
+  /** As scancel takes it: `123`, or `123_4` of an array. */
+  readonly id: string
+  /** Of the batch, and the number of the order in it. */
+  readonly token: string
+  readonly index: number
+  readonly state: string
+  readonly reason: string
+  readonly node: string
+}
+
+/** Options of squeue: all of this user's jobs, those of the last minutes that have ended too, each of an array alone. */
+export const SQUEUE = ['--me', '--noheader', '--array', '--states=all', '--format=%A|%F|%K|%T|%N|%r|%j']
+
+export function parseQueue(out: string): Row[] {
+  return out.split('\n').flatMap((line) => {
+    const [job, array, index, state, node, ...rest] = line.split('|')
+    if (index === undefined || state === undefined || rest.length < 2) return []
+    const token = tokenOf(rest.at(-1)!)
+    if (token === undefined) return []
+    const isArray = /^\d+$/.test(index)
+    const id = isArray ? `${array!}_${index}` : job!
+    return {
+      id,
+      token,
+      index: isArray ? Number(index) : 0,
+      state,
+      node: node ?? '',
+      reason: rest.slice(0, -1).join('|'),
+    }
+  })
+}
+
+/** `sacct --parsable2 --noheader --format=JobID,State,NodeList,Reason`; `CANCELLED by 1000` is CANCELLED. */
+export const sacctOptions = (ids: readonly string[]): string[] => [
+  ...['--parsable2', '--noheader', '--allocations', '--format=JobID,State,NodeList'],
+  `--jobs=${ids.join(',')}`,
+]
+
+export function parseSacct(out: string): ReadonlyMap<string, { readonly state: string; readonly node: string }> {
+  const rows = out.split('\n').flatMap((line) => {
+    const [id, state, node = ''] = line.split('|')
+    return id === undefined || state === undefined ? [] : [[id, { state: state.split(' ')[0]!, node }] as const]
+  })
+  return new Map(rows)
+}
+
+const ENDED: ReadonlySet<string> = new Set([
+  ...['BOOT_FAIL', 'CANCELLED', 'COMPLETED', 'DEADLINE', 'FAILED', 'NODE_FAIL', 'OUT_OF_MEMORY', 'PREEMPTED'],
+  ...['REVOKED', 'TIMEOUT'],
+])
+
+export const hasEnded = (state: string): boolean => ENDED.has(state)
+
+export const mayRun = (state: string): boolean => state !== 'PENDING' && state !== 'CONFIGURING'
+
+const USUAL_LARGEST = 1001
+
+/** How many tasks an array may have, by `scontrol show config`: the highest index is one less than MaxArraySize. */
+export function largestArray(config: string): number {
+  const numbers = [/^MaxArraySize\s*=\s*(\d+)/m, /max_array_tasks=(\d+)/].map((part) => part.exec(config)?.[1])
+  return Math.max(
+    1,
+    Math.min(...numbers.map((text, index) => Number(text ?? (index === 0 ? USUAL_LARGEST : Infinity)))),
+  )
+}
+
+/** Jobs for one command: whole arrays by their own id, so that ten thousand tasks are one word. */
+export function cancelIds(ids: readonly string[], wholeArrays: ReadonlySet<string>): string[] {
+  const arrayOf = (id: string): string => id.split('_')[0]!
+  return [...new Set(ids.map((id) => (wholeArrays.has(arrayOf(id)) ? arrayOf(id) : id)))]
+}

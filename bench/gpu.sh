@@ -87,8 +87,8 @@ part() {
       peer 90 curves "$work/curves"
       ;;
     teacher)
-      for engine in $engines; do ours 60 teacher "$engine" "${TOKENS:-16384}" "${LAYERS:-4}"; done
-      peer 40 teacher "${TOKENS:-16384}" "${LAYERS:-4}"
+      for engine in $engines; do ours 120 teacher "$engine" "${TOKENS:-131072}" "${LAYERS:-32}"; done
+      peer 60 teacher "${TOKENS:-131072}" "${LAYERS:-32}"
       ;;
     score)
       [ -e "$work/run/data/model" ] || { echo "the pack has no items: PIPELINE_DATA was not set when it was made"; return; }

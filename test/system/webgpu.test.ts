@@ -4,6 +4,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { before, describe, it } from 'node:test'
 import { programOf } from './debian.ts'
+import { agreesOnDefault } from './default-by-engine.ts'
 
 // The engines onnx-webgpu and tfjs-webgpu on a Vulkan driver in software: their results are held against the same references as the others'.
 
@@ -11,12 +12,12 @@ const folder = join(import.meta.dirname, '../../.cache/lavapipe')
 const driver = join(folder, 'lavapipe.json')
 const own = { ...process.env }
 delete own['NODE_TEST_CONTEXT'] // else the tests would report to this run
-const env = {
-  ...own,
+const toDriver = {
   LD_LIBRARY_PATH: join(folder, 'root/usr/lib/x86_64-linux-gnu'),
   VK_DRIVER_FILES: driver,
   VK_ICD_FILENAMES: driver, // what older loaders call it
 }
+const env = { ...own, ...toDriver }
 
 describe('WebGPU in software', () => {
   before(() => execFileSync('bash', [join(import.meta.dirname, 'lavapipe.sh'), folder], { stdio: 'inherit' }))
@@ -36,6 +37,9 @@ describe('WebGPU in software', () => {
       pass(file, least, { ...env, TEST_ENGINES: engine })
     })
   }
+
+  it('onnx-webgpu runs the embedded default, which comes out as by onnx-cpu', (t) =>
+    agreesOnDefault(t, 'onnx-webgpu', toDriver))
 
   it('passes test/system/faults-on-lavapipe.ts, with a driver that has faults', () => {
     const [library, faulty] = [join(folder, 'faulty.so'), join(folder, 'faulty.json')]

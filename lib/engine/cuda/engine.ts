@@ -33,6 +33,7 @@ export function openCuda(device: Device, { precision }: CudaOptions): Engine {
     device: precision === 'fp32' ? `cuda, ${device.name}` : `cuda in ${precision}, ${device.name}`,
     memory: () => new CudaMemory(device),
     compile: (graph) => Promise.resolve().then(() => compile(graph)),
+    room: () => device.room(),
     dispose: () => device.settled().then(() => device.dispose()),
   }
 }

@@ -10,11 +10,12 @@ const RESERVED: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prot
 const RESERVED_STAGES: ReadonlySet<string> = new Set(['store', 'experiments', 'tensorboard'])
 const MOST_NAME = 100
 /**
- * Windows takes paths of 259 characters. With 59 of them for the project's folder, 200 are left for the longest path of
- * a stage, `artifacts/store/STAGE/.tmp-KEY-TOKEN-TOKEN/result/FILE`, of which all but STAGE and FILE are 120.
+ * Windows takes paths of 259 characters. With 35 of them for the project's folder, 224 are left for the longest path of
+ * a stage, `artifacts/.reproduce-TOKEN/store/STAGE/.tmp-KEY-TOKEN-TOKEN/result/FILE`, of which all but STAGE and FILE
+ * are 144.
  */
 const MOST_STAGE_AND_FILE = 80
-/** The same for the parts of a stage that is divided, which have `@` and 16 digits after STAGE. */
+/** The files of a result that the pipeline itself writes have up to 30: `manifest.json.TOKEN.tmp`. */
 const MOST_STAGE = 50
 
 /** The name of a stage is a folder in `artifacts/` and the first half of `stage.output`. */

@@ -3,9 +3,9 @@ import { basename, dirname, join } from 'node:path'
 
 /** As Microsoft's "Naming Files, Paths, and Namespaces" has them. */
 const RESERVED = ['CON', 'PRN', 'AUX', 'NUL', 'CONIN$', 'CONOUT$'].concat(
-  ['COM', 'LPT'].flatMap((name) => [...'0123456789¹²³'].map((digit) => name + digit)),
+  ['COM', 'LPT'].flatMap((name) => '0 1 2 3 4 5 6 7 8 9 ¹ ² ³'.split(' ').map((digit) => name + digit)),
 )
-const CHARACTERS = ['<', '>', ':', '"', '|', '?', '*', '\\']
+const CHARACTERS = /[<>:"|?*\\\p{Cc}]/gu
 
 /** A path has 259 characters, of which the project's folder has some: `C:\Users\firstname\projects\distil\` has so many. */
 const FOR_THE_PROJECT = 35
@@ -20,7 +20,7 @@ export function faultsOf(path: string): string[] {
 
 function faultsOfName(name: string): string[] {
   const stem = name.split('.')[0]!.trimEnd().toUpperCase()
-  const bad = [...name].filter((character) => CHARACTERS.includes(character) || character.charCodeAt(0) < 32)
+  const bad = name.match(CHARACTERS) ?? []
   return [
     ...bad.map((character) => `a name with ${JSON.stringify(character)}`),
     ...(/[. ]$/.test(name) ? ['a name that ends in a dot or a space'] : []),

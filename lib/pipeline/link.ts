@@ -46,6 +46,15 @@ export function linkedFolder(link: string): string | undefined {
   }
 }
 
+/** An absolute path that leads through what stands in for links, as the one that it means. */
+export function throughLinks(path: string): string {
+  for (let at = path; dirname(at) !== at; at = dirname(at)) {
+    const folder = writtenFolder(at)
+    if (folder?.includes(join(sep, 'artifacts', 'store', sep)) === true) return join(folder, relative(at, path))
+  }
+  return path
+}
+
 /** What stands in for a link holds one line, the path that the link would have. */
 function writtenFolder(file: string): string | undefined {
   try {

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
-import { existsSync, linkSync, lstatSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
+import { cpSync, existsSync, linkSync, lstatSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, it } from 'node:test'
+import { initialise, saveModel } from '../../lib/model/weights.ts'
 import { outcomes } from '../e2e/command.ts'
+import { config as learner } from '../e2e/learner.ts'
 import { joined } from '../e2e/store-care.ts'
 import type { Kept } from '../e2e/store-care.ts'
 import { SUM } from '../pipeline/sum.ts'
@@ -83,6 +86,23 @@ describe('on a disk that has no links', { concurrency: false }, () => {
         [`took ${took}`],
       )
     }
+  })
+
+  it('a model is found below such a text file too', async (t) => {
+    const place = keptOnExfat(t)
+    const config = { ...learner, vocabSize: 600 }
+    saveModel(place.path('m'), { config, weights: initialise(config, 1) }, { eos: 0 })
+    cpSync(join(import.meta.dirname, '../fixtures/harness/model/tokenizer.json'), place.path('m/tokenizer.json'))
+    const cmd = ['cp', '-r', '${in.model}', '${out.model}']
+    const stages = { copy: { cmd, in: { model: 'm' }, out: ['model'], matrix: { n: [1] } } }
+    place.write('pipeline.yaml', JSON.stringify({ version: 1, stages }))
+    assert.deepEqual(await ran(place), ['copy[1]: ran'])
+    const { code, errors } = await place.run('export', 'file:artifacts/copy/1/model', '--to', 'out')
+    assert.deepEqual([code, errors], [0, ''])
+    assert.ok(existsSync(place.path('out/model.safetensors')))
+    // a text of the user's own says nothing
+    place.write('note', 'm\n')
+    assert.match((await place.run('export', 'file:note', '--to', 'other')).errors, /note/)
   })
 
   it('reproduces, pins and tags; a killed run leaves nothing that the next one minds', async (t) => {

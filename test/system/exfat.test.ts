@@ -5,8 +5,8 @@ import { describe, it } from 'node:test'
 import { initialise, saveModel } from '../../lib/model/weights.ts'
 import { outcomes } from '../e2e/command.ts'
 import { config as learner } from '../e2e/learner.ts'
-import { joined } from '../e2e/store-care.ts'
-import type { Kept } from '../e2e/store-care.ts'
+import { makeShare } from '../e2e/sharing.ts'
+import { Kept, joined } from '../e2e/store-care.ts'
 import { SUM } from '../pipeline/sum.ts'
 import { keptOnExfat } from './exfat.ts'
 
@@ -103,6 +103,25 @@ describe('on a disk that has no links', { concurrency: false }, () => {
     // a text of the user's own says nothing
     place.write('note', 'm\n')
     assert.match((await place.run('export', 'file:note', '--to', 'other')).errors, /note/)
+  })
+
+  it('a result has the digests that it has elsewhere, and is pushed and pulled', async (t) => {
+    const [there, here] = [new Kept(t), keptOnExfat(t)]
+    const share = makeShare(t)
+    for (const place of [there, here]) {
+      const text = place.read('pipeline.yaml')
+      place.write('pipeline.yaml', text.replace('version: 1', `version: 1\nremote: file:${share}`))
+    }
+    const hash = await there.make(1)
+    assert.deepEqual(await ran(here), ['make: restored', 'join: restored'])
+    const manifest = (place: Kept): string => place.read(`artifacts/store/${there.resultsOf(hash)[1]!}/manifest.json`)
+    assert.equal(manifest(here), manifest(there))
+    await here.make(2)
+    assert.deepEqual(await ran(there, '--set', 'n=2'), ['make: restored', 'join: restored'])
+    const own = keptOnExfat(t)
+    await own.make(1)
+    const outputs = (place: Kept): unknown => (JSON.parse(manifest(place)) as { outputs: unknown }).outputs
+    assert.deepEqual(outputs(own), outputs(there))
   })
 
   it('reproduces, pins and tags; a killed run leaves nothing that the next one minds', async (t) => {

@@ -4,6 +4,7 @@ import type { Bench } from './figures.ts'
 export const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   startup: async () => (await import('./startup.ts')).startup,
   default: async () => (await import('./default.ts')).embeddedDefault,
+  install: async () => (await import('./install.ts')).install,
   generate: async () => (await import('./generate.ts')).generation,
   'train-step': async () => (await import('./train-step.ts')).trainStep,
   loss: async () => (await import('./loss.ts')).loss,

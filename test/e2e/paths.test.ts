@@ -193,7 +193,7 @@ describe('the paths that the command makes', () => {
       'a\tb',
       'a"b',
       'a\\b',
-      'x/'.repeat(101),
+      'x/'.repeat(113),
     ]
     for (const path of wrong) assert.notDeepEqual(faultsOf(path), [], path)
     for (const path of ['console/a', '.x', 'a b', 'com', 'com10']) assert.deepEqual(faultsOf(path), [], path)

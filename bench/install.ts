@@ -9,7 +9,7 @@ import { bytesOf, pack, packagesBySize, run } from './install/packed.ts'
 import type { Packed } from './install/packed.ts'
 import { warnOfLoad } from './load.ts'
 
-const TURNS = 1
+const TURNS = 3
 const MB = 1e6
 
 export const install: Bench = {

@@ -10,6 +10,7 @@ export const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   score: async () => (await import('./score.ts')).score,
   backends: async () => (await import('./backends.ts')).backends,
   noop: async () => (await import('./noop.ts')).noop,
+  install: async () => (await import('./install.ts')).install,
   'train-step-gpt2': async () => (await import('./train-step-gpt2.ts')).trainStepGpt2,
   teacher: async () => (await import('./teacher.ts')).teacher,
   faults: async () => (await import('./faults.ts')).faults,

@@ -135,7 +135,7 @@ export function dvc(): Tool {
 }
 
 /** The folder of packages in which this one stands, installed beside the other peers. */
-function npmInstalled(name: string, version: string): string {
+export function npmInstalled(name: string, version: string): string {
   const home = join(peers, name)
   if (!existsSync(join(home, 'node_modules', name))) {
     mkdirSync(home, { recursive: true })

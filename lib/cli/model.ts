@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path'
 import { findBuiltin } from '../pipeline/builtin.ts'
 import { readExperiment } from '../pipeline/experiment.ts'
 import type { ExperimentRecord } from '../pipeline/experiment.ts'
+import { throughLinks } from '../pipeline/link.ts'
 import { Failure } from '../util/failure.ts'
 
 /** What a command was given as a model: a source, or the hash of an experiment, whose distilled student is meant. */
@@ -26,7 +27,7 @@ export function modelSource(model: string): string {
     case 'hub':
       return model
     case 'file':
-      return resolve(named.name)
+      return throughLinks(resolve(named.name))
     case 'builtin':
       return builtinModel(named.name)
     case 'experiment':

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { differs } from '../util/tolerance.ts'
 import type { Compared } from '../util/tolerance.ts'
-import { isExecutable } from './digest.ts'
+import { isExecutable } from './executable.ts'
 import { walk } from './walk.ts'
 import type { Entry } from './walk.ts'
 

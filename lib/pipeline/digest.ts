@@ -3,6 +3,7 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import type { BigIntStats } from 'node:fs'
 import { sha256 } from './canonical.ts'
 import type { Digest } from './canonical.ts'
+import { isExecutable } from './executable.ts'
 import { hashLanes } from './hash-lanes.ts'
 import type { Lane } from './hash-lanes.ts'
 import type { Entry } from './walk.ts'
@@ -20,8 +21,6 @@ export class ChangedWhileRead extends Error {}
 /** What identifies a state of a file without reading it. The kernel sets ctime; nobody can set it back. */
 export const statIdentity = (stat: BigIntStats): string =>
   `${stat.dev} ${stat.ino} ${stat.size} ${stat.mtimeNs} ${stat.ctimeNs}`
-
-export const isExecutable = (stat: BigIntStats): boolean => (stat.mode & 0o111n) !== 0n
 
 /** The digest of a file in the state that `stat` describes; throws ChangedWhileRead if it left that state. */
 export function hashFile(file: string, stat: BigIntStats, onRead: (bytes: number) => void): Digest {

@@ -1,4 +1,4 @@
-import { existsSync, linkSync, mkdirSync, readdirSync, renameSync } from 'node:fs'
+import { constants, copyFileSync, existsSync, linkSync, mkdirSync, readdirSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { errorCode } from '../util/error-code.ts'
 import { digestOf } from './canonical.ts'
@@ -48,12 +48,24 @@ export function offerExtension({ store, identities }: Prepared, { id, name: stag
   mkdirSync(draft)
   try {
     const source = join(store.stageFolder(stage), name)
-    for (const file of readdirSync(source)) linkSync(join(source, file), join(draft, file))
+    for (const file of readdirSync(source)) linkOrCopy(join(source, file), join(draft, file))
     renameSync(draft, join(folder, EXTEND))
   } catch (error) {
     remove(draft)
-    // another run has just put its own in the place, or the file system has no links: it begins from the start
-    if (!['ENOENT', 'EPERM', 'ENOTSUP', 'EMLINK'].includes(errorCode(error) ?? '')) throw error
+    // another run has just put its own in the place: it begins from the start
+    if (errorCode(error) !== 'ENOENT') throw error
+  }
+}
+
+/** What is said where a file system has no hard links, or no more of them. */
+const NO_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK'])
+
+function linkOrCopy(from: string, to: string): void {
+  try {
+    linkSync(from, to)
+  } catch (error) {
+    if (!NO_LINKS.has(errorCode(error) ?? '')) throw error
+    copyFileSync(from, to, constants.COPYFILE_FICLONE)
   }
 }
 

@@ -1,6 +1,7 @@
 import { chmodSync, lstatSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { Failure } from '../util/failure.ts'
+import { isExecutable } from './executable.ts'
 import { walk } from './walk.ts'
 
 /**
@@ -14,7 +15,7 @@ export function freeze(path: string): number {
   for (const entry of walk(path, 'refuse')) {
     if (entry.kind === 'folder') chmodSync(join(path, entry.path), 0o755)
     if (entry.kind !== 'file') continue
-    chmodSync(entry.absolute, (entry.stat.mode & 0o111n) === 0n ? 0o444 : 0o555)
+    chmodSync(entry.absolute, isExecutable(entry.stat) ? 0o555 : 0o444)
     bytes += Number(entry.stat.size)
   }
   return bytes

@@ -1,8 +1,27 @@
-import { lstatSync, mkdirSync, readdirSync, readlinkSync, renameSync, rmSync, rmdirSync, symlinkSync } from 'node:fs'
+import {
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  rmdirSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { basename, dirname, join, relative, resolve, sep } from 'node:path'
 import { errorCode } from '../util/error-code.ts'
+import { shortened } from './file-names.ts'
 import { moveAside, token } from './files.ts'
 import type { Stage } from './pipeline.ts'
+
+/** Bytes of the name of a cell's link. */
+const MOST_NAME = 100
+/** A text that stands in for a link is no longer than a path may be. */
+const MOST_TEXT = 4096
+/** What is said where no link can be made: by FAT and exFAT, and by Windows, also without the right to make one. */
+const NO_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL', 'EISDIR'])
 
 /** `artifacts/<stage>`, or `artifacts/<stage>/<cell>`: the user's view of a stage's current result. */
 export function linkPath(artifacts: string, stage: Stage): string {
@@ -13,13 +32,36 @@ export function linkPath(artifacts: string, stage: Stage): string {
 /** A cell's values may hold what a file name may not. */
 const fileName = (cell: string): string => {
   const name = cell.replace(/[^\w.,=+@-]/gu, (character) => encodeURIComponent(character).replaceAll('*', '%2A'))
-  return /^\.+$/.test(name) ? name.replaceAll('.', '%2E') : name
+  return shortened(/^\.+$/.test(name) ? name.replaceAll('.', '%2E') : name, MOST_NAME)
 }
 
-/** The result folder that a link of ours points to, absolute; undefined where there is none. */
+/**
+ * The folder that a link points to, or a text file which stands in for one, absolute; undefined where there is neither.
+ */
 export function linkedFolder(link: string): string | undefined {
   try {
     return resolve(dirname(link), readlinkSync(link))
+  } catch (error) {
+    return errorCode(error) === 'ENOENT' ? undefined : writtenFolder(link)
+  }
+}
+
+/** An absolute path that leads through what stands in for links, as the one that it means. */
+export function throughLinks(path: string): string {
+  for (let at = path; dirname(at) !== at; at = dirname(at)) {
+    const folder = writtenFolder(at)
+    if (folder?.includes(join(sep, 'artifacts', 'store', sep)) === true) return join(folder, relative(at, path))
+  }
+  return path
+}
+
+/** What stands in for a link holds one line, the path that the link would have. */
+function writtenFolder(file: string): string | undefined {
+  try {
+    const stat = lstatSync(file)
+    if (!stat.isFile() || stat.size > MOST_TEXT) return undefined
+    const [, path] = /^([^\n]+)\n$/.exec(readFileSync(file, 'utf8')) ?? []
+    return path === undefined ? undefined : resolve(dirname(file), path)
   } catch {
     return undefined
   }
@@ -27,7 +69,8 @@ export function linkedFolder(link: string): string | undefined {
 
 /**
  * Points a stage's link at a result, atomically. What stands in its place and is not a link of ours is moved aside,
- * and its new path given back in `aside`. `assertThere` throws where nothing may be made. A junction on Windows, where links to files and plain folders need a privilege.
+ * and its new path given back in `aside`. `assertThere` throws where nothing may be made. Where links cannot be made, a
+ * text file with the path stands in for one.
  */
 export function link(
   artifacts: string,
@@ -41,10 +84,23 @@ export function link(
   const aside = [...makeParent(artifacts, dirname(path)), ...clear(artifacts, path)]
   // not in the store, which may be a link to another file system
   const temporary = join(artifacts, `.link-${token()}`)
-  if (process.platform === 'win32') symlinkSync(folder, temporary, 'junction')
-  else symlinkSync(relative(dirname(path), folder), temporary)
+  makeLink(temporary, folder, relative(dirname(path), folder))
+  // a rename there puts nothing in the place of a junction, which is a folder
+  if (process.platform === 'win32') rmSync(path, { force: true })
   renameSync(temporary, path)
   return { moved: true, aside }
+}
+
+/** A junction on Windows, where links to files and plain folders need a privilege. */
+function makeLink(temporary: string, folder: string, path: string): void {
+  try {
+    if (process.platform === 'win32') symlinkSync(folder, temporary, 'junction')
+    else symlinkSync(path, temporary)
+  } catch (error) {
+    if (!NO_LINKS.has(errorCode(error) ?? '')) throw error
+    // with `/`, as the disk may go to another system
+    writeFileSync(temporary, `${path.replaceAll(sep, '/')}\n`, { flag: 'wx' })
+  }
 }
 
 /** The folder of a matrix's cells may be where the stage, before it had a matrix, had its link. */
@@ -52,7 +108,7 @@ function makeParent(artifacts: string, parent: string): string[] {
   // `artifacts` itself may be a link of the user's to another disk
   const stat = parent === artifacts ? undefined : lstatSync(parent, { throwIfNoEntry: false })
   const aside = stat === undefined || stat.isDirectory() ? [] : clear(artifacts, parent)
-  if (stat?.isSymbolicLink() === true && aside.length === 0) rmSync(parent)
+  if (stat?.isDirectory() === false && aside.length === 0) rmSync(parent)
   mkdirSync(parent, { recursive: true })
   return aside
 }

@@ -1,5 +1,6 @@
 import { toRecord } from '../util/record.ts'
 import { nearest } from '../util/nearest.ts'
+import { folded, lengthOf } from './file-names.ts'
 import { isCellName, isName } from './names.ts'
 import { didYouMean, someOf } from './problems.ts'
 import type { Problems } from './problems.ts'
@@ -11,6 +12,8 @@ import { describe, entriesOf, itemsOf, mapEntries, mapItems } from './tree.ts'
 import type { ScalarTree, Tree } from './tree.ts'
 
 const MOST_CELLS = 100_000
+/** Bytes of a cell's whole name, which is one of a folder. */
+const MOST_NAME = 100
 
 /** One run of a stage: each axis at one of its values. */
 export interface Cell {
@@ -35,12 +38,12 @@ export function expandMatrix(matrix: Tree | undefined, problems: Problems): read
     axes.push(axis)
   }
   const count = axes.reduce((product, { values }) => product * values.length, 1)
-  if (count <= MOST_CELLS) return combine(axes)
-  problems.add(
-    'MATRIX_INVALID',
-    matrix?.at,
-    `The matrix has ${count} cells. At most ${MOST_CELLS} are run: give it fewer values.`,
-  )
+  const longest = axes.map(({ values }) => values.reduce((most, { name }) => Math.max(most, lengthOf(name)), 0))
+  const length = longest.reduce((sum, one) => sum + one + 1, -1)
+  if (count <= MOST_CELLS && length <= MOST_NAME) return combine(axes)
+  const many = `The matrix has ${count} cells. At most ${MOST_CELLS} are run: give it fewer values.`
+  const long = `The longest name of a cell has ${length} bytes. A folder is named by it, of at most ${MOST_NAME}: write an axis as a map, short name: value.`
+  problems.add('MATRIX_INVALID', matrix?.at, count > MOST_CELLS ? many : long)
   return undefined
 }
 
@@ -59,20 +62,27 @@ function combine(axes: readonly Axis[]): readonly Cell[] {
 function readAxis(name: string, at: Spot, tree: Tree, problems: Problems): Axis | undefined {
   const values = tree.kind === 'map' ? mapValues(tree) : listValues(tree, name, problems)
   if (!isName(name, 'axis', at, problems) || !values) return undefined
-  const seen = new Set<string>()
+  const seen = new Map<string, string>()
   for (const value of values) {
     if (!isCellName(value.name, value.value.at, problems)) return undefined
-    if (seen.has(value.name)) {
-      problems.add(
-        'MATRIX_INVALID',
-        value.value.at,
-        `The axis "${name}" has the value "${value.name}" twice. Remove one.`,
-      )
+    const other = seen.get(folded(value.name))
+    if (other !== undefined) {
+      reportTwice(name, value.name, other, value.value.at, problems)
       return undefined
     }
-    seen.add(value.name)
+    seen.set(folded(value.name), value.name)
   }
   return { name, values }
+}
+
+function reportTwice(axis: string, name: string, other: string, at: Spot, problems: Problems): void {
+  if (name === other)
+    problems.add('MATRIX_INVALID', at, `The axis "${axis}" has the value "${name}" twice. Remove one.`)
+  else {
+    const why = 'both cells would have one folder, since not every disk tells case apart'
+    const advice = 'Remove one, or write the axis as a map, name: value.'
+    problems.add('NAME_COLLISION', at, `The axis "${axis}" has the values "${other}" and "${name}": ${why}. ${advice}`)
+  }
 }
 
 const mapValues = (tree: Tree): Axis['values'] => [...entriesOf(tree)].map(([name, { value }]) => ({ name, value }))

@@ -1,3 +1,4 @@
+import { folded, refusedByWindows } from './file-names.ts'
 import { LOG, MANIFEST } from './manifest.ts'
 import { isName } from './names.ts'
 import { placeName } from './source.ts'
@@ -39,18 +40,25 @@ function namesIn(item: Tree): (readonly [string, string, Spot])[] {
 
 function isInside(file: string, at: Spot, problems: Problems): boolean {
   const parts = file.split('/')
-  const outside = parts.some((part) => part === '' || part === '.' || part === '..') || /[\\:\p{Cc}]/u.test(file)
-  if (!outside && !RESERVED.has(parts[0]!.toLowerCase())) return true
-  const why = outside ? 'is not a plain path inside the folder of the result' : 'is kept by the pipeline itself'
+  const why = whyNotInside(parts)
+  if (why === undefined) return true
   problems.add('OUTPUT_INVALID', at, `The output file "${file}" ${why}. Write a name such as "model" or "report.html".`)
   return false
 }
 
+function whyNotInside(parts: readonly string[]): string | undefined {
+  if (parts.some((part) => part === '' || part === '.' || part === '..'))
+    return 'is not a plain path inside the folder of the result'
+  const refused = parts.flatMap((part) => refusedByWindows(part) ?? [])[0]
+  if (refused !== undefined) return `is none everywhere: ${refused}`
+  return RESERVED.has(folded(parts[0]!)) ? 'is kept by the pipeline itself' : undefined
+}
+
 /** The output that is the same file, or lies around or inside it; case does not tell files apart everywhere. */
 function overlapping(outputs: ReadonlyMap<string, Output>, file: string): Output | undefined {
-  const path = `${file.toLowerCase()}/`
+  const path = `${folded(file)}/`
   return [...outputs.values()].find((other) => {
-    const otherPath = `${other.file.toLowerCase()}/`
+    const otherPath = `${folded(other.file)}/`
     return path.startsWith(otherPath) || otherPath.startsWith(path)
   })
 }

@@ -4,10 +4,11 @@ import type { Place } from '../util/failure.ts'
 import { toRecord } from '../util/record.ts'
 import type { JsonObject } from '../util/json.ts'
 import { sortStages } from './dag.ts'
+import { folded } from './file-names.ts'
 import type { Inputs, Producer } from './inputs.ts'
 import { bindCell, expandMatrix, hasPending } from './matrix.ts'
 import type { Cell } from './matrix.ts'
-import { isName, isStageName } from './names.ts'
+import { isName, isShortEnough, isStageName } from './names.ts'
 import { readOutputs } from './outputs.ts'
 import type { Output } from './outputs.ts'
 import { isPackaged, packagedModule } from './stage-package.ts'
@@ -60,14 +61,14 @@ export function readDefinitions(
   problems: Problems,
 ): ReadonlyMap<string, Definition> {
   const definitions = new Map<string, Definition>()
-  const folded = new Map<string, Definition>()
+  const byFolded = new Map<string, Definition>()
   for (const [name, { keyAt, value }] of entriesOf(child(document, 'stages'))) {
     if (value.kind !== 'map' || !isStageName(name, keyAt, problems)) continue
     const definition = readDefinition(name, keyAt, value, valid, problems)
     checkProgram(definition, root, problems)
-    const other = folded.get(name.toLowerCase())
+    const other = byFolded.get(folded(name))
     if (other) reportCollision(definition, other, problems)
-    folded.set(name.toLowerCase(), definition)
+    byFolded.set(folded(name), definition)
     definitions.set(name, definition)
   }
   return definitions
@@ -84,6 +85,7 @@ function readDefinition(
   const inputs = new Set(entriesOf(child(tree, 'in')).keys())
   for (const [input, { keyAt }] of entriesOf(child(tree, 'in'))) isName(input, 'input', keyAt, problems)
   const outputs = isKnown('out') ? readOutputs(child(tree, 'out'), problems) : undefined
+  for (const output of outputs?.values() ?? []) isShortEnough(name, output, problems)
   return {
     name,
     at,

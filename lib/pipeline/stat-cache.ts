@@ -4,16 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { Failure } from '../util/failure.ts'
 import { sha256 } from './canonical.ts'
 import type { Digest } from './canonical.ts'
-import {
-  CHUNK,
-  ChangedWhileRead,
-  contentLine,
-  hashFile,
-  hashLargeFile,
-  isExecutable,
-  stateLine,
-  statIdentity,
-} from './digest.ts'
+import { CHUNK, ChangedWhileRead, contentLine, hashFile, hashLargeFile, stateLine, statIdentity } from './digest.ts'
+import { isExecutable } from './executable.ts'
 import { readSealed, writeSealed } from './files.ts'
 import { walk } from './walk.ts'
 import type { Entry, Links } from './walk.ts'

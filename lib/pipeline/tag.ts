@@ -6,6 +6,7 @@ import { err, ok } from '../util/result.ts'
 import type { Result } from '../util/result.ts'
 import type { Digest } from './canonical.ts'
 import { TAGS, listExperiments, readExperiment, recordFolders } from './experiment.ts'
+import { refusedByWindows } from './file-names.ts'
 import { remove, syncFolder } from './files.ts'
 
 export interface Tagged {
@@ -61,8 +62,7 @@ function badName(tag: string): Failure | undefined {
     const message = `"${tag}" cannot be a tag: it could be the beginning of a hash. Use a letter beyond "f", as in "v${tag}".`
     return new Failure('TAG_INVALID', message)
   }
-  if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(tag) && !/\.$|^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i.test(tag))
-    return undefined
+  if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(tag) && refusedByWindows(tag) === undefined) return undefined
   const rule =
     'Tags have letters from A to Z, digits, ".", "_" and "-", begin with a letter or digit, end with no ".", are no name that Windows keeps for a device, and have at most 100 characters.'
   return new Failure('TAG_INVALID', `"${tag}" cannot be a tag. ${rule}`)

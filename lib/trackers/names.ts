@@ -1,3 +1,5 @@
+import { folded } from '../pipeline/file-names.ts'
+
 /**
  * Gives names without the characters that a tracker bars: `distill[2,0.9]/loss` becomes `distill_2_0.9/loss`. Two names
  * never become one.
@@ -10,8 +12,9 @@ export function namer(barred: RegExp): (name: string) => string {
     if (known !== undefined) return known
     const plain = name.replace(/\](?=\/|$)/g, '').replace(barred, '_')
     let free = plain
-    for (let n = 2; taken.has(free); n++) free = `${plain}_${n}`
-    taken.add(free)
+    // a name may become that of a folder, and not every disk tells case apart
+    for (let n = 2; taken.has(folded(free)); n++) free = `${plain}_${n}`
+    taken.add(folded(free))
     given.set(name, free)
     return free
   }

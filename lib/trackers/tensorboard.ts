@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { shortened } from '../pipeline/file-names.ts'
 import { writeAtomic } from '../pipeline/files.ts'
 import { storeFailure } from '../pipeline/store-failure.ts'
 import { errorCode } from '../util/error-code.ts'
@@ -11,6 +12,8 @@ import type { Logged, Scalar } from './logged.ts'
 
 /** TensorBoard knows its files by `tfevents`; each run has one, so that logging again puts the same in its place. */
 const FILE = 'events.out.tfevents.pipeline'
+/** Bytes of the name of a training's folder. */
+const MOST_NAME = 80
 
 /**
  * Writes event files below `folder`, and gives the folder of the experiment: a run `NAME` of parameters and metrics, and
@@ -21,7 +24,7 @@ export function logToTensorboard(logged: Logged, folder: string): string {
   try {
     for (const { stage, points } of logged.trainings) {
       const events = points.map(({ time, step, scalars }) => ({ time, step, value: scalars.map(summary) }))
-      writeAtomic(join(own, stage, FILE), eventFile(points[0]?.time ?? logged.at, events))
+      writeAtomic(join(own, shortened(stage, MOST_NAME), FILE), eventFile(points[0]?.time ?? logged.at, events))
     }
     writeAtomic(join(own, FILE), eventFile(logged.at, ofExperiment(logged)))
   } catch (error) {

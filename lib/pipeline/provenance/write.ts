@@ -19,6 +19,7 @@ import { sha256 } from '../canonical.ts'
 import { CHUNK } from '../digest.ts'
 import { BUNDLES, readExperiment, recordFolders } from '../experiment.ts'
 import type { ExperimentRecord } from '../experiment.ts'
+import { shortened } from '../file-names.ts'
 import { remove, token, writeAtomic } from '../files.ts'
 import { readManifest } from '../manifest.ts'
 import type { Manifest } from '../manifest.ts'
@@ -29,6 +30,8 @@ import type { CrateFile } from './crate.ts'
 import { statementOf } from './statement.ts'
 import type { Subject } from './statement.ts'
 
+/** Bytes of a file's name, without its ending. */
+const MOST_NAME = 100
 const METADATA = 'ro-crate-metadata.json'
 
 /**
@@ -64,7 +67,8 @@ function copyRecord(root: string, { hash }: ExperimentRecord, draft: string): vo
   }
 }
 
-const statementFile = (stage: string): string => `provenance/${encodeURIComponent(stage)}.intoto.json`
+const statementFile = (stage: string): string =>
+  `provenance/${shortened(encodeURIComponent(stage).replaceAll('*', '%2A'), MOST_NAME)}.intoto.json`
 
 /** The failure of the first stage whose result is not in the store. */
 function writeStatements(store: Store, record: ExperimentRecord, draft: string): Failure | undefined {

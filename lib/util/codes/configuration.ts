@@ -23,10 +23,11 @@ export const configuration = {
   PARAM_UNUSED: 'A warning: nothing refers to this parameter, so that changing it changes nothing.',
   REFERENCE_INVALID: 'A `${…}` is not written as a reference, or names what is not there where it stands.',
   NAME_INVALID:
-    'A name of a stage, an input, an output or an axis has characters that a folder or a reference cannot take: letters, digits, "_" and "-" are taken.',
+    'A name of a stage, an input, an output or an axis has characters that a folder or a reference cannot take: letters, digits, "_" and "-" are taken. Or it is so long that Windows would not take the paths made of it.',
   NAME_RESERVED:
-    'The name is the pipeline’s own, as a folder in artifacts or as a word in a reference. Choose another.',
-  NAME_COLLISION: 'Two names differ in upper and lower case alone: some file systems do not tell them apart.',
+    'The name is the pipeline’s own, as a folder in artifacts or as a word in a reference, or Windows keeps it for a device (`con`, `aux.txt`, `com1`). Choose another.',
+  NAME_COLLISION:
+    'Two names of stages, or two values of an axis, differ in upper and lower case alone, or in the Unicode form of an accent: some file systems do not tell them apart.',
   STAGE_UNKNOWN: 'A stage that was named is not in pipeline.yaml.',
   STAGE_CYCLE: 'Stages read one another in a circle, which the message shows: none can run first.',
   PROGRAM_INVALID: 'A stage has both `run:` and `cmd:`, or neither: it takes one of the two.',

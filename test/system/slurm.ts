@@ -13,7 +13,7 @@ import { programOf } from './debian.ts'
 const MARK = 'TEST_SLURM'
 
 /**
- * A Slurm of Debian's packages on this machine: a controller and nodes `n1` to `n3` with two cores, 2000 MB and two GPUs
+ * A Slurm of Debian's packages on this machine: a controller and nodes `n1` to `n3` with two cores, 6000 MB and two GPUs
  * each, whose devices are stand-ins. Partitions `main` and `urgent`, whose jobs push those of `main` back into the queue.
  * A job that takes more memory than it asked for is killed.
  */
@@ -49,7 +49,7 @@ export class Cluster {
     const paths = [
       `SlurmctldHost=${hostname()}(127.0.0.1)`,
       `SlurmctldPort=${control!}`,
-      `AuthInfo=socket=${this.#path('munge.sock')}`,
+      `AuthInfo=socket=${this.#path('munge.sock')},cred_expire=5`,
       `StateSaveLocation=${this.#path('state')}`,
       `SlurmdSpoolDir=${this.#path('spool-%n')}`,
       `SlurmctldPidFile=${this.#path('slurmctld.pid')}`,
@@ -110,9 +110,9 @@ export class Cluster {
     return attempt('sinfo', '-hN', '-p', 'main', '-o', '%t').split('\n').slice(0, -1)
   }
 
-  /** Of the jobs that Slurm knows: `id state`. */
+  /** Of the jobs that Slurm knows, the first one first: `id state`. */
   jobs(): string[] {
-    return attempt('squeue', '-h', '-r', '-t', 'all', '-o', '%i %T').split('\n').slice(0, -1)
+    return attempt('squeue', '-h', '-r', '-S', 'i', '-t', 'all', '-o', '%i %T').split('\n').slice(0, -1)
   }
 
   async until(holds: () => boolean, seconds = 60): Promise<void> {
@@ -145,7 +145,7 @@ export class Cluster {
 }
 
 const NODES = ['n1', 'n2', 'n3']
-const NODE = 'NodeAddr=127.0.0.1 CPUs=2 RealMemory=2000 Gres=gpu:2 State=UNKNOWN'
+const NODE = 'NodeAddr=127.0.0.1 CPUs=2 RealMemory=6000 Gres=gpu:2 State=UNKNOWN'
 const PARTITIONS = `PartitionName=main Nodes=ALL Default=YES PriorityTier=1
 PartitionName=urgent Nodes=ALL PriorityTier=10`
 
@@ -161,7 +161,7 @@ JobAcctGatherFrequency=1
 JobAcctGatherParams=OverMemoryKill
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
-DefMemPerCPU=500
+DefMemPerCPU=3000
 GresTypes=gpu
 ReturnToService=2
 SlurmdTimeout=6

@@ -14,13 +14,15 @@ export interface JobPlace {
   readonly index: number
   /** As scancel takes it: `123`, or `123_4` of an array. */
   readonly id: string
+  /** Whether all jobs that were handed in with it, and have not ended, are this run's. */
+  readonly alone: boolean
 }
 
 /** Nobody looks any more at what jobs wrote that ended so long ago. */
 const STALE_MS = 3_600_000
 
 /** The jobs that Slurm still has, by the key that they make. Removes the orders of those that it has not for long. */
-export function livingJobs(folder: string, rows: readonly Row[]): Map<Digest, JobPlace> {
+export function livingJobs(folder: string, rows: readonly Row[], wanted: ReadonlySet<Digest>): Map<Digest, JobPlace> {
   const living = new Map<Digest, JobPlace>()
   const byToken = new Map<string, Row[]>()
   for (const row of rows) {
@@ -37,9 +39,10 @@ export function livingJobs(folder: string, rows: readonly Row[]): Map<Digest, Jo
       continue
     }
     const { keys = [] } = (readJson(join(place, BATCH)) ?? {}) as Partial<Batch>
+    const alone = rowsHere.every(({ index }) => wanted.has(keys[index]!))
     for (const { index, id } of rowsHere) {
       const key = keys[index]
-      if (key !== undefined) living.set(key, { folder: place, token, index, id })
+      if (key !== undefined) living.set(key, { folder: place, token, index, id, alone })
     }
   }
   return living

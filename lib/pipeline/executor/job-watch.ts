@@ -8,6 +8,7 @@ import { eventsFile, outputFile } from './order.ts'
 import { SQUEUE, cancelIds, hasEnded, mayRun, parseQueue, parseSacct, sacctOptions } from './queue.ts'
 import type { Row } from './queue.ts'
 import { outputOf } from './slurm-failures.ts'
+import { Signals } from './signals.ts'
 import type { JobFate } from './slurm-failures.ts'
 
 export interface Job extends JobPlace {
@@ -27,6 +28,7 @@ interface Watched {
   readonly job: Job
   readonly read: () => JobLine[]
   readonly settle: (outcome: JobOutcome) => void
+  readonly fail: (error: unknown) => void
   state: string
   /** What it said last, until it begins again. */
   end: JobEnd | undefined
@@ -49,10 +51,11 @@ const POLLS_TO_BELIEVE = 2
 /** Watches the jobs of a run: their files, and the queue by one command for all of them. */
 export class JobWatch {
   readonly #watched = new Map<string, Watched>()
+  readonly #signals = new Signals()
   readonly #say: (message: string) => void
   #loop: Promise<void> | undefined
   #nextPoll = 0
-  #toCancel = new Set<Watched>()
+  readonly #toCancel = new Set<Watched>()
   #away = false
 
   /** `say` is told when Slurm cannot be reached. */
@@ -62,28 +65,17 @@ export class JobWatch {
 
   /** Resolves when a job has ended. */
   watch(job: Job): Promise<JobOutcome> {
-    return new Promise((resolve) => {
-      const key = `${job.token}/${job.index}`
-      const remove = [onAbort(job.signal, () => this.#cancel(watched)), onAbort(job.kill, () => this.#kill(watched))]
+    return new Promise((resolve, fail) => {
       const settle = (outcome: JobOutcome): void => {
-        for (const one of remove) one()
-        this.#watched.delete(key)
+        this.#watched.delete(keyOf(job))
         resolve(outcome)
       }
       const read = tailLines(eventsFile(job.folder, job.index))
-      const watched: Watched = {
-        job,
-        read,
-        settle,
-        state: 'PENDING',
-        end: undefined,
-        begun: 0,
-        over: 0,
-        cancelling: false,
-      }
-      this.#watched.set(key, watched)
-      if (job.signal.aborted) this.#cancel(watched)
-      this.#loop ??= this.#run().finally(() => (this.#loop = undefined))
+      const started = { state: 'PENDING', end: undefined, begun: 0, over: 0, cancelling: false }
+      this.#watched.set(keyOf(job), { job, read, settle, fail, ...started })
+      this.#signals.onAbort(job.signal, () => this.#cancel(job.signal))
+      this.#signals.onAbort(job.kill, () => this.#kill(job.kill))
+      this.#loop ??= this.#run().catch(this.#fail)
     })
   }
 
@@ -94,14 +86,24 @@ export class JobWatch {
       for (const one of all) if (all.length <= FEW || mayRun(one.state)) this.#hear(one)
       if (performance.now() >= this.#nextPoll) await this.#poll()
     }
+    this.#loop = undefined
+  }
+
+  readonly #fail = (error: unknown): void => {
+    this.#loop = undefined
+    const all = [...this.#watched.values()]
+    this.#watched.clear()
+    for (const { fail } of all) fail(error)
   }
 
   #hear(watched: Watched): void {
     const { job } = watched
-    for (const line of watched.read()) {
-      if (line.type === 'event') job.emit(line.event)
-      else if (line.type === 'end') watched.end = line
-      else this.#begin(watched)
+    for (let lines = watched.read(); lines.length > 0; lines = watched.read()) {
+      for (const line of lines) {
+        if (line.type === 'event') job.emit(line.event)
+        else if (line.type === 'end') watched.end = line
+        else this.#begin(watched)
+      }
     }
     // one that was asked to stop may be queued again: Slurm knows
     if (watched.end !== undefined && !isStopped(watched.end)) watched.settle({ type: 'said', end: watched.end })
@@ -166,46 +168,51 @@ export class JobWatch {
     }
   }
 
-  #cancel(watched: Watched): void {
-    watched.cancelling = true
-    this.#toCancel.add(watched)
+  #cancel(signal: AbortSignal): void {
+    for (const watched of this.#watched.values()) {
+      if (watched.job.signal !== signal || watched.cancelling) continue
+      watched.cancelling = true
+      this.#toCancel.add(watched)
+    }
     this.#nextPoll = 0
   }
 
   /** All that are to be cancelled by one command, as they are stopped at once. */
-  async #sendCancels(more: readonly string[] = []): Promise<void> {
+  async #sendCancels(): Promise<void> {
     const batch = [...this.#toCancel]
-    this.#toCancel = new Set()
+    this.#toCancel.clear()
     if (batch.length === 0) return
-    const ids = cancelIds(
-      batch.map(({ job }) => job.id),
-      this.#wholeArrays(batch),
-    )
-    const { ok } = await slurmCommand('scancel', [...more, ...ids])
+    const { ok } = await slurmCommand('scancel', this.#idsOf(batch))
     // one that had ended meanwhile is no reason to ask again, but a controller that is away is
     if (!ok) for (const one of batch) if (this.#watched.has(keyOf(one.job))) this.#toCancel.add(one)
   }
 
-  /** Arrays of which every task that is watched is to be cancelled. */
+  #idsOf(batch: readonly Watched[]): string[] {
+    const ids = batch.map(({ job }) => job.id)
+    return cancelIds(ids, this.#wholeArrays(batch))
+  }
+
+  /** Arrays of which every task that there still is is to be cancelled. */
   #wholeArrays(batch: readonly Watched[]): Set<string> {
     const among = new Set(batch)
     const others = new Set([...this.#watched.values()].filter((one) => !among.has(one)).map(({ job }) => job.token))
-    return new Set(batch.filter(({ job }) => !others.has(job.token)).map(({ job }) => job.id.split('_')[0]!))
+    return new Set(
+      batch.filter(({ job }) => job.alone && !others.has(job.token)).map(({ job }) => job.id.split('_')[0]!),
+    )
   }
 
   /** The second Ctrl-C: nobody waits for what the jobs still do. */
-  #kill(watched: Watched): void {
-    this.#toCancel.add(watched)
-    queueMicrotask(() => void this.#sendCancels(['--full', '--signal=KILL']).catch(() => undefined))
-    watched.settle({ type: 'cancelled' })
+  #kill(signal: AbortSignal): void {
+    const batch = [...this.#watched.values()].filter(({ job }) => job.kill === signal)
+    if (batch.length === 0) return
+    const ids = this.#idsOf(batch)
+    // the first ends those that wait in the queue, the second those that run
+    for (const how of [[], ['--full', '--signal=KILL']])
+      slurmCommand('scancel', [...how, ...ids]).catch(() => undefined)
+    for (const { settle } of batch) settle({ type: 'cancelled' })
   }
 }
 
 const keyOf = ({ token, index }: Job): string => `${token}/${index}`
 
 const isStopped = (end: JobEnd): boolean => end.outcome === 'failed' && failureOf(end).code === 'STAGE_CANCELLED'
-
-function onAbort(signal: AbortSignal, act: () => void): () => void {
-  signal.addEventListener('abort', act)
-  return () => signal.removeEventListener('abort', act)
-}

@@ -1,29 +1,25 @@
-import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
-import { basename, dirname, join } from 'node:path'
 import { Failure } from '../../util/failure.ts'
 import { makeStage } from '../execute.ts'
 import type { Execution, StageEnd, StageTask } from '../execute.ts'
 import { messageOf } from '../files.ts'
 import { envIdentity, keyOf } from '../key.ts'
-import { goLive } from '../live.ts'
+import { claim, goLive } from '../live.ts'
 import type { Prepared } from '../prepare.ts'
 import { StatCache } from '../stat-cache.ts'
 import { Store } from '../store.ts'
 import { endOf, openLines } from './job-events.ts'
 import type { LineWriter } from './job-events.ts'
-import { BATCH, eventsFile, layCode } from './order.ts'
+import { eventsFile, layCode, readOrder } from './order.ts'
 import type { Batch, Order } from './order.ts'
 
 /**
- * What a job of a cluster runs, `node job.mjs ORDER`: one stage, from the lock of its key to its published result. What
- * it says goes to a file beside the order; nothing depends on whether anybody reads it.
+ * What a job of a cluster runs, `node job.mjs FOLDER NUMBER`: one stage, from the lock of its key to its published result.
+ * What it says goes to a file beside the order; nothing depends on whether anybody reads it.
  */
-const file = process.argv[2]!
-const folder = dirname(file)
-const order = JSON.parse(readFileSync(file, 'utf8')) as Order
-const batch = JSON.parse(readFileSync(join(folder, BATCH), 'utf8')) as Batch
-const lines = openLines(eventsFile(folder, Number(basename(file, '.json'))))
+const [folder, number] = [process.argv[2]!, Number(process.argv[3])]
+const { order, batch } = readOrder(folder, number)
+const lines = openLines(eventsFile(folder, number))
 process.on('exit', lines.flush)
 lines.write({ type: 'began', host: hostname() })
 lines.flush()
@@ -40,8 +36,12 @@ async function runOrder(order: Order, batch: Batch, { write }: LineWriter): Prom
   if (wrong !== undefined) return failed(wrong)
   try {
     const run = executionOf(order, batch, abort.signal, (event) => write({ type: 'event', event }))
-    const live = goLive(run.prepared.store)
+    const { store } = run.prepared
+    const live = goLive(store)
     try {
+      // its driver may be dead by now, and what it claimed with it
+      const reads = Object.values(order.reads).map(({ stage, settled }) => ({ stage: stage.name, key: settled.key }))
+      await claim(store, reads, abort.signal)
       return await makeStage(run, taskOf(order))
     } finally {
       live?.release()

@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { closeSync, copyFileSync, existsSync, mkdirSync, openSync, readFileSync, readSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Bundle } from '../bundle.ts'
 import { bundleFile } from '../bundle.ts'
@@ -34,6 +34,8 @@ export interface Order {
 export interface Batch {
   /** Of the orders, by their numbers. */
   readonly keys: readonly Digest[]
+  /** Where each order begins in their file, and where the last one ends. */
+  readonly at: readonly number[]
   readonly root: string
   readonly artifacts: string
   readonly project: Project
@@ -50,7 +52,8 @@ export interface Batch {
 type Program = Pick<Bundle, 'digest' | 'workers'>
 
 export const BATCH = 'batch.json'
-export const orderFile = (folder: string, index: number): string => join(folder, `${index}.json`)
+/** One file for all, as ten thousand would take longer to write than to run. */
+const ORDERS = 'orders.jsonl'
 export const eventsFile = (folder: string, index: number): string => join(folder, `${index}.events`)
 /** What Slurm and a job that fails early say. */
 export const outputFile = (folder: string, index: number | '%a'): string => join(folder, `${index}.out`)
@@ -64,24 +67,41 @@ export interface Ordered {
 
 /** Writes the orders of jobs of one stage, and last what says that they are there. */
 export async function writeOrders(folder: string, orders: readonly Ordered[]): Promise<Batch> {
-  const batch = await batchOf(orders)
+  const texts = orders.map((ordered) => Buffer.from(`${JSON.stringify(orderOf(ordered))}\n`))
+  const at = [0]
+  for (const text of texts) at.push(at.at(-1)! + text.length)
+  const batch = await batchOf(orders, at)
   mkdirSync(join(folder, 'code'), { recursive: true })
-  freezeCode(folder, batch, batch.tool, [batch.job, batch.host])
-  if (batch.bundle !== undefined) freezeCode(folder, batch, batch.project, [batch.bundle])
-  // only their owner: they may hold what only he may read
-  for (const [index, ordered] of orders.entries())
-    writeFileSync(orderFile(folder, index), JSON.stringify(orderOf(ordered)), { mode: 0o600 })
+  freezeCode(folder, batch.tool, [batch.job, batch.host])
+  if (batch.bundle !== undefined) freezeCode(folder, batch.project, [batch.bundle])
+  // only their owner's: they may hold what only he may read
+  writeAtomic(join(folder, ORDERS), Buffer.concat(texts), false, 0o600)
   writeAtomic(join(folder, BATCH), JSON.stringify(batch), false, 0o600)
   return batch
 }
 
-async function batchOf(orders: readonly Ordered[]): Promise<Batch> {
+/** What the job with this number is told. Throws where it is not there. */
+export function readOrder(folder: string, index: number): { readonly order: Order; readonly batch: Batch } {
+  const batch = JSON.parse(readFileSync(join(folder, BATCH), 'utf8')) as Batch
+  const [from, to] = batch.at.slice(index, index + 2)
+  const fd = openSync(join(folder, ORDERS), 'r')
+  try {
+    const bytes = Buffer.alloc(to! - from!)
+    readSync(fd, bytes, 0, bytes.length, from!)
+    return { order: JSON.parse(bytes.toString('utf8')) as Order, batch }
+  } finally {
+    closeSync(fd)
+  }
+}
+
+async function batchOf(orders: readonly Ordered[], at: readonly number[]): Promise<Batch> {
   const { run, task } = orders[0]!
   const { prepared, engine, graceSeconds } = run
   const { bundle, extend } = prepared.identities.get(task.stage.id)!
   const [job, host] = await Promise.all([programBundle('pipeline/executor/job.ts'), programBundle('pipeline/host.ts')])
   return {
     keys: orders.map(({ key }) => key),
+    at,
     root: prepared.pipeline.root,
     artifacts: prepared.artifacts,
     project: prepared.project,
@@ -97,7 +117,7 @@ async function batchOf(orders: readonly Ordered[]): Promise<Batch> {
 
 const programOf = ({ digest, workers }: Bundle): Program => ({ digest, workers })
 
-function freezeCode(folder: string, batch: Batch, project: Project, programs: readonly Program[]): void {
+function freezeCode(folder: string, project: Project, programs: readonly Program[]): void {
   for (const digest of programs.flatMap(({ digest, workers }) => [digest, ...workers]))
     copyFileSync(bundleFile(project, digest), codeFile(folder, digest))
 }

@@ -3,9 +3,11 @@ import type { Stage } from '../pipeline.ts'
 import type { Batch } from './order.ts'
 import { codeFile, outputFile } from './order.ts'
 
-/** The kernel's own view of what a stage uses and the time that Slurm takes to start it lie within this. */
+/** What a job takes before its stage starts and after it has ended; beyond it, Slurm ends what hangs. */
 const MARGIN_SECONDS = 60
 
+/** What the process takes that watches over the stage's in a job, beside what the stage asked for. */
+const OWN_BYTES = 128 * 2 ** 20
 const MIB = 2 ** 20
 
 /** What a stage's jobs ask of Slurm, as options of sbatch. */
@@ -20,7 +22,7 @@ export function requestOf({ resources, timeoutSeconds, slurm = {} }: Stage, grac
     constraint: slurm.constraint,
     gres: gpu > 0 ? `gpu:${gpu}` : undefined,
     'cpus-per-task': cpu > 0 ? cpu : undefined,
-    mem: memory > 0 ? `${Math.ceil(memory / MIB)}M` : undefined,
+    mem: memory > 0 ? `${Math.ceil((memory + OWN_BYTES) / MIB)}M` : undefined,
     time: time === undefined ? undefined : Math.ceil(time / 60),
   }
   const options = Object.entries(named).flatMap(([name, value]) => (value === undefined ? [] : [`--${name}=${value}`]))
@@ -57,7 +59,7 @@ export function script(folder: string, { job, tool }: Pick<Batch, 'job' | 'tool'
     return `[ -f ${to!} ] || { mkdir -p ${quoted(tool.cache)} && cp ${from!} ${to!}.$$ && mv ${to!}.$$ ${to!}; }`
   })
   const program = quoted(join(tool.cache, `${job.digest}.mjs`))
-  const order = `${quoted(folder)}/"\${SLURM_ARRAY_TASK_ID:-0}".json`
+  const order = `${quoted(folder)} "\${SLURM_ARRAY_TASK_ID:-0}"`
   return ['#!/bin/sh', ...lay, `exec ${quoted(process.execPath)} ${program} ${order}`, ''].join('\n')
 }
 

@@ -14,6 +14,7 @@ import type { Ordered } from './order.ts'
 import { SQUEUE, largestArray, parseQueue } from './queue.ts'
 import type { Row } from './queue.ts'
 import { isPassing, script, submission, submittedId } from './sbatch.ts'
+import { Signals } from './signals.ts'
 import { refused } from './slurm-failures.ts'
 
 interface Wanted extends Ordered {
@@ -33,6 +34,7 @@ export class Submission {
   readonly #folder: string
   readonly #emit: (event: Event) => void
   readonly #away: (words: string) => void
+  readonly #signals = new Signals()
   #wanted: Wanted[] = []
   #timer: NodeJS.Timeout | undefined
   #turn: Promise<void> = Promise.resolve()
@@ -52,14 +54,17 @@ export class Submission {
     const { signal } = ordered.run
     return new Promise((found, fail) => {
       const wanted: Wanted = { ...ordered, found, fail }
-      signal.addEventListener('abort', () => {
-        if (!this.#wanted.includes(wanted)) return // it is being handed in, and is cancelled as a job then
-        this.#wanted = this.#wanted.filter((one) => one !== wanted)
-        fail(cancelled(ordered.task.stage))
-      })
       this.#wanted.push(wanted)
       this.#schedule(GATHER_MS)
+      this.#signals.onAbort(signal, () => this.#drop())
     })
+  }
+
+  /** What is being handed in is not among these: it is cancelled as a job then. */
+  #drop(): void {
+    const stopped = this.#wanted.filter(({ run }) => run.signal.aborted)
+    this.#wanted = this.#wanted.filter(({ run }) => !run.signal.aborted)
+    for (const { fail, task } of stopped) fail(cancelled(task.stage))
   }
 
   /** The orders of jobs that are all over are read by nobody any more. */
@@ -96,7 +101,7 @@ export class Submission {
   async #adopt(wanted: readonly Wanted[]): Promise<readonly Wanted[]> {
     const rows = await this.#rows(wanted)
     if (rows === undefined) return []
-    const living = livingJobs(this.#folder, rows)
+    const living = livingJobs(this.#folder, rows, new Set(wanted.map(({ key }) => key)))
     const adopted = wanted.filter(({ key }) => living.has(key))
     if (adopted.length > 0)
       this.#tell(
@@ -149,14 +154,13 @@ export class Submission {
       `"${group.length === 1 ? stage.id : stage.name}" is job ${id} of Slurm${group.length === 1 ? '' : `, ${group.length} tasks`}.`,
     )
     for (const [index, { found }] of group.entries())
-      found({ folder, token: name, index, id: group.length === 1 ? id : `${id}_${index}` })
+      found({ folder, token: name, index, id: group.length === 1 ? id : `${id}_${index}`, alone: true })
   }
 
   #later(wanted: readonly Wanted[], words: string): void {
     if (this.#waitMs === FIRST_WAIT_MS) this.#away(words)
-    const [stopped, others] = [true, false].map((is) => wanted.filter(({ run }) => run.signal.aborted === is))
-    for (const { fail, task } of stopped!) fail(cancelled(task.stage))
-    this.#wanted.push(...others!)
+    this.#wanted.push(...wanted)
+    this.#drop()
     this.#schedule(this.#waitMs)
     this.#waitMs = Math.min(this.#waitMs * 2, LONGEST_WAIT_MS)
   }

@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict'
+import { appendFileSync } from 'node:fs'
+import { describe, it } from 'node:test'
+import { livingJobs } from '../../lib/pipeline/executor/batches.ts'
+import { tailLines } from '../../lib/pipeline/executor/job-events.ts'
+import { cancelIds, largestArray, parseQueue, parseSacct } from '../../lib/pipeline/executor/queue.ts'
+import { environment, isPassing, jobName, requestOf, submittedId, wordsOf } from '../../lib/pipeline/executor/sbatch.ts'
+import { jobFailure } from '../../lib/pipeline/executor/slurm-failures.ts'
+import { sha256 } from '../../lib/pipeline/canonical.ts'
+import { Rig, shell, stage } from './rig.ts'
+
+const TOKEN = '0123456789ab'
+
+describe('jobs of Slurm', () => {
+  it('ask for what the stage asks for', () => {
+    const asks = (more: Parameters<typeof stage>[2]) => requestOf(stage('a', shell('true'), more), 10).slice(2)
+    assert.deepEqual(asks({}), [])
+    const resources = { gpu: 2, cpu: 4, memory: 2 ** 30 + 1 }
+    assert.deepEqual(asks({ resources }), ['--gres=gpu:2', '--cpus-per-task=4', '--mem=1153M'])
+    // 90 s, ten to write a checkpoint, and a minute: in whole minutes
+    assert.deepEqual(asks({ timeoutSeconds: 90 }), ['--time=3'])
+    const slurm = {
+      partition: 'gpu',
+      account: 'me',
+      qos: 'high',
+      constraint: 'a100',
+      timeSeconds: 7200,
+      options: ['-x', 'n1'],
+    }
+    const named = ['--partition=gpu', '--account=me', '--qos=high', '--constraint=a100', '--time=120', '-x', 'n1']
+    assert.deepEqual(asks({ timeoutSeconds: 90, slurm }), named)
+  })
+
+  it('are read from what squeue prints, and no others', () => {
+    const name = jobName('cell', TOKEN)
+    const out = [
+      `7|7|N/A|RUNNING|n1|None|${name}`,
+      `9|8|3|PENDING||Resources | odd|${name}`,
+      '5|5|N/A|RUNNING|n2|None|theirs',
+    ]
+    assert.deepEqual(parseQueue(`${out.join('\n')}\n`), [
+      { id: '7', token: TOKEN, index: 0, state: 'RUNNING', node: 'n1', reason: 'None' },
+      { id: '8_3', token: TOKEN, index: 3, state: 'PENDING', node: '', reason: 'Resources | odd' },
+    ])
+    const accounts = parseSacct('7|CANCELLED by 0|n1\n8_3|TIMEOUT|n2\n')
+    assert.deepEqual([accounts.get('7')?.state, accounts.get('8_3')?.node], ['CANCELLED', 'n2'])
+  })
+
+  it('are handed in and cancelled by ids that Slurm takes', () => {
+    assert.deepEqual(['12\n', '12;cluster\n', 'error\n'].map(submittedId), ['12', '12', undefined])
+    assert.deepEqual(cancelIds(['8_0', '8_1', '9_4', '7'], new Set(['8', '7'])), ['8', '9_4', '7'])
+    assert.equal(largestArray('MaxArraySize            = 501\n'), 501)
+    assert.equal(largestArray('MaxArraySize = 501\nSchedulerParameters = a,max_array_tasks=100'), 100)
+    assert.equal(largestArray(''), 1001)
+    assert.equal(largestArray('MaxArraySize = 0'), 1)
+    assert.deepEqual(environment({ SLURM_JOB_ID: '1', SLURM_CONF: 'c', PATH: 'p' }), { SLURM_CONF: 'c', PATH: 'p' })
+  })
+
+  it('are tried again where Slurm is away or full, and not where they are wrong', () => {
+    const words = wordsOf(
+      'sbatch: error: invalid partition specified: x\nsbatch: error: Batch job submission failed: no\n',
+    )
+    assert.equal(words, 'invalid partition specified: x Batch job submission failed: no')
+    const passing = ['Unable to contact slurm controller (connect failure)', 'Socket timed out on send/recv operation']
+    assert.deepEqual([...passing, words].map(isPassing), [true, true, false])
+  })
+
+  it('say in words why they ended', () => {
+    const asked = { resources: { gpu: 0, cpu: 0, memory: 3 * 2 ** 20 }, timeoutSeconds: 60 }
+    const ended = (state: string | undefined, output = '', more = {}) => {
+      const { code, message } = jobFailure(stage('a', shell('true'), { ...asked, ...more }), {
+        id: '7',
+        state,
+        node: 'n1',
+        output,
+      })
+      return `${code} ${message}`
+    }
+    assert.match(ended('OUT_OF_MEMORY'), /^SLURM_OUT_OF_MEMORY .*asked for 3 MiB.*`resources\.memory`/)
+    assert.match(ended('FAILED', 'Detected 1 oom-kill event(s)'), /^SLURM_OUT_OF_MEMORY/)
+    assert.match(ended('TIMEOUT'), /^SLURM_TIMEOUT .*limit of 60 s\. Raise its `timeout`/)
+    assert.match(ended('TIMEOUT', '', { slurm: { timeSeconds: 30 } }), /limit of 30 s\. Raise its `slurm\.time`/)
+    assert.match(ended('NODE_FAIL'), /^SLURM_NODE_FAILED .*node "n1" failed/)
+    assert.match(ended('PREEMPTED'), /^SLURM_PREEMPTED/)
+    assert.match(ended('CANCELLED'), /^SLURM_CANCELLED/)
+    assert.match(ended(undefined), /^SLURM_LOST/)
+    assert.match(ended('FAILED', 'no such folder'), /^SLURM_JOB_DIED .*FAILED on node "n1".*It wrote: no such folder/)
+  })
+
+  it('are heard line by line, though a line comes in parts or was cut by a kill', (t) => {
+    const rig = new Rig(t)
+    const file = rig.path('0.events')
+    const read = tailLines(file)
+    const hosts = (): string[] => read().map((line) => (line.type === 'began' ? line.host : line.type))
+    assert.deepEqual(hosts(), [])
+    appendFileSync(file, '{"type":"began","ho')
+    assert.deepEqual(hosts(), [])
+    appendFileSync(file, 'st":"é"}\n{"type":"eve\n{"type":"began","host":"b"}\n')
+    assert.deepEqual([hosts(), hosts()], [['é', 'b'], []])
+  })
+
+  it('of an earlier run are found by their keys, a whole array as such', (t) => {
+    const rig = new Rig(t)
+    const keys = ['a', 'b', 'c'].map((name) => sha256(name))
+    rig.write(`${TOKEN}/batch.json`, JSON.stringify({ keys }))
+    const rows = ['COMPLETED', 'RUNNING', 'PENDING'].map((state, i) => `8|8|${i}|${state}|||${jobName('cell', TOKEN)}`)
+    const find = (wanted: typeof keys) => livingJobs(rig.root, parseQueue(rows.join('\n')), new Set(wanted))
+    const found = find(keys)
+    assert.deepEqual([...found.keys()], keys.slice(1))
+    assert.deepEqual([found.get(keys[1]!)?.id, found.get(keys[1]!)?.alone], ['8_1', true])
+    assert.equal(find(keys.slice(0, 2)).get(keys[1]!)?.alone, false)
+  })
+})

@@ -15,6 +15,7 @@ import { inTurn } from './in-turn.ts'
 import { planShards } from './plan.ts'
 import type { Planned } from './plan.ts'
 import { mergeStage } from './shard.ts'
+import { gridOf } from './tiling.ts'
 import { unitsOf } from './units.ts'
 
 /** With what parts are made. */
@@ -45,6 +46,24 @@ export const inShards =
     if (planned.length === 1 && planned[0]!.manifest === undefined) return make(means, run, task, key)
     return new Making(means, run, task, planned).finish(key)
   }
+
+/** Makes some parts of a result, and not the whole: of as many cuts of its units, those in the one with this number, from 1 on. */
+export async function makeShard(
+  means: Means,
+  run: Execution,
+  task: StageTask,
+  key: Digest,
+  { number, of }: { readonly number: number; readonly of: number },
+): Promise<Failure | undefined> {
+  const { stage, record } = task
+  const units = await unitsOf(run, stage, key)
+  const cut = gridOf(units, of)[number - 1]
+  if (cut === undefined) return undefined
+  const whole = { stage: { ...stage, shards: of }, record, key }
+  const planned = await claimed(run, task, () => planShards(run.prepared.store, whole, units, false))
+  const own = planned.filter(({ from }) => cut.from <= from && from < cut.to)
+  return new Making(means, run, task, own).parts()
+}
 
 /** Plans anew where gc took a part between its being found and its being claimed. */
 async function claimed(
@@ -108,14 +127,17 @@ class Making {
   }
 
   async finish(key: Digest): Promise<StageEnd> {
-    await inTurn(this.#planned, (part) => this.#one(part))
-    const { stage } = this.#task
-    const failed = (failure: Failure): StageEnd => ({ outcome: 'failed', key, failure, log: null })
-    if (this.#run.signal.aborted || this.#run.kill.aborted) return failed(cancelled(stage))
-    if (this.#failed.length > 0) return failed(this.#failure())
-    // another stage has failed: nothing new starts
-    if (this.#left > 0) return failed(cancelled(stage))
+    const failure = await this.parts()
+    if (failure !== undefined) return { outcome: 'failed', key, failure, log: null }
     return make(this.#means, ...this.#merge(), key)
+  }
+
+  async parts(): Promise<Failure | undefined> {
+    await inTurn(this.#planned, (part) => this.#one(part))
+    if (this.#run.signal.aborted || this.#run.kill.aborted) return cancelled(this.#task.stage)
+    if (this.#failed.length > 0) return this.#failure()
+    // another stage has failed: nothing new starts
+    return this.#left > 0 ? cancelled(this.#task.stage) : undefined
   }
 
   /** A run that knows the parts as what the merge reads: of a part as a stage its name and its output, as of all. */

@@ -20,6 +20,8 @@ export interface Figure {
   readonly parts?: { readonly ours: Account; readonly peer: Account }
   /** What was done how often, where faults are counted. */
   readonly fault?: { readonly attack: string; readonly what: 'wrong' | 'lost'; readonly tries: number }
+  /** What of which engine, where they are measured side by side. */
+  readonly engine?: { readonly name: string; readonly what: string }
 }
 
 /** Parts of a time by the name of an operation, the largest first; the small ones are the last, `REST`. */

@@ -87,8 +87,8 @@ part() {
       peer 90 curves "$work/curves"
       ;;
     teacher)
-      for engine in $engines; do ours 60 teacher "$engine" "${TOKENS:-16384}" "${LAYERS:-4}"; done
-      peer 40 teacher "${TOKENS:-16384}" "${LAYERS:-4}"
+      for engine in $engines; do ours 120 teacher "$engine" "${TOKENS:-131072}" "${LAYERS:-32}"; done
+      peer 60 teacher "${TOKENS:-131072}" "${LAYERS:-32}"
       ;;
     score)
       [ -e "$work/run/data/model" ] || { echo "the pack has no items: PIPELINE_DATA was not set when it was made"; return; }
@@ -108,6 +108,10 @@ main() {
   unpack
   vulkan
   for engine in ${ENGINES:-cuda cuda:tf32 cuda:bf16 onnx-webgpu}; do works "$engine" && engines+=" $engine"; done
+  if [ "$gpu" = none ] && [ -z "$engines" ]; then
+    echo "nothing is measured: nvidia-smi shows no GPU here, and no engine works without one (why, above); run this on a machine with an NVIDIA card, its driver and PyTorch"
+    return
+  fi
   for one in $parts; do
     part "$one"
     # after each: a run that is cut off leaves what it had measured

@@ -1,29 +1,32 @@
+import { runAll } from './all.ts'
+import { benches } from './benches.ts'
 import { keep, machine, words } from './figures.ts'
-import type { Bench } from './figures.ts'
 
-/** Each loads what it needs when it is asked for. */
-const benches: Readonly<Record<string, () => Promise<Bench>>> = {
-  default: async () => (await import('./default.ts')).embeddedDefault,
-  faults: async () => (await import('./faults.ts')).faults,
-  generate: async () => (await import('./generate.ts')).generation,
-  noop: async () => (await import('./noop.ts')).noop,
-  loss: async () => (await import('./loss.ts')).loss,
-  score: async () => (await import('./score.ts')).score,
-  startup: async () => (await import('./startup.ts')).startup,
-  sweep: async () => (await import('./sweep.ts')).sweep,
-  teacher: async () => (await import('./teacher.ts')).teacher,
-  'train-step-gpt2': async () => (await import('./train-step-gpt2.ts')).trainStepGpt2,
-  'train-step': async () => (await import('./train-step.ts')).trainStep,
+const usage = `usage: npm run bench                         all, one after the other
+       npm run bench -- NAME [--json]       one of ${Object.keys(benches).join(', ')}
+       npm run bench -- --list              what they measure`
+
+/** This program once more, for one bench. */
+const self = [...process.execArgv, process.argv[1]!]
+const args = process.argv.slice(2)
+const [name, ...others] = args.filter((arg) => arg !== '--json')
+if (name === undefined) process.exitCode = (await runAll(Object.keys(benches), (one) => [...self, one])) ? 0 : 1
+else if (name === '--list' && others.length === 0) await list()
+else if (Object.hasOwn(benches, name) && others.length === 0) await runOne(name)
+else {
+  console.error(usage)
+  process.exitCode = 2
 }
 
-const [name = '', ...options] = process.argv.slice(2)
-const bench = Object.hasOwn(benches, name) ? await benches[name]!() : undefined
-if (!bench) {
-  console.error(`usage: npm run bench -- NAME [--json], NAME one of ${Object.keys(benches).join(', ')}`)
-  process.exitCode = 2
-} else {
+async function runOne(one: string): Promise<void> {
+  const bench = await benches[one]!()
   const figures = await bench.run()
-  keep(name, figures)
-  if (!options.includes('--json')) for (const one of figures) console.log(words(one))
-  console.log(JSON.stringify({ bench: name, machine: machine(), figures }))
+  keep(one, figures)
+  if (!args.includes('--json')) for (const figure of figures) console.log(words(figure))
+  console.log(JSON.stringify({ bench: one, machine: machine(), figures }))
+}
+
+async function list(): Promise<void> {
+  const width = Math.max(...Object.keys(benches).map((one) => one.length))
+  for (const [one, load] of Object.entries(benches)) console.log(`${one.padEnd(width)}  ${(await load()).about}`)
 }

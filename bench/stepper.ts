@@ -16,6 +16,8 @@ export interface Steps {
 export interface Stepper {
   readonly run: (count: number) => Promise<Steps>
   readonly close: () => Promise<void>
+  /** Ends it in the middle of a step. */
+  readonly kill: () => void
 }
 
 export function startStepper(program: string, args: readonly string[], env: Record<string, string> = {}): Stepper {
@@ -30,7 +32,8 @@ export function startStepper(program: string, args: readonly string[], env: Reco
     },
     close: async () => {
       child.stdin.end()
-      if (child.exitCode === null) await once(child, 'exit')
+      if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
     },
+    kill: () => void child.kill('SIGKILL'),
   }
 }

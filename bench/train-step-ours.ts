@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline'
 import { openEngine } from '../lib/engine/index.ts'
-import type { Program, TensorValue } from '../lib/engine/index.ts'
+import type { Precision, Program, TensorValue } from '../lib/engine/index.ts'
 import { grad, graph, input, reshape, state } from '../lib/graph/index.ts'
 import type { Graph, Tensor } from '../lib/graph/index.ts'
 import type { GptConfig } from '../lib/model/config.ts'
@@ -18,7 +18,10 @@ const [threads, layers, width, heads, words, rows, context] = process.argv.slice
   ...[number, number, number, number],
   ...[number, number, number],
 ]
-const endProfile = process.argv[9] === 'profile' ? profileSessions() : undefined
+/** `cuda`, or `cuda:bf16` with a precision; `auto` where none is named. */
+const [choice = 'auto', ...options] = process.argv.slice(9)
+const [engineName = '', precision = 'fp32'] = choice.split(':')
+const endProfile = options.includes('profile') ? profileSessions() : undefined
 const config: GptConfig = {
   architecture: 'gpt2',
   vocabSize: words,
@@ -26,7 +29,7 @@ const config: GptConfig = {
   attention: Array.from({ length: layers }, () => 'global' as const),
 }
 
-const engine = await openEngine({ name: 'auto', threads })
+const engine = await openEngine({ name: engineName, threads, precision: precision as Precision })
 const memory = engine.memory()
 loadInto(memory, initialise(config, 0))
 loadInto(memory, emptyState(config, 1))

@@ -21,7 +21,11 @@ export const trainStep: Bench = {
     warnOfLoad()
     const torch = await python()
     const start = (...more: readonly string[]): Pair => ({
-      ours: startStepper(node, ['--import', 'tsx', file('train-step-ours.ts'), threads, ...shape, ...more], keepFreed),
+      ours: startStepper(
+        node,
+        ['--import', 'tsx', file('train-step-ours.ts'), threads, ...shape, 'auto', ...more],
+        keepFreed,
+      ),
       peer: startStepper(torch, [file('peers/train_step.py'), threads, ...shape, ...more], keepFreed),
     })
     const [time, ...others] = await closing(start(), measure)

@@ -1,7 +1,7 @@
 import { openCuda } from '../../lib/engine/cuda/engine.ts'
 import type { Device, Replay } from '../../lib/engine/cuda/device.ts'
 import { openCard } from '../../lib/engine/cuda/open-card.ts'
-import type { Precision } from '../../lib/engine/index.ts'
+import type { CudaPrecision } from '../../lib/engine/precision.ts'
 import { median } from '../figures.ts'
 import { openStep } from './step.ts'
 
@@ -72,7 +72,7 @@ function time({ once }: Timed): number {
   return Math.min(...times)
 }
 
-const engine = openCuda(watched, { precision: precision as Precision })
+const engine = openCuda(watched, { precision: precision as CudaPrecision })
 const { program, memory, feeds } = await openStep(engine, Number(rows), Number(context))
 const whole: number[] = []
 let now = feeds(0)

@@ -1,6 +1,7 @@
 import type { Engine } from '../../lib/engine/index.ts'
 import { graph, matmul, state } from '../../lib/graph/index.ts'
 import { median } from '../figures.ts'
+import { stepProducts } from '../operations.ts'
 import { gpt2 } from './gpt2.ts'
 
 const size = 8192
@@ -26,9 +27,6 @@ export async function matmulRate(engine: Engine): Promise<number> {
   return (2 * size ** 3 * 1000) / median(times.slice(2))
 }
 
-/** Operations of a step's products: forward once, backward twice; the teacher's head forward; attention below the diagonal. */
-export function stepOperations(tokens: number, context: number, teacherWidth: number): number {
-  const { width, layers, inner, vocabSize } = gpt2
-  const matrices = layers * (4 * width ** 2 + 2 * width * inner) + vocabSize * width
-  return tokens * (6 * matrices + 2 * vocabSize * teacherWidth + layers * 6 * context * width)
-}
+/** Operations of a step's products; of the teacher's head forward, too. */
+export const stepOperations = (tokens: number, context: number, teacherWidth: number): number =>
+  stepProducts(gpt2, tokens, context) + tokens * 2 * gpt2.vocabSize * teacherWidth

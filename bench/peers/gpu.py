@@ -204,7 +204,7 @@ def teacher(count, layers):
     timed(lambda: model(ids[:8].to(GPU)))
     seconds, _ = timed(work)
     who = f"PyTorch {torch.__version__}, transformers {transformers.__version__}, bf16, the model on the device already"
-    say(who, f"teacher of {layers} layers", "tokens/s", count / seconds)
+    say(who, f"teacher of {layers} layers, once it is there", "tokens/s", count / seconds)
     say(who, "device memory", "GiB", device_memory() - before)
 
 

@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { REST } from '../figures.ts'
 import type { Figure } from '../figures.ts'
+import { engineTable } from './engines.ts'
 import { markdownTable, NONE } from './markdown.ts'
 import { readJson } from './read.ts'
 
@@ -16,19 +17,20 @@ export function readBenches(folder: string): readonly Benches[] {
     .map((name) => readJson(join(folder, name)) as Benches)
 }
 
-/** A table a machine; faults have a table of their own. */
+/** A table a machine; engines side by side have one more, and faults have a section of their own. */
 export const speedSection = (machines: readonly Benches[]): string =>
   machines.map(ofMachine).filter(Boolean).join('\n\n')
 
 function ofMachine(benches: Benches): string {
-  const others = Object.entries(benches).filter(([bench]) => bench !== 'faults')
-  if (others.length === 0) return ''
-  const sorted = others.sort(([a], [b]) => (a < b ? -1 : 1))
+  const all = Object.entries(benches).filter(([bench]) => bench !== 'faults')
+  if (all.length === 0) return ''
+  const sorted = all.filter(([bench]) => bench !== 'backends').sort(([a], [b]) => (a < b ? -1 : 1))
   const rows = sorted.flatMap(([bench, { figures }]) => figures.map((figure) => row(bench, figure)))
-  const names = [...new Set(sorted.map(([, { machine }]) => machine))]
+  const names = [...new Set(all.map(([, { machine }]) => machine))]
   const head = ['what', 'ours', 'peer', 'ratio', 'reach', 'reached?']
   const accounts = sorted.flatMap(([bench, { figures }]) => figures.flatMap((figure) => account(bench, figure)))
-  return [`On ${names.join('; ')}:`, markdownTable(head, rows), ...accounts].join('\n\n')
+  const table = sorted.length === 0 ? [] : [markdownTable(head, rows)]
+  return [`On ${names.join('; ')}:`, ...table, ...accounts, ...engineTable(benches['backends'])].join('\n\n')
 }
 
 /** Both sides' parts, the largest first, side by side. */

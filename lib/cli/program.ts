@@ -8,6 +8,7 @@ import type { RunArguments } from './commands/run.ts'
 import type { ScoreArguments } from './commands/score.ts'
 import type { SetArguments } from './commands/set.ts'
 import type { StageArguments } from './commands/stage.ts'
+import { engineNames } from '../util/engine-names.ts'
 import { exportFormats } from '../util/export.ts'
 import { Failure } from '../util/failure.ts'
 import { fromZero, positive, shardNumber, share, whole, withConfig, withJson } from './options.ts'
@@ -127,7 +128,10 @@ function addExport(program: Command, end: (code: number) => void): void {
 }
 
 const engineOption = (): Option =>
-  new Option('--engine <name>', 'what runs the numbers').env('PIPELINE_ENGINE').default('auto')
+  new Option('--engine <name>', 'what runs the numbers')
+    .env('PIPELINE_ENGINE')
+    .choices(['auto', ...engineNames])
+    .default('auto')
 
 function addRun(program: Command, end: (code: number) => void): void {
   withConfig(

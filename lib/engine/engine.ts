@@ -1,4 +1,5 @@
 import type { Graph } from '../graph/graph.ts'
+export type { Precision } from './precision.ts'
 
 /** A host tensor, row-major. `bool` travels as int32 0/1. */
 export interface TensorValue {
@@ -25,6 +26,8 @@ export interface Engine {
   /** Named tensors kept where the engine likes: weights, moments. Shared by all programs of this engine. */
   memory(): Memory
   compile(graph: Graph): Promise<Program>
+  /** Bytes that are left of a memory of its own; absent where state is in the host's, or nobody can be asked. */
+  room?(): number
   dispose(): Promise<void>
 }
 

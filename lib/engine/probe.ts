@@ -1,49 +1,48 @@
-import { graph, input, matmul, sum } from '../graph/index.ts'
-import { engineKinds, openEngine, suits } from './index.ts'
-import type { Engine } from './engine.ts'
+import type { EngineFacts, EngineTried } from '../util/diagnosis.ts'
+import type { EngineName } from '../util/engine-names.ts'
+import type { Machine } from '../util/machine.ts'
+import { examine } from './examine.ts'
+import { openEngine, suits } from './index.ts'
+import { engineKinds } from './kinds.ts'
+import type { Kind } from './kinds.ts'
+import type { Precision } from './precision.ts'
+import { measureProducts } from './rate.ts'
 
-export interface Diagnosis {
-  /** Best first. */
-  readonly engines: readonly {
-    readonly name: string
-    readonly works: boolean
-    /** What it would run on; null where it does not work. */
-    readonly device: string | null
-    /** What it is, or why it does not work. */
-    readonly why: string
-  }[]
-  /** What `auto` takes; null where nothing works. */
-  readonly auto: string | null
+/** What is known of an engine, from the libraries that it stands on: they may crash. */
+export const factsOf = (name: string, machine: Machine): Promise<EngineFacts> => examine[name as EngineName](machine)
+
+/** Opens an engine and measures it in each of its precisions. It may crash, or hang: in a process of its own. */
+export async function probe(name: string, { threads }: Machine): Promise<EngineTried> {
+  const kind = engineKinds.find((one) => one.name === name)
+  if (!kind) throw new Error(`Internal error: "${name}" is no engine`)
+  const gflops: Record<string, number> = {}
+  const fails: Record<string, string> = {}
+  for (const precision of kind.precisions) {
+    const found = await tryPrecision(kind, threads, precision)
+    if (typeof found === 'number') gflops[precision] = found
+    else if (precision !== 'fp32') fails[precision] = found.why
+    else return { works: false, ...found, suitsAuto: await suits(kind), gflops, fails }
+  }
+  return { works: true, state: 'works', suitsAuto: await suits(kind), why: kind.about, gflops, fails }
 }
 
-/** Tries each engine on a small product: an engine that loads and computes nonsense does not work. */
-export async function diagnose(threads: number): Promise<Diagnosis> {
-  const engines: Diagnosis['engines'][number][] = []
-  let auto: string | null = null
-  for (const kind of engineKinds) {
-    const { name, about } = kind
-    try {
-      const engine = await openEngine({ name, threads })
-      const found = await product(engine)
-      await engine.dispose()
-      if (found !== 11) throw new Error(`1 · 3 + 2 · 4 came out as ${found}`)
-      engines.push({ name, works: true, device: engine.device, why: about })
-      if (await suits(kind)) auto ??= name
-    } catch (error) {
-      engines.push({ name, works: false, device: null, why: error instanceof Error ? error.message : String(error) })
-    }
+type Failed = Pick<EngineTried, 'state' | 'why'>
+
+/** GFLOP/s. */
+async function tryPrecision({ name }: Kind, threads: number, precision: Precision): Promise<number | Failed> {
+  const engine = await openEngine({ name, threads, precision }).catch((error: unknown) => reason(error))
+  if (typeof engine === 'string') return { state: 'absent', why: engine }
+  try {
+    return await measureProducts(engine, precision)
+  } catch (error) {
+    return { state: 'wrong', why: reason(error) }
+  } finally {
+    await engine.dispose()
   }
-  return { engines, auto }
 }
 
-async function product(engine: Engine): Promise<number> {
-  const value = sum(matmul(input('row', [1, 2]), input('column', [2, 1])))
-  const program = await engine.compile(graph({ outputs: { value } }))
-  const feeds = {
-    row: { shape: [1, 2], data: Float32Array.of(1, 2) },
-    column: { shape: [2, 1], data: Float32Array.of(3, 4) },
-  }
-  const { value: found } = await program.run(feeds)
-  await program.dispose()
-  return found!.data[0]!
+/** openEngine says around it what helps who asked for this engine. */
+function reason(error: unknown): string {
+  const { cause } = error as Error
+  return cause instanceof Error ? cause.message : error instanceof Error ? error.message : String(error)
 }

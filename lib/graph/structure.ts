@@ -1,5 +1,5 @@
 import { apply } from './apply.ts'
-import { add, mul, stopGradient } from './elementwise.ts'
+import { add, cast, less, mul } from './elementwise.ts'
 import { normaliseAxes } from './shapes.ts'
 import { sizeOf } from './tensor.ts'
 import type { Shape, Tensor } from './tensor.ts'
@@ -102,12 +102,13 @@ export const recomputed = (inputs: readonly Tensor[], fn: (...inputs: readonly T
 
 /**
  * x, but not before `y` (float32) is there: an engine may compute what is ready in any order, and keep what others still
- * need. Costs a pass over x; NaN where y's first entry is not finite.
+ * need. Costs a pass over x.
  */
 export function after(x: Tensor, y: Tensor): Tensor {
   const [start, size] = [y.shape.map(() => 0), y.shape.map(() => 1)]
   const first = y.shape.length === 0 ? y : reshape(slice(y, start, size), []) // TensorFlow.js slices no scalar
-  return add(x, stopGradient(mul(first, 0)))
+  // not the entry itself: what has overflown would make NaN of x
+  return add(x, mul(cast(less(first, 0), 'float32'), 0))
 }
 
 function reduce(op: 'sum' | 'mean' | 'max', x: Tensor, axes: readonly number[] | undefined, keepDims: boolean): Tensor {

@@ -8,6 +8,7 @@ import { constant, grad, graph, input, mul, square, state, sub, sum } from '../g
 import { Rows, documentsOf } from './batches.ts'
 import { firstRows, openCondenser } from './condense.ts'
 import { headWeight } from './gpt.ts'
+import { collect } from '../util/collect.ts'
 import { openLayerwise } from './layerwise.ts'
 import { distillLoss } from './losses.ts'
 import type { Objective } from './losses.ts'
@@ -110,7 +111,7 @@ async function heldStates(
   const layerwise = await openLayerwise(engine, model, { rows: indices.length, length: context, attend })
   try {
     const batch = { tokens: rows.feeds(indices).tokens, ...documentsOf(rows, indices, attend) }
-    const [all] = await layerwise.run([batch], { signal, onBatch: () => undefined })
+    const [all] = await collect(layerwise.run([batch], { signal, onBatch: () => undefined }))
     const D = model.config.width
     const values = statesOf(rows, indices, all!).flatMap(({ states }) => Array.from(states))
     const data = Float32Array.from(values.slice(0, tokensMeasured * D))

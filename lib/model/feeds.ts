@@ -6,6 +6,7 @@ import { dropFeeds } from './dropout.ts'
 import { takesTemperature } from './losses.ts'
 import { joinedRows, joinedTargets, orderOf } from './mixture.ts'
 import type { Order } from './order.ts'
+import type { LossScale } from './loss-scale.ts'
 import { corrections } from './optimizer.ts'
 import { rateAt, valueAt } from './schedule.ts'
 import { scalar } from './steps.ts'
@@ -13,7 +14,10 @@ import { teacherFeeds } from './taught.ts'
 import type { StoredShape } from './taught.ts'
 import type { TrainInputs, TrainOptions } from './train.ts'
 
-/** What the programs of a training are fed: functions of the step alone, so that a resumed one goes on with the same. */
+/**
+ * What the programs of a training are fed: functions of the step alone, and of the loss's scale where there is one, so
+ * that a resumed one goes on with the same.
+ */
 export class StepFeeds {
   readonly rows: Rows
   readonly #order: Order
@@ -38,9 +42,9 @@ export class StepFeeds {
   }
 
   /** Of each micro-batch of a step, the same when asked again; with the optimizer's where one program does both. */
-  ofStep(step: number, fixed: TokenStates | undefined, isWhole: boolean): readonly Feeds[] {
+  ofStep(step: number, fixed: TokenStates | undefined, isWhole: boolean, scale?: LossScale): readonly Feeds[] {
     if (this.#made?.step !== step) {
-      const update = isWhole ? this.update(step) : {}
+      const update = { ...(isWhole ? this.update(step, scale) : {}), ...scaleFeeds(scale) }
       this.#made = { step, feeds: this.losses(step, fixed).map((part) => ({ ...part, ...update })) }
     }
     return this.#made.feeds
@@ -63,10 +67,10 @@ export class StepFeeds {
     }))
   }
 
-  /** Of the optimizer. */
-  update(step: number): Feeds {
+  /** Of the optimizer, whose moments know nothing of steps that were left out. */
+  update(step: number, scale?: LossScale): Feeds {
     const { rate, optimizer } = this.#options
-    const [correction1, correction2] = corrections(step + 1, optimizer)
+    const [correction1, correction2] = corrections(step + 1 - (scale?.skipped ?? 0), optimizer)
     return {
       rate: scalar(rateAt(rate, step)),
       correction1: scalar(correction1),
@@ -108,3 +112,6 @@ export class StepFeeds {
     return teacherFeeds(shape, this.rows.targets(indices, targets), temperature)
   }
 }
+
+const scaleFeeds = (scale: LossScale | undefined): Feeds =>
+  scale ? { lossScale: scalar(scale.scale), lossUnscale: scalar(1 / scale.scale) } : {}

@@ -35,6 +35,8 @@ export async function fit({ inputs, params, to, tokenizer, eos }: Fit, hooks: Ho
     },
   )
   hooks.log(`lowest validation loss ${best.loss.toFixed(4)} after step ${best.step}`)
+  const { skipped = 0 } = points.at(-1) ?? {}
+  if (skipped > 0) hooks.log(`${skipped} updates of ${options.rate.steps} were left out: their gradients overflowed`)
   saveModel(to.model, { config: inputs.config, weights }, { eos, dtype: to.dtype })
   copyTokenizer(tokenizer, to.model)
   writeFileSync(to.curves, points.map((point) => `${JSON.stringify(point)}\n`).join(''))

@@ -1,45 +1,15 @@
-import type { Attend } from '../data/windows.ts'
 import type { Engine, Program, TensorValue } from '../engine/engine.ts'
 import { graph, input, state } from '../graph/index.ts'
 import type { Tensor } from '../graph/index.ts'
 import type { Attention, GptConfig } from './config.ts'
 import { block, embed, finalNorm, maskOf } from './gpt.ts'
-import type { Batch, Weights } from './gpt.ts'
+import type { Weights } from './gpt.ts'
+import { batchOf } from './hidden-pass.ts'
+import type { HiddenPass, PassShape } from './hidden-pass.ts'
 import { weightShapes } from './weights.ts'
 import type { StoredModel } from './weights.ts'
 
 // B rows of a batch · T tokens in a row · C width
-
-export interface LayerwiseShape {
-  readonly rows: number
-  readonly length: number
-  /** What a token sees; the row where not given. */
-  readonly attend?: Attend
-}
-
-export interface LayerwiseHooks {
-  readonly signal: AbortSignal
-  /** Batches that went through a layer, of as many as go through all. */
-  readonly onBatch: (done: number, total: number) => void
-}
-
-export interface LayerwiseBatch {
-  readonly tokens: TensorValue
-  readonly documents?: TensorValue
-}
-
-/**
- * A model run layer by layer: all batches go through one layer before the next is read, so that the weights of one layer
- * alone are in memory, however large the model. Who opens it disposes of it.
- */
-export interface Layerwise {
-  /**
-   * Tokens (B, T) of each batch, and their documents where nothing else is seen, to its hidden states (B, T, C), after
-   * the last norm. Throws Failure of `weight`.
-   */
-  run(batches: readonly LayerwiseBatch[], hooks: LayerwiseHooks): Promise<readonly TensorValue[]>
-  dispose(): Promise<void>
-}
 
 /** The graph of a part of the model, and its weights: their names there to those in the checkpoint. */
 interface Part {
@@ -48,12 +18,17 @@ interface Part {
   readonly isLayer: boolean
 }
 
-export async function openLayerwise(engine: Engine, model: StoredModel, shape: LayerwiseShape): Promise<Layerwise> {
+/**
+ * A model run layer by layer: all batches go through one layer before the next is read, so that the weights of one layer
+ * alone are in memory, however large the model.
+ */
+export async function openLayerwise(engine: Engine, model: StoredModel, shape: PassShape): Promise<HiddenPass> {
   const { config } = model
   const parts = await compileParts(engine, config, shape)
   const programs = [...new Set(parts.map(({ program }) => program))]
   return {
-    run: async (batches, { signal, onBatch }) => {
+    rows: shape.rows,
+    run: async function* (batches, { signal, onBatch }) {
       const states: TensorValue[] = []
       let done = 0
       for (const { program, weights, isLayer } of parts) {
@@ -69,7 +44,7 @@ export async function openLayerwise(engine: Engine, model: StoredModel, shape: L
         }
         memory.dispose()
       }
-      return states
+      yield* states
     },
     dispose: async () => {
       await Promise.all(programs.map((program) => program.dispose()))
@@ -78,16 +53,10 @@ export async function openLayerwise(engine: Engine, model: StoredModel, shape: L
 }
 
 /** The embedding, the layers, of which those of a kind share their program, and the last norm. */
-async function compileParts(
-  engine: Engine,
-  config: GptConfig,
-  { rows, length, attend }: LayerwiseShape,
-): Promise<readonly Part[]> {
+async function compileParts(engine: Engine, config: GptConfig, shape: PassShape): Promise<readonly Part[]> {
   const shapes = weightShapes(config)
-  const tokens = input('tokens', [rows, length], 'int32')
-  const batch: Batch =
-    attend === 'document' ? { tokens, documents: input('documents', [rows, length], 'int32') } : { tokens }
-  const x = input('x', [rows, length, config.width])
+  const batch = batchOf(shape)
+  const x = input('x', [shape.rows, shape.length, config.width])
   const compile = (weights: Part['weights'], build: (weight: Weights) => Tensor): Promise<Program> => {
     const leaves = new Map([...weights].map(([inner, outer]) => [inner, state(inner, shapes.get(outer)!)]))
     return engine.compile(graph({ outputs: { x: build((name) => leaves.get(name)!) } }))

@@ -72,6 +72,8 @@ export interface LossOptions {
   readonly weight?: Tensor
   /** Of what the gradient will be asked for: each chunk then waits for those of the one before, and takes its memory. */
   readonly asked?: readonly Differentiable[]
+  /** (scalar) Multiplies the gradient, not the loss, and before it meets a matrix product. */
+  readonly scale?: Tensor | undefined
 }
 
 /** All are scalars, means over the valid tokens; 0 where no token is valid. */
@@ -90,7 +92,7 @@ export interface Loss {
  * know neither T nor T². The gradient with respect to the student's logits is in closed form:
  * alpha · Σ w · T · dz + (1 − alpha) · (softmax(s) − onehot(label)), dz that of D with respect to s/T.
  */
-export function distillLoss(inputs: LossInputs, chunk: number, { weight, asked = [] }: LossOptions = {}): Loss {
+export function distillLoss(inputs: LossInputs, chunk: number, { weight, asked = [], scale }: LossOptions = {}): Loss {
   const N = inputs.labels.shape[0]!
   const valid = sum(cast(less(-1, inputs.labels), 'float32'))
   const divisor = maximum(weight ?? valid, 1)
@@ -98,7 +100,7 @@ export function distillLoss(inputs: LossInputs, chunk: number, { weight, asked =
   for (let start = 0; start < N; start += chunk) {
     const before = parts.at(-1)
     const inTurn: InTurn = (x) => (before ? asked.reduce((y, which) => after(y, before.gradient[which]), x) : x)
-    const part = lossOfChunk(inputs, divisor, { start, K: Math.min(chunk, N - start), inTurn })
+    const part = lossOfChunk(inputs, divisor, { start, K: Math.min(chunk, N - start), inTurn, scale })
     parts.push(before ? addedOnto(before, part) : part)
   }
   const loss = total(parts.map((part) => part.loss))
@@ -143,6 +145,7 @@ interface Part {
   readonly start: number
   readonly K: number
   readonly inTurn: InTurn
+  readonly scale: Tensor | undefined
 }
 
 /** A part of the loss: factor · value, whose gradient with respect to the logits is slope · gradient. */
@@ -156,22 +159,23 @@ interface Term {
 
 function lossOfChunk(inputs: LossInputs, divisor: Tensor, part: Part): Chunk {
   const { head, teacher } = inputs
-  const { start, K, inTurn } = part
+  const { start, K, inTurn, scale } = part
+  const scaled = (slope: Tensor): Tensor => (scale ? mul(slope, scale) : slope)
   const hidden = inTurn(rows(inputs.hidden, start, K)) // (K, C)
   const labels = slice(inputs.labels, [start], [K])
   const share = div(cast(less(-1, labels), 'float32'), divisor) // (K): of each token in the mean
   const logits = matmul(hidden, head, { transposeB: true }) // (K, V)
   const hard = crossEntropy(logits, maximum(labels, 0), share)
   if (!teacher) {
-    const gradient = mul(hard.gradient, after(constant(1), hard.ce))
+    const gradient = mul(hard.gradient, after(scaled(constant(1)), hard.ce))
     return { loss: hard.ce, ce: hard.ce, terms: [], gradient: back(gradient, hidden, head) }
   }
   const terms = termsOf(logits, teacher, part, share)
   const rest = sub(1, teacher.alpha)
   const loss = add(total(terms.map(({ factor, value }) => mul(factor, value))), mul(rest, hard.ce))
   // after the loss: what that alone still needs of the chunk would be kept while the others run
-  const soft = terms.map(({ gradient, slope }) => mul(gradient, after(slope, loss)))
-  const gradient = add(total(soft), mul(hard.gradient, after(rest, loss)))
+  const soft = terms.map(({ gradient, slope }) => mul(gradient, after(scaled(slope), loss)))
+  const gradient = add(total(soft), mul(hard.gradient, after(scaled(rest), loss)))
   return { loss, ce: hard.ce, terms, gradient: back(gradient, hidden, head) }
 }
 

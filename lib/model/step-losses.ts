@@ -1,4 +1,6 @@
 import type { TensorValue } from '../engine/engine.ts'
+import { innerNames } from './inner.ts'
+import type { TrainTeacher } from './train.ts'
 
 /** What a step says of itself. */
 export interface StepLosses {
@@ -7,6 +9,13 @@ export interface StepLosses {
   /** The objective's, by name. */
   readonly terms: Readonly<Record<string, number>>
   readonly gradNorm: number
+}
+
+/** The objective's terms. */
+export function termNames(teacher: TrainTeacher | undefined): readonly string[] {
+  if (!teacher) return []
+  const { shape, objective } = teacher
+  return [...Object.keys(objective.weights), ...(shape.kind === 'online' ? innerNames(shape.inner) : [])]
 }
 
 /** To start adding up from. */

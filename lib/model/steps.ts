@@ -13,6 +13,7 @@ import {
   reshape,
   sizeOf,
   state,
+  where,
   zeros,
 } from '../graph/index.ts'
 import type { Shape, Tensor } from '../graph/index.ts'
@@ -54,6 +55,8 @@ export interface StepShape {
   readonly dropout?: number
   /** What a token sees; the documents are fed where it is these alone. */
   readonly attend?: Attend
+  /** Given where gradients may overflow: then they are scaled by what is fed, and an update that is no number is left out. */
+  readonly lossScaling?: object | undefined
 }
 
 /** A weight's sum of gradients in memory. */
@@ -64,14 +67,14 @@ export const scalar = (value: number): TensorValue => ({ shape: [], data: Float3
 
 /**
  * Forward, backward, clip and AdamW in one program. Feeds: tokens or fixed, [documents], labels, [those of a stored
- * teacher, alpha, temperature], weight, [those of dropout], rate, correction1, correction2. Outputs: loss, ce, the terms
- * by name, gradNorm.
+ * teacher, alpha, temperature], weight, [those of dropout], [lossScale, lossUnscale], rate, correction1, correction2.
+ * Outputs: loss, ce, the terms by name, gradNorm: no number where the update was left out.
  */
 export function compileStep(engine: Engine, shape: StepShape): Promise<Program> {
   const weight = stateOf(shapesOf(shape))
   const weights = learning(shape, weight)
-  const { loss, ce, terms } = trainingLoss(shape, weight, askedOf(shape, weights))
-  const gradients = gradientsOf(loss, weights)
+  const { loss, ce, terms, scaled } = trainingLoss(shape, weight, askedOf(shape, weights))
+  const gradients = gradientsOf(shape, scaled, weights)
   const { norm, updates } = optimize(shape, weights, gradients)
   return engine.compile(graph({ outputs: { loss, ce, ...terms, gradNorm: norm }, updates }))
 }
@@ -80,9 +83,9 @@ export function compileStep(engine: Engine, shape: StepShape): Promise<Program> 
 export function compileAccumulate(engine: Engine, shape: StepShape): Promise<Program> {
   const weight = stateOf(shapesOf(shape))
   const weights = learning(shape, weight)
-  const { loss, ce, terms } = trainingLoss(shape, weight, askedOf(shape, weights))
+  const { loss, ce, terms, scaled } = trainingLoss(shape, weight, askedOf(shape, weights))
   const updates: Record<string, Tensor> = {}
-  for (const [name, gradient] of gradientsOf(loss, weights)) {
+  for (const [name, gradient] of gradientsOf(shape, scaled, weights)) {
     updates[accumulatorName(name)] = add(state(accumulatorName(name), gradient.shape), gradient)
   }
   return engine.compile(graph({ outputs: { loss, ce, ...terms }, updates }))
@@ -127,36 +130,48 @@ export function emptyOf(shapes: ReadonlyMap<string, Shape>, accumulate: number):
 const askedOf = ({ config }: StepShape, weights: ReadonlyMap<string, Tensor>): ('hidden' | 'head')[] =>
   weights.has(headWeight(config)) ? ['hidden', 'head'] : ['hidden']
 
-type Sum = Pick<Loss, 'loss' | 'ce'> & { readonly terms: Readonly<Record<string, Tensor>> }
+type Sum = Pick<Loss, 'loss' | 'ce'> & {
+  readonly terms: Readonly<Record<string, Tensor>>
+  /** What is differentiated: its gradient is that of the loss, times lossScale where there is one. */
+  readonly scaled: Tensor
+}
 
 function trainingLoss(shape: StepShape, weight: Weights, asked: LossOptions['asked'] = []): Sum {
   const { config, rows, context, chunk, teacher } = shape
   const batch = batchOf(shape)
   const labels = input('labels', [rows * context], 'int32')
   const divisor = input('weight', [])
-  const options = { weight: divisor, asked }
+  const scale = asked.length > 0 && shape.lossScaling ? input('lossScale', []) : undefined
+  const options = { weight: divisor, asked, scale }
   const student = studentOf(shape, weight, batch)
   const inputs = { hidden: flat(student.hidden), head: headOf(config, weight), labels }
-  if (!teacher) return distillLoss(inputs, chunk, options)
+  if (!teacher) return withInner(distillLoss(inputs, chunk, options), [])
   const { objective } = teacher
   const common = { temperature: input('temperature', []), alpha: input('alpha', []), objective }
   if (teacher.kind !== 'online') {
     const stored = teacherInputs(teacher, rows * context)
-    return distillLoss({ ...inputs, teacher: { ...common, ...stored } }, chunk, options)
+    return withInner(distillLoss({ ...inputs, teacher: { ...common, ...stored } }, chunk, options), [])
   }
   const online = onlineTeacher(teacher.config, batch)
   const outer = { ...common, hidden: flat(online.hidden), head: online.head }
   const share = div(cast(less(-1, labels), 'float32'), maximum(divisor, 1))
   const inner = innerTerms(teacher.inner, { student, teacher: online }, share, weight)
-  return withInner(distillLoss({ ...inputs, teacher: outer }, chunk, options), inner, common.alpha)
+  const weighted = inner.map((term) => ({ ...term, share: mul(common.alpha, term.weight) }))
+  return withInner(distillLoss({ ...inputs, teacher: outer }, chunk, options), weighted, scale)
 }
 
 const flat = (x: Tensor): Tensor => reshape(x, [-1, x.shape.at(-1)!])
 
-function withInner({ loss, ce, terms }: Loss, inner: readonly InnerTerm[], alpha: Tensor): Sum {
-  const weighted = inner.map(({ weight, value }) => mul(mul(alpha, weight), value))
+type WeightedTerm = InnerTerm & { readonly share: Tensor }
+
+/** The gradient of the loss of the output is scaled already. */
+function withInner({ loss, ce, terms }: Loss, inner: readonly WeightedTerm[], scale?: Tensor): Sum {
+  const onto = (factor: (share: Tensor) => Tensor): Tensor =>
+    inner.reduce((sum, { share, value }) => add(sum, mul(factor(share), value)), loss)
+  const total = onto((share) => share)
+  const scaled = scale ? onto((share) => mul(share, scale)) : total
   const named = Object.fromEntries(inner.map(({ name, value }) => [name, value]))
-  return { loss: weighted.reduce((a, b) => add(a, b), loss), ce, terms: { ...terms, ...named } }
+  return { loss: total, ce, terms: { ...terms, ...named }, scaled }
 }
 
 function studentOf(shape: StepShape, weight: Weights, batch: Batch): Inside {
@@ -191,9 +206,14 @@ function learning(shape: StepShape, weight: Weights): Map<string, Tensor> {
   return new Map(names.map((name) => [name, weight(name)]))
 }
 
-function gradientsOf(loss: Tensor, weights: ReadonlyMap<string, Tensor>): Map<string, Tensor> {
-  const gradients = grad(loss, [...weights.values()])
-  return new Map([...weights.keys()].map((name, i) => [name, gradients[i]!]))
+function gradientsOf(
+  { lossScaling }: StepShape,
+  scaled: Tensor,
+  weights: ReadonlyMap<string, Tensor>,
+): Map<string, Tensor> {
+  const gradients = grad(scaled, [...weights.values()])
+  const inverse = lossScaling && input('lossUnscale', [])
+  return new Map([...weights.keys()].map((name, i) => [name, inverse ? mul(gradients[i]!, inverse) : gradients[i]!]))
 }
 
 function optimize(
@@ -212,5 +232,13 @@ function optimize(
   }
   const updates = updateAdamW(weights, clipped, scalars, optimizer)
   const made = new Map(averagedNames(shape).map((name) => [name, updates[name]!]))
-  return { norm, updates: { ...updates, ...updateAverages(made, ema) } }
+  const all = { ...updates, ...updateAverages(made, ema) }
+  return { norm, updates: shape.lossScaling ? unlessOverflown(all, norm) : all }
+}
+
+/** What was, where the norm is infinite or no number. */
+function unlessOverflown(updates: Readonly<Record<string, Tensor>>, norm: Tensor): Record<string, Tensor> {
+  const isNumber = less(norm, 3e38)
+  const kept = ([name, made]: [string, Tensor]) => [name, where(isNumber, made, state(name, made.shape))] as const
+  return Object.fromEntries(Object.entries(updates).map(kept))
 }

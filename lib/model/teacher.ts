@@ -16,11 +16,11 @@ import type { Condenser } from './condense.ts'
 import { checkContext } from './config.ts'
 import type { GptConfig } from './config.ts'
 import { headWeight } from './gpt.ts'
-import { openLayerwise } from './layerwise.ts'
-import type { Layerwise, LayerwiseHooks } from './layerwise.ts'
+import type { HiddenPass, PassHooks } from './hidden-pass.ts'
 import { sparseShape } from './taught.ts'
 import type { Others, StoredTeacher } from './taught.ts'
 import type { StoredModel } from './weights.ts'
+import { openPass } from './whole.ts'
 
 export interface TeacherOptions {
   readonly context: number
@@ -106,17 +106,17 @@ async function writeRows(
 ): Promise<void> {
   const { form, context, attend = 'row', batch, range } = options
   checkContext(model.config, context)
-  const layerwise = await openLayerwise(engine, model, { rows: batch, length: context, attend })
+  const hidden = await openPass(engine, model, { rows: batch, length: context, attend })
   const condenser = await openCondenser(engine, model, form, context)
   const writer = open()
   try {
-    const pass = { layerwise, attend, condenser, writer }
+    const pass = { hidden, attend, condenser, writer }
     await runBlocks(pass, new Rows(split, context), blockOf(model.config, options), range, hooks)
     writer.commit()
   } finally {
     writer.discard()
     await condenser.dispose()
-    await layerwise.dispose()
+    await hidden.dispose()
   }
 }
 
@@ -179,7 +179,7 @@ const blockOf = ({ width }: GptConfig, { context, batch }: TeacherOptions): Bloc
 })
 
 interface Pass {
-  readonly layerwise: Layerwise
+  readonly hidden: HiddenPass
   readonly attend: Attend
   readonly condenser: Condenser
   readonly writer: TargetsWriter
@@ -197,30 +197,32 @@ async function runBlocks(
     const end = Math.min(start + block.rows, last)
     const onBatch = (done: number, all: number): void =>
       onRows(start - first + Math.floor(((end - start) * done) / all), last - first)
-    await appendRows(pass, rows, batchesOf(start, end, block.batch), { signal, onBatch })
+    const past = rows.windows.length
+    await appendRows(pass, rows, batchesOf([start, end], pass.hidden.rows, past), { signal, onBatch })
   }
 }
 
-/** Indices of rows, as many to each batch: the last ones may lie past the end. */
-const batchesOf = (start: number, end: number, batch: number): number[][] =>
+/** Indices of rows, as many to each batch; those that the last one has no row for lie past all. */
+const batchesOf = ([start, end]: readonly [number, number], batch: number, past: number): number[][] =>
   Array.from({ length: Math.ceil((end - start) / batch) }, (_, k) =>
-    Array.from({ length: batch }, (__, row) => start + k * batch + row),
+    Array.from({ length: batch }, (__, row) => start + k * batch + row).map((index) => (index < end ? index : past)),
   )
 
 async function appendRows(
-  { layerwise, attend, condenser, writer }: Pass,
+  { hidden, attend, condenser, writer }: Pass,
   rows: Rows,
   batches: readonly (readonly number[])[],
-  hooks: LayerwiseHooks,
+  hooks: PassHooks,
 ): Promise<void> {
-  const hidden = await layerwise.run(
-    batches.map((indices) => ({ tokens: rows.feeds(indices).tokens, ...documentsOf(rows, indices, attend) })),
-    hooks,
-  )
-  for (const [i, indices] of batches.entries()) {
-    for (const { start, length, states } of statesOf(rows, indices, hidden[i]!)) {
+  const feeds = batches.map((indices) => ({
+    tokens: rows.feeds(indices).tokens,
+    ...documentsOf(rows, indices, attend),
+  }))
+  let taken = 0
+  for await (const states of hidden.run(feeds, hooks)) {
+    for (const row of statesOf(rows, batches[taken++]!, states)) {
       hooks.signal.throwIfAborted()
-      writer.append(await condenser.columns(states, start), length)
+      writer.append(await condenser.columns(row.states, row.start), row.length)
     }
   }
 }

@@ -1,7 +1,9 @@
 import { attends } from '../data/windows.ts'
 import type { Attend } from '../data/windows.ts'
+import type { Precision } from '../engine/engine.ts'
 import type { GptConfig } from './config.ts'
 import { fixedLayers, frozenWeights } from './freeze.ts'
+import { lossScaling } from './loss-scale.ts'
 import { adamW } from './optimizer.ts'
 import { bends, decays } from './schedule.ts'
 import type { Decay, Schedule } from './schedule.ts'
@@ -97,6 +99,7 @@ export interface TrainParams {
   readonly validateEvery: number
   readonly validationRows: number
   readonly chunk: number
+  readonly precision: Precision
 }
 
 export interface DistillParams {
@@ -136,6 +139,7 @@ export function trainOptions(
       steps,
     },
     optimizer: { ...adamW, weightDecay: params.weightDecay },
+    ...(params.precision === 'fp16' ? { lossScaling } : {}),
     frozen,
     // else no row would be read again, or not as it was: frozen layers drop, too
     fixed: !inside && dropout === 0 && steps * batch > rowsIn(1) ? fixedLayers(config, frozen) : 0,

@@ -4,6 +4,7 @@ import type { Engine, TensorValue } from '../engine/engine.ts'
 import { checkTaught } from './check-taught.ts'
 import { checkContext } from './config.ts'
 import type { GptConfig } from './config.ts'
+import type { LossScaling } from './loss-scale.ts'
 import type { Objective } from './losses.ts'
 import type { Mixed } from './mixture.ts'
 import type { AdamW } from './optimizer.ts'
@@ -33,6 +34,8 @@ export interface TrainOptions {
   readonly dropout?: number
   /** Validations without a new best that end the training; 0: it goes to its end. */
   readonly patience?: number
+  /** Given where gradients pass through halves; the loss is not scaled else. */
+  readonly lossScaling?: LossScaling
   /** Limit of the gradient's global norm. */
   readonly clip: number
   readonly seed: number
@@ -87,7 +90,11 @@ export interface CurvePoint {
   /** Of the distance to the teacher, by name: without weights, alpha and T². Absent without a teacher. */
   readonly terms?: Readonly<Record<string, number>>
   readonly rate: number
+  /** 0 where the update was left out. */
   readonly gradNorm: number
+  /** By what the loss is scaled after this step, and how many updates were left out so far; where it is scaled. */
+  readonly lossScale?: number
+  readonly skipped?: number
   readonly validationLoss?: number
   /** Share of the questions right. */
   readonly accNorm?: number

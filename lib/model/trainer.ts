@@ -8,17 +8,19 @@ import { StepFeeds } from './feeds.ts'
 import { checkFinite } from './finite.ts'
 import { openFixed } from './fixed.ts'
 import type { FixedStates } from './fixed.ts'
-import { innerNames } from './inner.ts'
+import { afterStep, firstScale } from './loss-scale.ts'
+import type { LossScale } from './loss-scale.ts'
 import { compilePrograms, disposePrograms, runEach } from './programs.ts'
 import type { Programs } from './programs.ts'
 import { rateAt } from './schedule.ts'
 import { startBeside } from './start-state.ts'
-import { noLosses, plus } from './step-losses.ts'
+import { noLosses, plus, termNames } from './step-losses.ts'
 import type { StepLosses } from './step-losses.ts'
 import { averagedNames } from './steps.ts'
 import { loadTeacher } from './taught.ts'
+import { trainingIdentity } from './training-identity.ts'
 import { Trajectory } from './trajectory.ts'
-import type { CurvePoint, TrainHooks, TrainInputs, TrainOptions, TrainTeacher, Trained } from './train.ts'
+import type { CurvePoint, TrainHooks, TrainInputs, TrainOptions, Trained } from './train.ts'
 import { validate } from './validation.ts'
 import { loadInto, readFrom } from './weights.ts'
 
@@ -32,6 +34,8 @@ interface Progress {
   readonly best: Trained['best']
   /** Validations since the best. */
   readonly waited: number
+  /** Of the loss, where it is scaled. */
+  readonly scale?: LossScale
 }
 
 /** Seconds from one checkpoint to the next, unless writing one takes more than a tenth of that. */
@@ -55,6 +59,7 @@ export class Trainer {
   #fixed: FixedStates | undefined
   #done = 0
   #unrecorded: StepLosses | undefined
+  #scale: LossScale | undefined
   #points: CurvePoint[] = []
   #best: { step: number; loss: number } = { step: 0, loss: Infinity }
   #waited = 0
@@ -78,8 +83,9 @@ export class Trainer {
     this.#memory = memory
     this.#programs = programs
     this.#feeds = new StepFeeds(inputs, options)
+    this.#scale = options.lossScaling && firstScale(options.lossScaling)
     this.#validation = new Rows(inputs.validation, options.context)
-    this.#identity = identityOf(inputs, options)
+    this.#identity = trainingIdentity(inputs, options)
     const trajectory = new Trajectory(inputs, options)
     const identity = (step: number): string => digestParts([this.#identity, trajectory.digest(step)])
     this.#checkpoints = new Checkpoints(hooks.checkpoint, identity)
@@ -108,6 +114,7 @@ export class Trainer {
     this.#points = [...last.progress.points]
     this.#best = last.progress.best
     this.#waited = last.progress.waited
+    this.#scale = last.progress.scale
     this.#hooks.log(`resumed after step ${this.#done} of ${this.#options.rate.steps}`)
   }
 
@@ -154,20 +161,34 @@ export class Trainer {
   }
 
   async #learn(): Promise<StepLosses> {
-    const losses = await this.#update()
+    const found = await this.#update()
     this.#done += 1
+    const losses = this.#rescaled(found)
     checkFinite(this.#done, { loss: losses.loss, "gradient's norm": losses.gradNorm })
     return losses
   }
 
+  /** What the scale of the loss is to be after a step; where that was left out, the step had no gradient. */
+  #rescaled(losses: StepLosses): StepLosses {
+    const [before, { lossScaling }] = [this.#scale, this.#options]
+    if (!before || !lossScaling) return losses
+    const { scale, skipped } = (this.#scale = afterStep(before, losses.gradNorm, lossScaling))
+    if (skipped === before.skipped) return losses
+    const what = `the update of step ${this.#done} is left out: its gradient overflowed with the loss scaled by ${before.scale}`
+    this.#hooks.log(`${what}, which is ${scale} now; ${skipped} left out so far`)
+    return { ...losses, gradNorm: 0 }
+  }
+
   async #update(): Promise<StepLosses> {
     const { gradient, apply } = this.#programs
-    const feedsOf = (step: number): readonly Feeds[] => this.#feeds.ofStep(step, this.#fixed, !apply)
+    const feedsOf = (step: number): readonly Feeds[] => this.#feeds.ofStep(step, this.#fixed, !apply, this.#scale)
     const [now, after] = [this.#done, this.#done + 1]
-    const following = (): Feeds | undefined => (after < this.#options.rate.steps ? feedsOf(after)[0] : undefined)
+    // the scale of the loss follows from the step before
+    const isKnown = after < this.#options.rate.steps && !this.#scale
+    const following = (): Feeds | undefined => (isKnown ? feedsOf(after)[0] : undefined)
     let losses = noLosses(termNames(this.#inputs.teacher))
     for await (const found of runEach(gradient, this.#memory, feedsOf(now), following)) losses = plus(losses, found)
-    return apply ? plus(losses, await apply.run(this.#feeds.update(now), this.#memory)) : losses
+    return apply ? plus(losses, await apply.run(this.#feeds.update(now, this.#scale), this.#memory)) : losses
   }
 
   async #validate(): Promise<number> {
@@ -215,6 +236,7 @@ export class Trainer {
       ...(this.#inputs.teacher ? { terms } : {}),
       rate: rateAt(rate, this.#done - 1),
       gradNorm,
+      ...(this.#scale ? { lossScale: this.#scale.scale, skipped: this.#scale.skipped } : {}),
       ...(validationLoss === undefined ? {} : { validationLoss }),
       ...(accNorm === undefined ? {} : { accNorm }),
     }
@@ -268,29 +290,7 @@ export class Trainer {
       checkFinite(this.#done, { [`tensor "${name}"`]: data.find((value) => !Number.isFinite(value)) ?? 0 })
     }
     const [step, unrecorded, points] = [this.#done, this.#unrecorded, this.#points]
-    to.save({ step, unrecorded, points, best: this.#best, waited: this.#waited }, state)
+    const scaled = this.#scale ? { scale: this.#scale } : {}
+    to.save({ step, unrecorded, points, best: this.#best, waited: this.#waited, ...scaled }, state)
   }
-}
-
-function termNames(teacher: TrainTeacher | undefined): readonly string[] {
-  if (!teacher) return []
-  const { shape, objective } = teacher
-  return [...Object.keys(objective.weights), ...(shape.kind === 'online' ? innerNames(shape.inner) : [])]
-}
-
-/** What the numbers of every step depend on; what they depend on beside is their trajectory. */
-function identityOf(inputs: TrainInputs, options: TrainOptions): string {
-  const { config, train, mixed = [], validation, teacher, weights } = inputs
-  const start = [...weights].flatMap(([name, { data }]) => [
-    name,
-    new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
-  ])
-  const ofTrajectory = { rate: 0, epochs: 0, temperature: 0, alpha: 0, fixed: 0, keepAt: 0 }
-  const source = teacher && ('model' in teacher ? teacher.model.digest : teacher.targets.header)
-  const taught = teacher ? [source, teacher.shape, teacher.objective] : null
-  const others = mixed.map((one) => [one.name, one.train.digest, one.targets?.header ?? null])
-  // twice: the first for the order of the names
-  const own = { ...ofTrajectory, ...options, ...ofTrajectory }
-  const described = JSON.stringify([config, own, train.digest, others, validation.digest, taught])
-  return digestParts([described, ...start])
 }

@@ -19,7 +19,7 @@ export interface AuditedStage {
 
 /** Of the machine: programs and libraries of the system, devices, and what every program asks of it. */
 const SYSTEM =
-  /^(\/(usr|bin|sbin|lib\w*|proc|sys|dev|System|Library|opt\/homebrew|nix\/store|gnu\/store)(\/|$)|\/(var\/)?run\/(nscd|systemd\/resolve)\/|\/etc\/(ld\.so\.\w+|localtime|timezone|locale\.\w+|ssl|ca-certificates|pki|alternatives|nsswitch\.conf|resolv\.conf|host\.conf|hosts|gai\.conf|services|protocols|passwd|group|inputrc|mime\.types|python3[\w.]*|OpenCL|vulkan|nvidia)(\/|$))/
+  /^(\/(usr|bin|sbin|lib\w*|proc|sys|dev|System|Library|opt\/homebrew|nix\/store|gnu\/store)(\/|$)|\/(var\/)?run\/(nscd|systemd\/resolve)\/|\/etc\/(ld\.so\.\w+|localtime|timezone|locale\.\w+|ssl|ca-certificates|pki|alternatives|nsswitch\.conf|resolv\.conf|host\.conf|hosts|gai\.conf|services|protocols|passwd|group|machine-id|inputrc|mime\.types|python3[\w.]*|OpenCL|vulkan|nvidia)(\/|$))/
 const LIBRARY = /\.(so(\.[\d.]+)?|dylib|dll|node)$/i
 
 /** Tells whether a stage may reach for something without a word; asked in the order in which it did. */

@@ -1,7 +1,7 @@
 import { Failure } from '../util/failure.ts'
+import { machineMemory } from '../util/machine.ts'
 import type { Stage } from './pipeline.ts'
 import type { StagePlan } from './plan.ts'
-import { machineMemory } from './resources.ts'
 
 /**
  * What is wrong where a stage that will run, or may, asks for more memory than this machine has: it would fill it, hours

@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs'
-import { availableParallelism, totalmem } from 'node:os'
+import { availableParallelism } from 'node:os'
 import type { Lock } from '../util/lock.ts'
+import { machineMemory } from '../util/machine.ts'
 import type { Resources } from './pipeline.ts'
 
 export interface Capacity {
@@ -32,9 +33,6 @@ export function machineCapacity(jobs: number | undefined, env: NodeJS.ProcessEnv
   const cpu = availableParallelism()
   return { gpus: ids.length === 0 ? [''] : ids, cpu, memory: machineMemory(), jobs: Math.max(1, jobs ?? cpu) }
 }
-
-/** Bytes; what the container may use, where it is less than the machine has. */
-export const machineMemory = (): number => Math.min(totalmem(), process.constrainedMemory() || Infinity)
 
 function gpuIds(env: NodeJS.ProcessEnv): string[] {
   const visible = env.CUDA_VISIBLE_DEVICES

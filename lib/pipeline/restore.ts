@@ -54,3 +54,17 @@ export function pushBehind(run: Execution, { stage }: Pick<StageTask, 'stage'>, 
   if (Object.keys(stage.out).length === 0) return
   run.remote?.push(stage.id, run.prepared.store, { stage: stage.name, key: manifest.key }, manifest)
 }
+
+/**
+ * Undefined where a stage may run here now. Else a machine that shares the remote makes the same result: what is given
+ * waits for it.
+ */
+export async function takeTurn(
+  run: Execution,
+  task: Omit<StageTask, 'grant'>,
+  isOver: () => boolean,
+): Promise<(() => Promise<void>) | undefined> {
+  const { stage, force } = task
+  if (force || Object.keys(stage.out).length === 0) return undefined
+  return run.remote?.takeTurn(stage.id, { stage: stage.name, key: keyOf(task.record) }, run.signal, isOver)
+}

@@ -24,7 +24,7 @@ import type { Prepared, Settled } from './prepare.ts'
 import type { RemoteSession, Tell } from './remote/session.ts'
 import { readSigner } from './remote/signing-key.ts'
 import { NOTHING_HERE, Pool, machineCapacity } from './resources.ts'
-import { pushBehind, restoreStage } from './restore.ts'
+import { pushBehind, restoreStage, takeTurn } from './restore.ts'
 import { inShards } from './shards/make.ts'
 import { storeFailure } from './store-failure.ts'
 
@@ -148,24 +148,34 @@ class Run {
   }
 
   async #runOne(stage: Stage, pool: Pool): Promise<void> {
-    if (!this.#mayStart(stage)) {
-      this.#skip(stage)
-      return
+    while (this.#mayStart(stage)) {
+      if (this.#remote !== undefined && (await this.#restore(stage, this.#remote))) return
+      const executor = this.#executorOf(stage, pool)
+      const grant = executor ? NOTHING_HERE : await pool.take(stage.resources)
+      const wait = await this.#takeTurn(stage, grant, executor).finally(() => grant.release())
+      if (wait === 'made') return
+      // another machine makes the same: meanwhile we hold nothing
+      await wait?.()
     }
-    if (this.#remote !== undefined && (await this.#restore(stage, this.#remote))) return
-    const executor = this.#executorOf(stage, pool)
-    const grant = executor ? NOTHING_HERE : await pool.take(stage.resources)
-    try {
-      if (!this.#mayStart(stage)) {
-        this.#skip(stage)
-        return
-      }
-      const started = performance.now()
-      const end = await this.#execute(stage, grant, executor)
-      this.#end(stage, end, started)
-    } finally {
-      grant.release()
-    }
+    this.#skip(stage)
+  }
+
+  /** Makes a result, or gives what waits for another machine that does. */
+  async #takeTurn(
+    stage: Stage,
+    grant: StageTask['grant'],
+    executor: Executor | undefined,
+  ): Promise<'made' | (() => Promise<void>) | undefined> {
+    if (!this.#mayStart(stage)) return undefined
+    const run = { ...this.#execution(), signal: this.#options.signalOf?.(stage.id) ?? this.#options.signal }
+    const task = { ...this.#task(stage), grant, executor }
+    const wait = await takeTurn(run, task, () => !this.#mayStart(stage))
+    if (wait !== undefined) return wait
+    const started = performance.now()
+    const end = await executeStage(run, task)
+    this.#end(stage, end, started)
+    this.#remote?.endTurn({ stage: stage.name, key: end.key })
+    return 'made'
   }
 
   /** The gate: after Ctrl-C or a failure nothing new starts. */
@@ -189,11 +199,6 @@ class Run {
     const seconds = (performance.now() - started) / 1000
     if (end.outcome === 'failed') this.#fail(stage, end.key, end.failure, end.log, seconds)
     else this.#succeed(stage, end, seconds)
-  }
-
-  #execute(stage: Stage, grant: StageTask['grant'], executor: StageTask['executor']): Promise<StageEnd> {
-    const run = { ...this.#execution(), signal: this.#options.signalOf?.(stage.id) ?? this.#options.signal }
-    return executeStage(run, { ...this.#task(stage), grant, executor })
   }
 
   /** Undefined where a stage holds its resources and runs here. An audit looks at processes of this machine. */

@@ -62,7 +62,7 @@ export async function acquire(
     if (!told) onWait(describe(lock))
     told = true
     await delay(poll * (0.5 + Math.random()), undefined, { signal })
-    if (parse(lock)?.host !== thisHost()) poll = Math.min(poll * 1.2, SLOWEST_POLL_MS)
+    if (parse(lock)?.host !== thisHost()) poll = Math.min(poll * 1.2, SLOWEST_POLL_MS, foreignSilenceMs / 10)
   }
 }
 
@@ -186,16 +186,17 @@ function isThere(file: string): boolean {
   }
 }
 
-/** Removes a lock; one that cannot be removed, of a store that is gone for instance, stays for the next who looks. */
-function discard(file: string): void {
+/** Removes a lock. False for one that cannot be removed, of a store that is gone for instance: it stays for who looks next. */
+function discard(file: string): boolean {
   for (let tried = 1; tried <= 2; tried++) {
     try {
       rmSync(file, { force: true })
-      return
+      return true
     } catch {
       // a server may answer at the second try
     }
   }
+  return false
 }
 
 const lockFiles = (folder: string, key: string): string[] =>
@@ -218,12 +219,13 @@ export interface Seen {
 /** Another living holder of the key; dead ones are cleared away. */
 function otherHolder(folder: string, key: string, mine: string, seen: Seen): string | undefined {
   const others = lockFiles(folder, key).filter((name) => mine === '' || !name.endsWith(`-${mine}`))
+  let cleared = false
   for (const name of others) {
     if (isAlive(folder, name, seen)) return name
-    discard(join(folder, name))
+    cleared = discard(join(folder, name)) || cleared
   }
   // the host of a dead driver may have joined it before its file went
-  return others.length === 0 ? undefined : otherHolder(folder, key, mine, seen)
+  return cleared ? otherHolder(folder, key, mine, seen) : undefined
 }
 
 export interface Holder {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { figure } from '../../bench/figures.ts'
+import { ALONE, IN_STEP, NOT_ONE, STEP } from '../../bench/readme/engines.ts'
 import { faultSection } from '../../bench/readme/faults.ts'
 import { markdownTable } from '../../bench/readme/markdown.ts'
 import { realPairSection } from '../../bench/readme/real-pair.ts'
@@ -47,6 +48,24 @@ describe('results', () => {
     assert.equal(rows.at(-1), '| GPT-2 124M, published | 124.4 M | – | 0.2859 | 0.2955 |')
     assert.ok(lines.includes('Experiment `0123456789abcdef`, on 2 × CPU.'))
   })
+})
+
+it('engines stand side by side, below the other figures of their machine', () => {
+  const of = (name: string, what: string, unit: string, ours: number) => ({
+    ...figure({ what: `${what}, ${name}`, unit, ours, reach: { min: 0 } }),
+    engine: { name, what },
+  })
+  const figures = [
+    ...[of('onnx-cpu', ALONE, 'GFLOP/s', 151.26), of('onnx-cpu', STEP, 'ms', 1244.4)],
+    ...[of('onnx-cpu', IN_STEP, 'GFLOP/s', 130), of('tfjs-cpu', ALONE, 'GFLOP/s', 0.751), of('tfjs-cpu', NOT_ONE, 's', 120)], // prettier-ignore
+  ]
+  assert.deepEqual(speedSection([{ backends: { machine: 'a machine', figures } }]).split('\n'), [
+    ...['On a machine:', '', 'Its engines side by side (`backends`):', ''],
+    '| engine | a training step of a small GPT | its products, in the step | products alone |',
+    '| --- | --: | --: | --: |',
+    '| `onnx-cpu` | 1,240 ms | 130 GFLOP/s | 151 GFLOP/s |',
+    '| `tfjs-cpu` | more than 120 s | – | 0.751 GFLOP/s |',
+  ])
 })
 
 describe('what the real pair takes', () => {

@@ -41,7 +41,7 @@ error: pipeline.yaml:11:19: There is no stage "downlaod" and no file "downlaod.c
 error: pipeline.yaml:12:27: There is no parameter "distill.temprature". Did you mean "\${distill.temperature}"? [PARAM_UNKNOWN]
   12 |     with: { temperature: '\${distill.temprature}' }
      |                           ^
-error: pipeline.yaml:13:5: "timout" is not a key of a stage. Did you mean "timeout"? It has: run, cmd, in, with, out, matrix, resources, env, timeout, tolerance, retries. [KEY_UNKNOWN]
+error: pipeline.yaml:13:5: "timout" is not a key of a stage. Did you mean "timeout"? It has: run, cmd, in, with, out, matrix, resources, env, timeout, tolerance, retries, shards, executor, slurm. [KEY_UNKNOWN]
   13 |     timout: 3
      |     ^
 `,

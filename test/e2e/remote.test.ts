@@ -63,7 +63,7 @@ test('equal files go once, and neither logs nor what failed goes at all', async 
     filesOf(share).some((file) => readFileSync(file).includes('secret')),
     false,
   )
-  assert.deepEqual(readdirSync(share).sort(), ['experiments', 'objects', 'results'])
+  assert.deepEqual(readdirSync(share).sort(), ['experiments', 'leases', 'objects', 'results'])
 })
 
 function writable(file: string): string {

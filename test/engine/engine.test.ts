@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import * as tf from '@tensorflow/tfjs-core'
-import { engineKinds, openEngine } from '../../lib/engine/index.ts'
+import { openEngine } from '../../lib/engine/index.ts'
+import { engineKinds } from '../../lib/engine/kinds.ts'
 import * as g from '../../lib/graph/index.ts'
+import { engineNames } from '../../lib/util/engine-names.ts'
 import { Failure } from '../../lib/util/failure.ts'
 import { tested } from './engines.ts'
 import { floats, testState, trainingBytes } from './state-suite.ts'
@@ -25,11 +27,23 @@ describe('openEngine', () => {
     await engine.dispose()
   })
 
+  it('knows them by the names that the command knows', () => {
+    assert.deepEqual(
+      engineKinds.map(({ name }) => name),
+      engineNames,
+    )
+  })
+
   it('refuses a precision that the engine does not have, or none that works here has', async () => {
     const named = openEngine({ name: 'onnx-cpu', threads: 1, precision: 'bf16' })
     const message =
       'the engine "onnx-cpu" computes in fp32, and `precision` is bf16: choose the engine cuda, or another precision'
     await assert.rejects(named, { code: 'ENGINE_PRECISION', message })
+    await assert.rejects(openEngine({ name: 'cuda', threads: 1, precision: 'fp16' }), {
+      code: 'ENGINE_PRECISION',
+      message:
+        'the engine "cuda" computes in fp32, tf32, bf16, and `precision` is fp16: choose the engine onnx-webgpu, or another precision',
+    })
     const works = await openEngine({ name: 'cuda', threads: 1 }).then(
       (engine) => engine.dispose().then(() => true),
       () => false,
@@ -37,7 +51,12 @@ describe('openEngine', () => {
     if (works) return
     await assert.rejects(openEngine({ name: 'auto', threads: 1, precision: 'tf32' }), {
       code: 'ENGINE_BROKEN',
-      message: /^no engine works here in tf32: .*libcuda.*; with `precision: fp32` the CPU would do$/,
+      message: /^no engine works here in tf32: cuda: NVIDIA's.*libcuda.*; with `precision: fp32` the CPU would do$/,
+    })
+    await assert.rejects(openEngine({ name: 'cuda', threads: 1 }), {
+      code: 'ENGINE_BROKEN',
+      message:
+        /^the engine "cuda" does not work here: .*; `--engine auto` takes the fastest that does, and `pipeline doctor` says which do$/,
     })
   })
 
@@ -47,7 +66,7 @@ describe('openEngine', () => {
       assert.equal(error.code, 'ENGINE_UNKNOWN')
       assert.equal(
         error.message,
-        '"onyx" is no engine: expected auto, cuda, tfjs-node-gpu, onnx-webgpu, onnx-cpu, tfjs-cpu',
+        '"onyx" is no engine: expected auto, cuda, tfjs-node-gpu, onnx-webgpu, tfjs-webgpu, onnx-cpu, tfjs-wasm, tfjs-cpu',
       )
       return true
     })
@@ -99,6 +118,19 @@ describe('onnx-cpu', () => {
 })
 
 for (const name of tested.filter((one) => one.startsWith('tfjs-'))) {
+  it(`${name} holds no value longer than it is needed`, async () => {
+    const engine = await openEngine({ name, threads: 1 })
+    let y: g.Tensor = g.input('x', [64])
+    for (let i = 0; i < 50; i++) y = g.gelu(y)
+    const program = await engine.compile(g.graph({ outputs: { y } }))
+    const before = tf.memory().numBytes
+    const { peakBytes } = await tf.profile(async () => {
+      await program.run({ x: floats([64], 1) })
+      return tf.scalar(0)
+    })
+    assert.ok(peakBytes - before < 15 * 64 * 4, `${peakBytes - before} bytes`)
+  })
+
   it(`${name} leaves no tensor behind but the state, and that only until its memory is disposed of`, async () => {
     const engine = await openEngine({ name, threads: 1 })
     const x = g.input('x', [4, 3])

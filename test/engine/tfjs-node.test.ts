@@ -32,7 +32,7 @@ describe('tfjs-node-gpu, asked for by name, says why it does not work and what t
     assert.ok(message.startsWith(`${start}the native part of ${name} does not load (`), message)
     assert.match(
       message,
-      /tfjs_binding\.node.*\): run `npm run setup:tfjs-node`, which brings it anew; choose another of /,
+      /tfjs_binding\.node.*\): run `npm run setup:tfjs-node`, which brings it anew; `--engine auto` takes /,
     )
     assert.match(messageOf(place, 'auto'), /^(cuda|onnx-webgpu|onnx-cpu)$/)
   })

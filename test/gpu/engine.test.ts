@@ -1,6 +1,6 @@
 import { describe } from 'node:test'
 import { openCuda } from '../../lib/engine/cuda/engine.ts'
-import type { Precision } from '../../lib/engine/precision.ts'
+import type { CudaPrecision } from '../../lib/engine/precision.ts'
 import { openCard } from '../../lib/engine/cuda/open-card.ts'
 import type { Engine } from '../../lib/engine/index.ts'
 import { testAttention } from '../engine/cuda/attention-suite.ts'
@@ -10,7 +10,7 @@ import { testOps } from '../engine/op-suite.ts'
 import { testState } from '../engine/state-suite.ts'
 import { testReference } from '../model/reference-suite.ts'
 
-const open = async (precision: Precision): Promise<Engine> => openCuda(await openCard(), { precision })
+const open = async (precision: CudaPrecision): Promise<Engine> => openCuda(await openCard(), { precision })
 
 describe('cuda on a card', () => {
   describe('ops', () => {

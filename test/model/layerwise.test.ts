@@ -2,31 +2,12 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { openEngine } from '../../lib/engine/index.ts'
 import { input } from '../../lib/graph/index.ts'
-import type { GptConfig } from '../../lib/model/config.ts'
 import { gpt } from '../../lib/model/gpt.ts'
 import { openLayerwise } from '../../lib/model/layerwise.ts'
+import { collect } from '../../lib/util/collect.ts'
 import { initialise, weightState } from '../../lib/model/weights.ts'
-import { assertClose, engine, evaluate, ids, tiny, tinyNeo } from './rig.ts'
-
-const B = 2
-const T = 10
-const shape = { vocabSize: 30, layers: 4 }
-const global = 'global' as const
-const models = {
-  gpt2: tiny({ ...shape, attention: [global, global, global, global] }),
-  gpt_neo: tinyNeo({ ...shape, attention: [global, 'local', global, 'local'] }),
-}
-const quiet = { signal: new AbortController().signal, onBatch: (): void => undefined }
-const batches = [3, 5, 7].map((by) => ({
-  shape: [B, T],
-  data: Int32Array.from({ length: B * T }, (_, i) => (i * by) % 30),
-}))
-
-/** Two documents a row. */
-const halves = ids(
-  [B, T],
-  Array.from({ length: B * T }, (_, at) => Math.floor((2 * at) / T)),
-)
+import { B, T, batches, halves, models, quiet, stored } from './passes.ts'
+import { assertClose, engine, evaluate } from './rig.ts'
 
 describe('a model run layer by layer', () => {
   // ONNX Runtime fuses a sum with the norm behind it, unless they are in two programs
@@ -46,7 +27,7 @@ describe('a model run layer by layer', () => {
         ] as const) {
           const shape = { rows: B, length: T, attend } as const
           const layerwise = await openLayerwise(engine, stored(config, weights), shape)
-          const found = await layerwise.run(own, quiet)
+          const found = await collect(layerwise.run(own, quiet))
           await layerwise.dispose()
           const hidden = gpt(config, weightState(config), batch)
           for (const [i, feeds] of own.entries()) {
@@ -68,10 +49,8 @@ describe('a model run layer by layer', () => {
       stored(config, weights, (name) => seen.push(name.split('.').slice(0, 3).join('.'))),
       { rows: B, length: T },
     )
-    await layerwise.run(
-      batches.map((tokens) => ({ tokens })),
-      { ...quiet, onBatch: (done, total) => seen.push(`${done} of ${total}`) },
-    )
+    const hooks = { ...quiet, onBatch: (done: number, total: number) => void seen.push(`${done} of ${total}`) }
+    await collect(layerwise.run(batches.map((tokens) => ({ tokens })), hooks)) // prettier-ignore
     const parts = [
       'transformer.wte.weight',
       ...[0, 1, 2, 3].map((layer) => `transformer.h.${layer}`),
@@ -86,17 +65,4 @@ describe('a model run layer by layer', () => {
     )
     await layerwise.dispose()
   })
-})
-
-const stored = (
-  config: GptConfig,
-  weights: ReturnType<typeof initialise>,
-  onRead: (name: string) => void = () => undefined,
-) => ({
-  config,
-  digest: 'model',
-  weight: (name: string) => {
-    onRead(name)
-    return weights.get(name)!
-  },
 })

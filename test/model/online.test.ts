@@ -5,6 +5,7 @@ import { fromHalf, toHalf } from '../../lib/util/half.ts'
 import type { TensorValue } from '../../lib/engine/index.ts'
 import type { InnerLosses } from '../../lib/model/inner.ts'
 import { openLayerwise } from '../../lib/model/layerwise.ts'
+import { collect } from '../../lib/util/collect.ts'
 import { Rows } from '../../lib/model/batches.ts'
 import { adamW } from '../../lib/model/optimizer.ts'
 import type { StoredTeacher } from '../../lib/model/taught.ts'
@@ -98,7 +99,7 @@ async function exactTargets(): Promise<StoredTeacher> {
   const layerwise = await openLayerwise(engine, stored, { rows: 1, length: 12 })
   const hidden = new Float32Array(94 * 12)
   for (const [row, { start, length }] of rows.windows.entries()) {
-    const [states] = (await layerwise.run([{ tokens: rows.feeds([row]).tokens }], quiet)) as [
+    const [states] = (await collect(layerwise.run([{ tokens: rows.feeds([row]).tokens }], quiet))) as [
       TensorValue & { data: Float32Array },
     ]
     hidden.set(states.data.subarray(0, length * 12), start * 12)

@@ -11,6 +11,7 @@ import { Rows } from '../../lib/model/batches.ts'
 import { gpt, headOf } from '../../lib/model/gpt.ts'
 import { distillLoss } from '../../lib/model/losses.ts'
 import { openLayerwise } from '../../lib/model/layerwise.ts'
+import { collect } from '../../lib/util/collect.ts'
 import { readTargets, writeTargets } from '../../lib/model/teacher.ts'
 import { initialise, weightShapes, weightState } from '../../lib/model/weights.ts'
 import { fromHalf, toHalf } from '../../lib/util/half.ts'
@@ -123,10 +124,8 @@ async function written(name: string, batch: number): Promise<{ targets: Targets;
 /** The teacher's hidden states of these rows, run now: (B·T, D). */
 async function online(indices: readonly number[]): Promise<TensorValue> {
   const layerwise = await openLayerwise(engine, teacher, { rows: indices.length, length: 12 })
-  const [hidden] = await layerwise.run([{ tokens: rows.feeds(indices).tokens }], {
-    signal: quiet.signal,
-    onBatch: () => undefined,
-  })
+  const hooks = { signal: quiet.signal, onBatch: () => undefined }
+  const [hidden] = await collect(layerwise.run([{ tokens: rows.feeds(indices).tokens }], hooks))
   await layerwise.dispose()
   return { shape: [indices.length * 12, 12], data: hidden!.data }
 }

@@ -45,22 +45,28 @@ interface Where {
   readonly signal?: AbortSignal
   readonly onStep?: (step: number) => void
   readonly ask?: Ask
+  readonly log?: (message: string) => void
 }
 
 export function trained({ inputs, options }: Setup, { folder = newFolder(), ...where }: Where = {}): Promise<Trained> {
-  const hooks = { checkpoint: folder, signal: where.signal ?? quiet.signal, log: () => undefined }
+  const hooks = { checkpoint: folder, signal: where.signal ?? quiet.signal, log: where.log ?? (() => undefined) }
   const onStep = ({ step }: { step: number }): void => where.onStep?.(step)
   const own = { ...inputs, weights: copied(inputs.weights), engine: where.engine ?? engine }
   return train(own, options, { ...hooks, onStep, ...(where.ask ? { ask: where.ask } : {}) })
 }
 
 /** Weights, moments and sums once this step is done, as the checkpoint has them. */
-export async function stateAfter(setup: Setup, step: number, folder = newFolder()): Promise<Map<string, TensorValue>> {
+export async function stateAfter(
+  setup: Setup,
+  step: number,
+  folder = newFolder(),
+  on: Engine = engine,
+): Promise<Map<string, TensorValue>> {
   const stop = new AbortController()
   const onStep = (done: number): void => {
     if (done === step) stop.abort()
   }
-  await assert.rejects(trained(setup, { folder, signal: stop.signal, onStep }), { name: 'AbortError' })
+  await assert.rejects(trained(setup, { folder, engine: on, signal: stop.signal, onStep }), { name: 'AbortError' })
   return tensorsOf(join(folder, 'state.safetensors'))
 }
 

@@ -4,6 +4,7 @@ import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
+import type { Diagnosis, EngineFacts } from '../../lib/util/diagnosis.ts'
 import { nvrtcEnvironment } from './nvrtc.ts'
 
 const project = join(import.meta.dirname, '..', '..')
@@ -78,6 +79,50 @@ describe('opening a card', () => {
   })
 })
 
+describe('the doctor, of a card', () => {
+  const env = { CUDA_HOME: join(root, 'whole'), VIRTUAL_ENV: nvrtcEnvironment(13) }
+
+  it('tells its driver, what it is able to do, its memory and where its libraries are', () => {
+    const { backend, device, driver, memory, libraries } = examined(env)
+    assert.deepEqual([backend, device], ['CUDA 13.0', 'Stand-in'])
+    assert.match(driver!, /compute capability 9\.0$/)
+    assert.deepEqual(memory, { total: 3 * 2 ** 30, free: 3 * 2 ** 30 })
+    const [cuda, nvrtc, cublas] = libraries.map(({ path }) => path)
+    assert.deepEqual([cuda, cublas], [join(whole, 'libcuda.so.1'), join(whole, 'libcublasLt.so.13')])
+    assert.match(nvrtc!, /\/nvidia\/cu13\/lib\/libnvrtc\.so\.13$/)
+  })
+
+  it('finds where the loader found a library by its name', () => {
+    const { libraries } = examined({ LD_LIBRARY_PATH: whole, VIRTUAL_ENV: root })
+    assert.deepEqual(libraries[0], { name: 'libcuda', path: join(whole, 'libcuda.so.1') })
+  })
+
+  it('advises what is missing beside it, in one command', () => {
+    const bare = standIn('bare')
+    copyFileSync(join(whole, 'libcuda.so.1'), join(bare, 'libcuda.so.1'))
+    const adviceFor = (more: Environment): string =>
+      examined({ CUDA_HOME: join(root, 'bare'), VIRTUAL_ENV: root, ...more }).advice[0]!
+    assert.match(adviceFor({}), /NVRTC and cuBLASLt are not: pip install nvidia-cuda-nvrtc nvidia-cublas, or set/)
+    assert.match(
+      adviceFor({ STAND_IN_VERSION: '12080' }),
+      /: pip install nvidia-cuda-nvrtc-cu12 nvidia-cublas-cu12, or/,
+    )
+    assert.match(adviceFor({ STAND_IN_VERSION: '11080' }), /runs CUDA 11\.8: install one of 525 or newer/)
+    assert.match(adviceFor({ STAND_IN_CAPABILITY: '75' }), /^The Stand-in is older than .* \(compute capability 7\.5/)
+  })
+
+  it('survives a driver that crashes, and says so', () => {
+    const { engines, auto, advice } = diagnosed({ ...env, STAND_IN_CRASH: '1' })
+    const { works, state, why } = engines.find(({ name }) => name === 'cuda')!
+    assert.deepEqual([works, state, why], [false, 'crashed', 'crashed (SIGSEGV)'])
+    assert.equal(auto, 'onnx-cpu')
+    assert.match(
+      advice.join('\n'),
+      /"auto" tries cuda first in a run, too \(crashed \(SIGSEGV\)\): give --engine onnx-cpu/,
+    )
+  })
+})
+
 function standIn(name: string): string {
   const folder = join(root, name, 'lib64')
   mkdirSync(folder, { recursive: true })
@@ -117,4 +162,22 @@ function open(env: Environment): Opened {
   const { stdout, stderr } = node(['--input-type=module', '--eval', script], env)
   assert.notEqual(stdout, '', stderr)
   return JSON.parse(stdout) as Opened
+}
+
+function examined(env: Environment): EngineFacts {
+  const script = `
+    import { factsOf } from './lib/engine/probe.ts'
+    import { thisMachine } from './lib/util/machine.ts'
+    console.log(JSON.stringify(await factsOf('cuda', thisMachine())))`
+  const { stdout, stderr } = node(['--input-type=module', '--eval', script], env)
+  assert.notEqual(stdout, '', stderr)
+  return JSON.parse(stdout) as EngineFacts
+}
+
+function diagnosed(env: Environment): Diagnosis {
+  const environment = { PATH: process.env['PATH'], ...env }
+  const command = ['lib/cli/bin.mjs', 'doctor', '--json']
+  const { stdout, stderr } = spawnSync(process.execPath, command, { cwd: project, env: environment, encoding: 'utf8' })
+  assert.notEqual(stdout, '', stderr)
+  return JSON.parse(stdout) as Diagnosis
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { openCuda } from '../../lib/engine/cuda/engine.ts'
-import type { Precision } from '../../lib/engine/precision.ts'
+import type { CudaPrecision } from '../../lib/engine/precision.ts'
 import type { Engine } from '../../lib/engine/index.ts'
 import * as g from '../../lib/graph/index.ts'
 import { testAttention } from '../engine/cuda/attention-suite.ts'
@@ -19,10 +19,10 @@ import { programOf } from './debian.ts'
 
 const compiler = programOf('g++')
 const device = (): HostDevice => new HostDevice(compiler)
-const open = (precision: Precision): Promise<Engine> => Promise.resolve(openCuda(device(), { precision }))
+const open = (precision: CudaPrecision): Promise<Engine> => Promise.resolve(openCuda(device(), { precision }))
 
 /** All kernels of the suite in one go: the compiler's start takes longer than a kernel. */
-function openWarm(precision: Precision): Promise<Engine> {
+function openWarm(precision: CudaPrecision): Promise<Engine> {
   const warm = device()
   const { source, names } = sourcesOf(opGraphs(), precision)
   warm.compile(source, names)

@@ -4,13 +4,16 @@ import { after, describe, it } from 'node:test'
 import { InferenceSession } from 'onnxruntime-node'
 import { openEngine } from '../../lib/engine/index.ts'
 import type { Engine } from '../../lib/engine/index.ts'
+import { halfDialect } from '../../lib/engine/onnx/half-products.ts'
 import { writeModel } from '../../lib/engine/onnx/model.ts'
+import type { Dialect } from '../../lib/engine/onnx/ops.ts'
 import { webgpuDialect } from '../../lib/engine/onnx/webgpu-ops.ts'
-import { diagnose } from '../../lib/engine/probe.ts'
+import { factsOf, probe } from '../../lib/engine/probe.ts'
 import * as g from '../../lib/graph/index.ts'
 import { adamW } from '../../lib/model/optimizer.ts'
 import { compileAccumulate, compileApply, compileStep, compileValidation } from '../../lib/model/steps.ts'
 import { Failure } from '../../lib/util/failure.ts'
+import { thisMachine } from '../../lib/util/machine.ts'
 import { cases } from '../engine/cases.ts'
 import type { Case } from '../engine/cases.ts'
 import { plainKl, tiny } from '../model/rig.ts'
@@ -24,9 +27,17 @@ describe('onnx-webgpu', () => {
   it('names the device, and leaves "auto" to the CPU where that is software', async () => {
     assert.match(engine.device, /^onnx-webgpu, llvmpipe/)
     assert.equal((await openEngine({ name: 'auto', threads: 1 })).name, 'onnx-cpu')
-    const { engines, auto } = await diagnose(1)
-    assert.deepEqual(engines.slice(2, 4).map(({ name, works }) => [name, works]), [['onnx-webgpu', true], ['onnx-cpu', true]]) // prettier-ignore
-    assert.equal(auto, 'onnx-cpu')
+    const machine = { ...thisMachine(), gpus: [] }
+    const { device, driver, memory, advice } = await factsOf('onnx-webgpu', machine)
+    assert.match(device!, /^llvmpipe/)
+    assert.match(driver!, /^Vulkan 1\.\d+\.\d+, driver \d+\.\d+\.\d+$/)
+    assert.ok(memory!.total >= 2 ** 29)
+    assert.deepEqual(advice, [`Vulkan finds ${device} alone, which is software, and slower than the CPU itself: "auto" leaves it.`]) // prettier-ignore
+    const { advice: other } = await factsOf('onnx-webgpu', { ...machine, gpus: ['AMD'] })
+    assert.match(other[0]!, /^A graphics card is there \(AMD\), and Vulkan .* a Vulkan driver is missing: apt install/)
+    const { works, suitsAuto, gflops } = await probe('onnx-webgpu', machine)
+    assert.deepEqual([works, suitsAuto], [true, false])
+    assert.ok(gflops['fp32']! > 0.1)
   })
 
   it('refuses a tensor that the device does not hold, by name and with the limit', async () => {
@@ -83,32 +94,42 @@ describe('onnx-webgpu', () => {
     assert.ok(data.every((entry) => entry === 100))
   })
 
-  it('runs every op, its derivative and the whole of training on the device', async () => {
-    for (const [op, list] of Object.entries(cases)) {
-      for (const one of list as readonly Case[]) await onDeviceAlone(graphOf(one), `${op}: ${one.title}`)
-    }
-    const shape = {
-      config: tiny(),
-      rows: 2,
-      context: 12,
-      chunk: 8,
-      teacher: { kind: 'hidden' as const, head: [13, 6] as const, objective: plainKl },
-      optimizer: adamW,
-      clip: 1,
-    }
-    const compiler = { compile: (graph) => onDeviceAlone(graph, 'training') } as Pick<Engine, 'compile'> as Engine
-    for (const compile of [compileStep, compileAccumulate, compileApply, compileValidation])
-      await compile(compiler, shape)
-  })
+  const dialects = { fp32: webgpuDialect, fp16: halfDialect }
+  for (const [precision, dialect] of Object.entries(dialects)) {
+    it(`runs every op, its derivative and the whole of training on the device, in ${precision}`, async () => {
+      await allOnDevice(dialect)
+    })
+  }
 })
+
+async function allOnDevice(dialect: Dialect): Promise<void> {
+  for (const [op, list] of Object.entries(cases)) {
+    for (const one of list as readonly Case[]) await onDeviceAlone(graphOf(one), `${op}: ${one.title}`, dialect)
+  }
+  const shape = {
+    config: tiny(),
+    rows: 2,
+    context: 12,
+    chunk: 8,
+    teacher: { kind: 'hidden' as const, head: [13, 6] as const, objective: plainKl },
+    optimizer: adamW,
+    clip: 1,
+  }
+  const compiler = { compile: (graph) => onDeviceAlone(graph, 'training', dialect) } as Pick<
+    Engine,
+    'compile'
+  > as Engine
+  for (const compile of [compileStep, compileAccumulate, compileApply, compileValidation])
+    await compile(compiler, shape)
+}
 
 /** Bytes of memory that this process has mapped: what the driver gives counts among them, whether or not it was written yet. */
 const mapped = (): number => Number(/^VmSize:\s*(\d+) kB/m.exec(readFileSync('/proc/self/status', 'utf8'))![1]) * 1024
 
 /** Fails where a node has no kernel on the device: ONNX Runtime would compute it on the CPU without a word. */
-async function onDeviceAlone(graph: g.Graph, what: string): Promise<never> {
+async function onDeviceAlone(graph: g.Graph, what: string, dialect: Dialect): Promise<never> {
   const strict = { session: { disable_cpu_ep_fallback: '1' } }
-  const { bytes } = writeModel(graph, webgpuDialect)
+  const { bytes } = writeModel(graph, dialect)
   try {
     const session = await InferenceSession.create(bytes, {
       executionProviders: ['webgpu'],

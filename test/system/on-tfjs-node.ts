@@ -3,8 +3,9 @@ import util from 'node:util'
 import { after, describe, it } from 'node:test'
 import * as tf from '@tensorflow/tfjs-core'
 import { openEngine } from '../../lib/engine/index.ts'
-import { diagnose } from '../../lib/engine/probe.ts'
+import { factsOf, probe } from '../../lib/engine/probe.ts'
 import * as g from '../../lib/graph/index.ts'
+import { thisMachine } from '../../lib/util/machine.ts'
 import { floats, trainingBytes } from '../engine/state-suite.ts'
 
 // Started by tfjs-node.test.ts, which brings the native part.
@@ -18,12 +19,14 @@ after(() => engine.dispose())
 
 describe('tfjs-node-gpu', () => {
   it('says what it computes on, and leaves "auto" to others where that is the CPU', async () => {
-    const { engines, auto } = await diagnose(2)
-    const { works, device } = engines.find(({ name }) => name === 'tfjs-node-gpu')!
-    assert.ok(works)
-    assert.equal(device, engine.device)
+    const { works, suitsAuto, gflops } = await probe('tfjs-node-gpu', thisMachine())
+    assert.ok(works && gflops['fp32']! > 1)
+    assert.equal(suitsAuto, engine.device.endsWith('GPU'))
+    const { backend, device } = await factsOf('tfjs-node-gpu', thisMachine())
+    assert.match(backend!, /^TensorFlow of @tensorflow\/tfjs-node-gpu \d+\.\d+\.\d+$/)
+    assert.equal(device, suitsAuto ? 'GPU' : 'cpu')
     assert.match(engine.device, /^tfjs-node-gpu, TensorFlow 2\.\d+\.\d+ on (a GPU|the CPU, 2 threads)$/)
-    if (engine.device.includes('CPU')) assert.notEqual(auto, 'tfjs-node-gpu')
+    if (!suitsAuto) assert.notEqual((await openEngine({ name: 'auto', threads: 1 })).name, 'tfjs-node-gpu')
   })
 
   it('computes what Node 23 and later lack a function for', async () => {

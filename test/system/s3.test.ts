@@ -203,6 +203,37 @@ test('two projects at once on one server: both come out right, and leave what is
   assert.deepEqual([outcomes(last), notices, late.isRight()], [RESTORED, [], true])
 })
 
+const isLease = ({ url }: Asked): boolean => url.includes('/leases/')
+
+test('a stage that runs asks for its lease in one request, and releases it in one', async (t) => {
+  const { second, proxy } = await makePair(t)
+  await second.shared()
+  const methods = proxy.asked
+    .filter((asked) => isLease(asked) && asked.url.includes('/make/'))
+    .map(({ method }) => method)
+  assert.deepEqual(methods, ['PUT', 'DELETE'])
+  const at = (verb: string, part: string) =>
+    proxy.asked.findIndex(({ method, url }) => method === verb && url.includes(part))
+  assert.ok(at('DELETE', '/leases/make/') > at('PUT', '/results/make/'), 'who waits finds the result')
+})
+
+for (const [name, fault] of Object.entries({ ...FAULTS, held: { kind: 'held' } as const })) {
+  if (!['403', '500', 'held'].includes(name)) continue
+  test(`leases that are always ${name} cost bounded time and one warning, and all is shared without`, async (t) => {
+    const { first, second, proxy } = await makePair(t)
+    hit(proxy, fault, Infinity, isLease)
+    const started = performance.now()
+    const { last, notices } = await second.shared()
+    assert.deepEqual(outcomes(last), ['make: ran', 'join: ran'])
+    assert.deepEqual(
+      notices.map(({ code }) => code),
+      ['REMOTE_LEASE_FAILED'],
+    )
+    assert.ok(performance.now() - started < 60_000)
+    assert.deepEqual(outcomes((await first.shared()).last), RESTORED)
+  })
+}
+
 test('a bucket that is not there is named', async (t) => {
   const place = new Sharing(t, 's3://no-such-bucket/a', { ...ACCESS, AWS_ENDPOINT_URL: server.address })
   const { last, notices } = await place.shared()

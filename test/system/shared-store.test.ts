@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { assertRight, rigWithInput, two } from '../faults/recover.ts'
-import { Rig } from '../pipeline/rig.ts'
+import { drive } from '../pipeline/drive.ts'
+import { Rig, shell, stage, until } from '../pipeline/rig.ts'
 
 const FRESH = ['first: fresh', 'second: fresh']
 
@@ -51,3 +52,23 @@ for (const place of ['artifacts/store', 'artifacts']) {
     assert.deepEqual(await one.outcomes(two), ['first: ran', 'second: ran'])
   })
 }
+
+test('a disk that is unmounted while a stage runs: the run fails and names it, and nothing is made below its mount', async (t) => {
+  const rig = rigWithInput(t)
+  const path = rig.path('artifacts/store')
+  mkdirSync(path, { recursive: true })
+  execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', path])
+  const waits = [
+    stage('first', shell('touch started; while [ ! -e go ]; do sleep 0.02; done; echo a > "$PIPELINE_OUT_TEXT"'), {
+      out: { text: 'text.txt' },
+    }),
+  ]
+  const run = await drive(rig, waits)
+  await until(() => rig.has('started'), t)
+  execFileSync('umount', ['--lazy', path])
+  rig.write('go', '')
+  const { code } = await run.ended
+  const failures = run.told.filter(({ type }) => type === 'failure')
+  assert.deepEqual([code, failures.map((failure) => failure.code)], [1, ['STORE_MISSING']])
+  assert.deepEqual(readdirSync(path), [])
+})

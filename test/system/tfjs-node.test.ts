@@ -4,8 +4,8 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { before, describe, it } from 'node:test'
-import { makeProject } from '../e2e/project.ts'
 import { makePlace, name } from '../engine/tfjs-place.ts'
+import { agreesOnDefault } from './default-by-engine.ts'
 import { serveArchives } from './tfjs-archives.ts'
 
 // The engine tfjs-node-gpu, its native part brought by `npm run setup:tfjs-node`: on its CPU device where there is no card.
@@ -15,12 +15,6 @@ const own = { ...process.env }
 delete own['NODE_TEST_CONTEXT'] // else the tests would report to this run
 const env = { ...own, TEST_ENGINES: 'tfjs-node-gpu' }
 const setUp = (): string => execFileSync('npm', ['run', 'setup:tfjs-node'], { cwd: root, encoding: 'utf8' })
-
-interface Metrics {
-  readonly perplexity: Readonly<Record<string, number>>
-  readonly acc: Readonly<Record<string, number>>
-  readonly comparisons: readonly { readonly a: string; readonly b: string; readonly measure: string; readonly verdict: string }[] // prettier-ignore
-}
 
 describe('tfjs-node-gpu', () => {
   before(() => assert.match(setUp(), /1 · 3 \+ 2 · 4 = 11 by tfjs-node-gpu, TensorFlow /))
@@ -58,27 +52,5 @@ describe('tfjs-node-gpu', () => {
     })
   }
 
-  it('runs the embedded default, which comes out as by onnx-cpu', async (t) => {
-    const metricsBy = async (engine: string): Promise<Metrics> => {
-      const { code, last } = await makeProject(t).lines('--engine', engine)
-      assert.equal(code, 0)
-      return last.metrics as Metrics
-    }
-    const [mine, reference] = [await metricsBy('tfjs-node-gpu'), await metricsBy('onnx-cpu')]
-    // the same weights: the rounding of float32 in a sum of some 9,000 log-probabilities, and at most one item on the edge
-    for (const model of ['teacher', 'baseline']) agree(mine, reference, model, { perplexity: 1e-6, items: 1 })
-    // 690 steps blow that rounding up, as another seed would: those of the README are 0.02 in perplexity and 0.02 in acc apart
-    for (const model of ['control', 'student']) agree(mine, reference, model, { perplexity: 5e-3, items: 12 })
-    const verdict = ({ comparisons }: Metrics): string | undefined =>
-      comparisons.find(({ a, b, measure }) => a === 'student' && b === 'control' && measure === 'acc')?.verdict
-    assert.deepEqual([verdict(mine), verdict(reference)], ['better', 'better'])
-  })
+  it('runs the embedded default, which comes out as by onnx-cpu', (t) => agreesOnDefault(t, 'tfjs-node-gpu'))
 })
-
-function agree(found: Metrics, expected: Metrics, model: string, within: { perplexity: number; items: number }): void {
-  const [perplexity, reference] = [found, expected].map((metrics) => metrics.perplexity[model]!) as [number, number]
-  const relative = Math.abs(perplexity / reference - 1)
-  assert.ok(relative <= within.perplexity, `${model}: perplexity ${perplexity}, by onnx-cpu ${reference}`)
-  const items = Math.round(600 * Math.abs(found.acc[model]! - expected.acc[model]!))
-  assert.ok(items <= within.items, `${model}: ${items} of 600 items come out otherwise than by onnx-cpu`)
-}

@@ -1,24 +1,36 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { it } from 'node:test'
-import type { Diagnosis } from '../../lib/engine/probe.ts'
+import { engineKinds } from '../../lib/engine/kinds.ts'
 import { ANSWER_FD } from '../../lib/util/answer.ts'
+import type { Said } from '../../lib/util/answer.ts'
+import type { Diagnosis } from '../../lib/util/diagnosis.ts'
 
-it('doctor says which engines work, on the pipe for its answer', () => {
+it('doctor says which engines work, on what, how fast and which "auto" takes, on the pipe for its answer', () => {
   const { output } = spawnSync(process.execPath, ['--import', 'tsx', 'lib/tools/doctor.ts'], {
     encoding: 'utf8',
     stdio: ['ignore', 'ignore', 'inherit', 'pipe'],
   })
-  const { value } = JSON.parse(output[ANSWER_FD]!) as { value: Diagnosis }
-  const [cuda, tfjsNode, webgpu, ...others] = value.engines
+  const said = output[ANSWER_FD]!.trim().split('\n').map((line) => JSON.parse(line) as Said) // prettier-ignore
+  const names: readonly string[] = engineKinds.map(({ name }) => name)
+  assert.deepEqual(said.slice(0, -1), names.map((part) => ({ type: 'part', part }))) // prettier-ignore
+  const { engines, auto, autoWhy, machine } = (said.at(-1) as unknown as { readonly value: Diagnosis }).value
   assert.deepEqual(
-    others.map(({ name, works }) => [name, works]),
-    [
-      ['onnx-cpu', true],
-      ['tfjs-cpu', true],
-    ],
+    engines.map(({ name }) => name),
+    names,
   )
-  assert.match(others[0]!.device!, /^onnx-cpu, \d+ threads?$/)
-  assert.deepEqual([cuda!.name, tfjsNode!.name, webgpu!.name], ['cuda', 'tfjs-node-gpu', 'onnx-webgpu'])
-  if (!cuda!.works && !webgpu!.works) assert.equal(value.auto, 'onnx-cpu')
+  for (const { name, works, state, backend, device, gflops, why } of engines) {
+    assert.equal(works, state === 'works', name)
+    assert.ok(!works || (gflops['fp32']! > 0 && device !== null), name)
+    assert.match(backend!, works ? /\d+\.\d+/ : /./, name)
+    assert.notEqual(why, '')
+  }
+  const of = (name: string) => engines.find((one) => one.name === name)!
+  const [onnx, tfjs] = [of('onnx-cpu'), of('tfjs-cpu')]
+  assert.deepEqual([onnx.works, onnx.device, tfjs.works], [true, 'cpu', true])
+  assert.match(onnx.backend!, /^CPUExecutionProvider of onnxruntime-node \d+\.\d+\.\d+$/)
+  assert.match(tfjs.backend!, /^"cpu" backend of @tensorflow\/tfjs-backend-cpu \d+\.\d+\.\d+$/)
+  assert.equal(auto, engines.find(({ works, suitsAuto }) => works && suitsAuto)!.name)
+  for (const { name } of engines.slice(0, names.indexOf(auto))) assert.match(autoWhy, new RegExp(`; ${name} `))
+  assert.ok(machine.memory.free <= machine.memory.total)
 })

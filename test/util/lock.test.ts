@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { after, test } from 'node:test'
@@ -72,6 +72,26 @@ test('a host holds the lock of its driver with it, and not where that was cleare
   assert.deepEqual(readdirSync(folder), [])
   assert.equal(holdBeside(folder, KEY, lock.token), false)
   assert.deepEqual(readdirSync(folder), [])
+})
+
+test('a dead lock that cannot be removed holds nothing', async () => {
+  const folder = makeFolder()
+  const name = nameLike((parts) => (parts[2] = `1${parts[2]!}`))
+  mkdirSync(join(folder, name))
+  assert.equal(await lockOnce(folder), false)
+  assert.deepEqual(readdirSync(folder), [name])
+})
+
+test('who waits long for another machine still sees that it falls silent', async () => {
+  const folder = makeFolder()
+  const foreign = join(
+    folder,
+    nameLike((parts) => (parts[0] = '0123456789abcdef')),
+  )
+  writeFileSync(foreign, '')
+  const timer = setInterval(() => utimesSync(foreign, new Date(), new Date()), 100)
+  setTimeout(() => clearInterval(timer), 3_000)
+  assert.equal(await lockOnce(folder, 1_000), true)
 })
 
 test('a half-written lock holds nothing', async () => {

@@ -1,36 +1,17 @@
-import { table } from '../format.ts'
+import type { Diagnosis } from '../../util/diagnosis.ts'
+import { wordDiagnosis } from '../diagnosis.ts'
 import { write, writeJson } from '../output.ts'
-import { style } from '../style.ts'
 import { askTool } from '../tool.ts'
 
-interface Diagnosis {
-  /** Best first. */
-  readonly engines: readonly {
-    readonly name: string
-    readonly works: boolean
-    readonly device: string | null
-    readonly why: string
-  }[]
-  readonly auto: string | null
-}
-
-/** `pipeline doctor`: which engines work here. */
+/** `pipeline doctor`: which engines work here, how fast, which one `auto` takes and what would be faster. */
 export async function doctor(options: { json?: boolean }): Promise<number> {
-  const diagnosis = (await askTool('doctor', [])) as Diagnosis
+  const { isTTY, columns } = process.stderr
+  const onPart = (name: unknown): void => {
+    if (isTTY && options.json !== true) process.stderr.write(`\r\x1b[Ktrying ${String(name)} …`)
+  }
+  const diagnosis = (await askTool('doctor', [], { onPart })) as Diagnosis
+  if (isTTY && options.json !== true) process.stderr.write('\r\x1b[K')
   if (options.json === true) writeJson(diagnosis)
-  else write(words(diagnosis))
+  else write(wordDiagnosis(diagnosis, process.stdout.columns || columns || Number(process.env.COLUMNS) || 80))
   return 0
-}
-
-function words({ engines, auto }: Diagnosis): string {
-  const rows = engines.map(({ name, works, device, why }) => [
-    name === auto ? '→' : ' ',
-    name,
-    works ? 'works' : 'does not work',
-    device ?? '',
-    why,
-  ])
-  const choice =
-    auto === null ? style('red', 'No engine works here.') : `\`--engine auto\` takes ${style('bold', auto)}.`
-  return `${table(rows)}\n${choice}`
 }

@@ -67,6 +67,10 @@ export class Card implements Device {
     this.driver.cuMemFree_v2(address)
   }
 
+  room(): number {
+    return memoryOf(this.driver).free
+  }
+
   upload(to: Address, data: NodeJS.ArrayBufferView): void {
     this.refuseRecording('upload')
     this.staging.upload(to, data)

@@ -82,6 +82,8 @@ export interface Device {
   /** Throws Failure DEVICE_MEMORY with what was asked for, what is free and what to lower. */
   allocate(bytes: number): Address
   free(address: Address): void
+  /** Bytes that are left. */
+  room(): number
   /** Copies: the array may be changed at once. */
   upload(to: Address, data: NodeJS.ArrayBufferView): void
   download(from: Address, into: NodeJS.ArrayBufferView): void

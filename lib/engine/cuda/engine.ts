@@ -2,7 +2,7 @@ import { writeSync } from 'node:fs'
 import type { Graph } from '../../graph/index.ts'
 import type { Engine } from '../engine.ts'
 import type { Device } from './device.ts'
-import type { Precision } from '../precision.ts'
+import type { CudaPrecision } from '../precision.ts'
 import { Kernels } from './kernels.ts'
 import { CudaMemory } from './memory.ts'
 import { plan } from './plan.ts'
@@ -14,7 +14,7 @@ export interface CudaOptions {
    * Of matrix products: float32; float32 rounded to 10 bits on the way in; or bfloat16. They are summed up in float32,
    * in which all else is computed and kept.
    */
-  readonly precision: Precision
+  readonly precision: CudaPrecision
 }
 
 /**
@@ -33,6 +33,7 @@ export function openCuda(device: Device, { precision }: CudaOptions): Engine {
     device: precision === 'fp32' ? `cuda, ${device.name}` : `cuda in ${precision}, ${device.name}`,
     memory: () => new CudaMemory(device),
     compile: (graph) => Promise.resolve().then(() => compile(graph)),
+    room: () => device.room(),
     dispose: () => device.settled().then(() => device.dispose()),
   }
 }

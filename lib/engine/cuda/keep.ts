@@ -5,7 +5,7 @@ import { accumulations } from './accumulate.ts'
 import type { Accumulations } from './accumulate.ts'
 import { areReadInTime, needsAll } from './in-turn.ts'
 import { isAttention, operandOf, tokensRead, viewOf } from './view.ts'
-import type { Precision } from '../precision.ts'
+import type { CudaPrecision } from '../precision.ts'
 
 /** Of a value that one kernel makes of many. */
 export const mostParts = 32
@@ -31,7 +31,7 @@ export interface Kept {
  * Which values are written to memory. The others are computed where they are read: by the kernels of those that use
  * them, once more in each.
  */
-export function keep(graph: Graph, precision: Precision): Kept {
+export function keep(graph: Graph, precision: CudaPrecision): Kept {
   const kept = keepBeside(graph, precision, accumulations(graph, needsAll()))
   const { plain, half, narrow, isComputed } = kept
   const isInMemory = (node: RunNode): boolean =>
@@ -39,7 +39,7 @@ export function keep(graph: Graph, precision: Precision): Kept {
   return areReadInTime(graph, kept.sums, isInMemory) ? kept : keepBeside(graph, precision, accumulations(graph))
 }
 
-function keepBeside(graph: Graph, precision: Precision, sums: Accumulations): Kept {
+function keepBeside(graph: Graph, precision: CudaPrecision, sums: Accumulations): Kept {
   const half = precision === 'bf16' ? operandsOf(graph) : new Set<RunNode>()
   const plain = new Set([...rootsOf(graph), ...(precision === 'bf16' ? [] : operandsOf(graph))])
   const isComputed = (node: RunNode): boolean =>

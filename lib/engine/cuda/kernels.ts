@@ -1,16 +1,16 @@
 import { createHash } from 'node:crypto'
 import { tilesPrelude, usesTiles } from './attention/tiles.ts'
 import type { Device, Kernel } from './device.ts'
-import type { Precision } from '../precision.ts'
+import type { CudaPrecision } from '../precision.ts'
 import { preludeFor } from './prelude.ts'
 
 /** The kernels of an engine: those with the same text are compiled once. */
 export class Kernels {
   private readonly device: Device
-  private readonly precision: Precision
+  private readonly precision: CudaPrecision
   private readonly known = new Map<string, Kernel>()
 
-  constructor(device: Device, precision: Precision) {
+  constructor(device: Device, precision: CudaPrecision) {
     this.device = device
     this.precision = precision
   }
@@ -29,7 +29,7 @@ export class Kernels {
 /** One text for the compiler, and the names of its kernels in the order given. */
 export function unitOf(
   texts: readonly string[],
-  precision: Precision,
+  precision: CudaPrecision,
 ): { readonly source: string; readonly names: readonly string[] } {
   const names = texts.map((text) => `k${createHash('sha256').update(text).digest('hex').slice(0, 16)}`)
   const kernels = texts.map((text, i) => text.replaceAll('NAME', names[i]!))

@@ -12,7 +12,7 @@ import { roundedUp } from './extents.ts'
 import { homes } from './homes.ts'
 import type { Homes } from './homes.ts'
 import { keep } from './keep.ts'
-import type { Precision } from '../precision.ts'
+import type { CudaPrecision } from '../precision.ts'
 import { writeKernel } from './kernel.ts'
 import type { KernelSource } from './kernel.ts'
 import { lower } from './lower.ts'
@@ -62,7 +62,7 @@ export interface Plan {
  * graph → fewer kinds of ops (`lower`) → what is kept in memory (`keep`) → steps (`schedule`) → where values lie (`homes`)
  * → calls with their sources, and an arena for what they touch.
  */
-export function plan(graph: Graph, precision: Precision): Plan {
+export function plan(graph: Graph, precision: CudaPrecision): Plan {
   const lowered = lower(precision === 'bf16' ? withAttention(graph) : graph)
   const { rest, patches } = splitPatches(lowered)
   const kept = keep(rest, precision)
@@ -106,7 +106,7 @@ function callsOf(
   graph: Graph,
   steps: readonly Step[],
   home: Homes,
-  precision: Precision,
+  precision: CudaPrecision,
   patches: readonly Patch[],
 ): Call[] {
   const calls = steps.flatMap((step): Call[] => {
@@ -146,7 +146,7 @@ function withZeros(calls: readonly Call[]): Call[] {
   })
 }
 
-function multiply({ node, sum, onto }: MatmulStep, home: Homes, precision: Precision): Call {
+function multiply({ node, sum, onto }: MatmulStep, home: Homes, precision: CudaPrecision): Call {
   const [a, b] = (node.inputs as readonly RunNode[]).map(operandOf)
   const { transposeA, transposeB, scale } = node.attributes
   const operand = precision === 'bf16' ? home.half : home.plain

@@ -1,4 +1,4 @@
-import type { Precision } from '../precision.ts'
+import type { CudaPrecision } from '../precision.ts'
 
 /**
  * What all kernels share. No header is included: NVRTC has none. bfloat16 is made by its bits: the upper half of a
@@ -85,5 +85,5 @@ inline float exponential(float x) { return expf(x); }
 `,
 } as const
 
-export const preludeFor = (precision: Precision): string =>
+export const preludeFor = (precision: CudaPrecision): string =>
   exponentials[precision === 'bf16' ? 'fast' : 'precise'] + common

@@ -11,7 +11,7 @@ export interface Fusion {
 }
 
 /** What ONNX Runtime does in one pass: by the node that comes last. */
-export function findFusions({ nodes, outputs, updates }: Graph): Map<RunNode, Fusion> {
+export function findFusions({ nodes, outputs, updates }: Graph, { fusesProducts }: Dialect): Map<RunNode, Fusion> {
   const uses = new Map<object, number>()
   const use = (node: object): unknown => uses.set(node, (uses.get(node) ?? 0) + 1)
   for (const node of [...nodes.flatMap(({ inputs }) => inputs), ...outputs.values(), ...updates.values()]) use(node)
@@ -21,11 +21,10 @@ export function findFusions({ nodes, outputs, updates }: Graph): Map<RunNode, Fu
   for (const node of nodes) {
     const [a, b] = node.inputs as readonly RunNode[]
     if (!a || !b || (node.op !== 'add' && node.op !== 'sub')) continue
-    const sum =
-      node.op === 'add'
-        ? (addBias(node, a, b) ?? ontoSum(a, b, exits.has(node)) ?? ontoRows(node, a, b) ?? ontoRows(node, b, a))
-        : undefined
-    const fusion = sum ?? ontoEntries(node, a, b)
+    const product =
+      fusesProducts && node.op === 'add' ? (addBias(node, a, b) ?? ontoSum(a, b, exits.has(node))) : undefined
+    const rows = node.op === 'add' ? (ontoRows(node, a, b) ?? ontoRows(node, b, a)) : undefined
+    const fusion = product ?? rows ?? ontoEntries(node, a, b)
     if (!fusion || uses.get(fusion.absorbed) !== 1 || taken.has(fusion.absorbed)) continue
     fusions.set(node, fusion)
     taken.add(fusion.absorbed)

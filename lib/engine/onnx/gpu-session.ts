@@ -1,4 +1,5 @@
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node'
+import { Failure } from '../../util/failure.ts'
 
 export type Results = Readonly<Record<string, OrtTensor>>
 
@@ -16,8 +17,13 @@ export class GpuSession {
     alive.add(this)
   }
 
-  run(feeds: Results): Promise<Results> {
-    return this.session.run(feeds)
+  /** Throws Failure `DEVICE_FAILED`: what ONNX Runtime is given was checked before, and what fails is the device. */
+  async run(feeds: Results): Promise<Results> {
+    try {
+      return await this.session.run(feeds)
+    } catch (cause) {
+      throw new Failure('DEVICE_FAILED', failureOf(cause), { exitCode: 1, cause })
+    }
   }
 
   /** Takes over a result that lies on the device. */
@@ -38,6 +44,12 @@ export class GpuSession {
     this.tensors--
     if (this.isDone) void this.release()
   }
+}
+
+function failureOf(cause: unknown): string {
+  const reason = (cause instanceof Error ? cause.message : String(cause)).trim().replaceAll(/\s+/g, ' ')
+  const what = /device\]? (is|was) lost/i.test(reason) ? 'was lost' : 'failed'
+  return `the graphics device of onnx-webgpu ${what} in the middle of work (${reason}): see that it and its driver work, and run again; a training goes on from its last checkpoint`
 }
 
 /** A tensor on the device, whose owner disposes of it once. */

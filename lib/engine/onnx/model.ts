@@ -30,7 +30,7 @@ export function writeModel(graph: Graph, dialect: Dialect = plainDialect): OnnxM
   const inputs = declareLeaves(w, graph.inputs, 'i:', names, border, dialect)
   const state = declareLeaves(w, graph.state, 's:', names, border, dialect)
   const nameOf = (node: object): string => names.get(node as RunNode)!
-  const fusions = findFusions(graph)
+  const fusions = findFusions(graph, dialect)
   const absorbed = new Set([...fusions.values()].map((fusion) => fusion.absorbed))
   for (const node of graph.nodes) {
     if (names.has(node) || absorbed.has(node)) continue

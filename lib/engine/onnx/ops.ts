@@ -13,6 +13,8 @@ export interface Dialect {
   /** As what an input of float16 comes: what cannot read it is given float32. */
   readonly float16: 'float16' | 'float32'
   readonly emitters: Emitters
+  /** Whether a product may be one with what is added to it. */
+  readonly fusesProducts: boolean
   /** `updates` added up by row, onto `data` [rows, width]. */
   readonly addRows: (w: Writer, data: string, ids: string, updates: string, node: Node<'scatterAdd'>) => string
   /** `updates` [...ids] added to the entries `ids` of the rows of `data`. */
@@ -127,7 +129,14 @@ const emitters: Emitters = {
 }
 
 /** Every op on the CPU, all of it standard ONNX or ONNX Runtime's own. */
-export const plainDialect: Dialect = { float16: 'float16', emitters, addRows, addEntries, addProduct }
+export const plainDialect: Dialect = {
+  float16: 'float16',
+  emitters,
+  fusesProducts: true,
+  addRows,
+  addEntries,
+  addProduct,
+}
 
 function leaf(): never {
   throw new Error('Internal error: inputs and state are named before the ops are emitted')

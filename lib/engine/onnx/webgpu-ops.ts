@@ -43,7 +43,13 @@ const emitters: Emitters = {
  * For WebGPU. All of it runs there but for one cast of `scatterAdd`'s ids, which come from the CPU anyway. Not every
  * device knows float16.
  */
-export const webgpuDialect: Dialect = { float16: 'float32', emitters, addRows, addEntries }
+export const webgpuDialect: Dialect = {
+  float16: 'float32',
+  emitters,
+  fusesProducts: true,
+  addRows,
+  addEntries,
+}
 
 /** The first place of the greatest entry: the least of the places that hold it. */
 function argMax(w: Writer, x: string, { inputs: [of] }: Node<'argMax'>): string {

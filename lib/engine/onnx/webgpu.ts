@@ -1,57 +1,87 @@
 import type * as OnnxRuntime from 'onnxruntime-node'
 import type { Tensor as OrtTensor } from 'onnxruntime-node'
-import { describe, sizeOf } from '../../graph/index.ts'
+import { graph as graphOf, input, matmul } from '../../graph/index.ts'
 import type { Graph } from '../../graph/index.ts'
+import { findAdapter } from '../adapter.ts'
+import type { Adapter } from '../adapter.ts'
 import { Failure } from '../../util/failure.ts'
 import { checkFeeds, checkKind } from '../check.ts'
 import type { Engine, Feeds, Memory, Program, TensorValue } from '../engine.ts'
+import { checkPlaces, fedPlaces } from '../fed-places.ts'
+import type { WebGpuPrecision } from '../precision.ts'
+import { checkSizes } from '../tensor-sizes.ts'
 import { widened } from '../widened.ts'
-import { findAdapter } from './adapter.ts'
-import type { Adapter } from './adapter.ts'
-import { checkPlaces, fedPlaces } from './fed-places.ts'
 import { Copies } from './gpu-copies.ts'
 import type { Location } from './gpu-copies.ts'
 import { gpuMemory, GpuMemory } from './gpu-memory.ts'
 import { GpuSession } from './gpu-session.ts'
 import type { Results } from './gpu-session.ts'
+import { halfDialect } from './half-products.ts'
 import { writeModel } from './model.ts'
 import type { OnnxModel } from './model.ts'
+import type { Dialect } from './ops.ts'
 import { fromOrt, toOrt } from './ort-tensor.ts'
 import { webgpuDialect } from './webgpu-ops.ts'
 
 type Runtime = typeof OnnxRuntime
 
+/** What ONNX Runtime writes to standard error. */
+const [errors, silent] = [3, 4] as const
+
 /**
  * ONNX Runtime's WebGPU provider. The whole graph runs on the device, updates of state and all, and state stays there; sums by
- * row are added up in any order, so that the last bits of two runs may differ. Its `compile` throws Failure
- * `TENSOR_TOO_LARGE`.
+ * row are added up in any order, so that the last bits of two runs may differ. Throws Failure `ENGINE_PRECISION` where the
+ * device does not know halves. Its `compile` throws Failure `TENSOR_TOO_LARGE`, and a run `DEVICE_FAILED`.
  */
-export async function openOnnxWebGpu(): Promise<Engine> {
+export async function openOnnxWebGpu(precision: WebGpuPrecision): Promise<Engine> {
   const adapter = await findAdapter()
   const runtime = await import('onnxruntime-node')
   const copies = new Copies(runtime, (model, location) => openSession(runtime, model, location))
   ;(await copies.toDevice({ shape: [], data: Float32Array.of(1) })).dispose() // throws where there is no device
+  if (precision === 'fp16') await checkHalves(runtime, adapter)
+  const opened = { runtime, copies, adapter, dialect: precision === 'fp16' ? halfDialect : webgpuDialect }
   return {
     name: 'onnx-webgpu',
-    device: `onnx-webgpu, ${adapter.name}`,
+    device: precision === 'fp16' ? `onnx-webgpu in fp16, ${adapter.name}` : `onnx-webgpu, ${adapter.name}`,
     memory: () => new GpuMemory(copies),
-    compile: (graph) => compile(runtime, copies, adapter, graph),
+    compile: (graph) => compile(opened, graph),
     dispose: () => copies.dispose(),
   }
 }
 
-interface Compiled {
+/** Throws Failure `ENGINE_PRECISION` where a product of halves cannot be computed: ONNX Runtime does not say so before it runs. */
+async function checkHalves(runtime: Runtime, { name }: Adapter): Promise<void> {
+  const one = input('x', [1, 1])
+  const model = writeModel(graphOf({ outputs: { y: matmul(one, one) } }), halfDialect)
+  const x = new runtime.Tensor('float32', Float32Array.of(1), [1, 1])
+  const session = await openSession(runtime, model.bytes, 'cpu', silent)
+  try {
+    await session.run({ [model.inputs.get('x')!]: x })
+  } catch (cause) {
+    const message = `"onnx-webgpu" computes in fp16 where the device has WebGPU's shader-f16, and ${name} lacks it: choose another precision`
+    throw new Failure('ENGINE_PRECISION', message, { cause })
+  } finally {
+    await session.release()
+  }
+}
+
+interface Opened {
   readonly runtime: Runtime
   readonly copies: Copies
+  readonly adapter: Adapter
+  readonly dialect: Dialect
+}
+
+interface Compiled extends Pick<Opened, 'runtime' | 'copies'> {
   readonly graph: Graph
   readonly model: OnnxModel
   readonly session: GpuSession
   readonly places: ReturnType<typeof fedPlaces>
 }
 
-async function compile(runtime: Runtime, copies: Copies, adapter: Adapter, graph: Graph): Promise<Program> {
+async function compile({ runtime, copies, adapter, dialect }: Opened, graph: Graph): Promise<Program> {
   checkSizes(graph, adapter)
-  const model = writeModel(graph, webgpuDialect)
+  const model = writeModel(graph, dialect)
   const locations = new Map<string, Location>()
   for (const outer of model.outputs.values()) locations.set(outer, 'cpu')
   for (const outer of model.updates.values()) locations.set(outer, 'gpu-buffer')
@@ -60,26 +90,17 @@ async function compile(runtime: Runtime, copies: Copies, adapter: Adapter, graph
   return { run: (feeds, memory) => run(compiled, feeds, memory), dispose: () => session.release() }
 }
 
-function checkSizes({ nodes }: Graph, { name, largest }: Adapter): void {
-  for (const node of nodes) {
-    const bytes = sizeOf(node.shape) * 4
-    if (bytes <= largest) continue
-    const what = node.op === 'input' || node.op === 'state' ? `"${node.attributes.name}"` : `a result of "${node.op}"`
-    const found = `${what}, ${describe(node)}, takes ${bytes} bytes, and ${name} holds tensors of at most ${largest} bytes`
-    throw new Failure('TENSOR_TOO_LARGE', `${found}: choose another engine, a smaller batch or a smaller chunk`)
-  }
-}
-
 async function openSession(
   { InferenceSession }: Runtime,
   model: Uint8Array,
   preferredOutputLocation: Location | Readonly<Record<string, Location>>,
+  logSeverityLevel: typeof errors | typeof silent = errors,
 ): Promise<GpuSession> {
   const session = await InferenceSession.create(model, {
     executionProviders: ['webgpu'],
     executionMode: 'sequential',
     graphOptimizationLevel: 'all',
-    logSeverityLevel: 3,
+    logSeverityLevel,
     preferredOutputLocation,
   })
   return new GpuSession(session)

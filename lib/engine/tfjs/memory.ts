@@ -9,9 +9,12 @@ import type { Tf } from './ops.ts'
 export class TensorMemory implements Memory {
   private readonly values = new Map<string, TensorValue | TensorFlow.Tensor>()
   private readonly tf: Tf
+  private readonly check: () => void
 
-  constructor(tf: Tf) {
+  /** `check` throws what went wrong on the device. */
+  constructor(tf: Tf, check: () => void) {
     this.tf = tf
+    this.check = check
   }
 
   write(name: string, value: TensorValue): void {
@@ -24,9 +27,12 @@ export class TensorMemory implements Memory {
     this.values.set(name, value)
   }
 
-  read(name: string): Promise<TensorValue> {
+  async read(name: string): Promise<TensorValue> {
     const value = this.value(name)
-    return Promise.resolve(value instanceof this.tf.Tensor ? download(value) : value)
+    if (!(value instanceof this.tf.Tensor)) return value
+    const found = await download(value)
+    this.check()
+    return found
   }
 
   /** The tensor of a node of the graph, which the memory goes on owning. Throws where it is of another shape or type. */

@@ -30,7 +30,9 @@ export const computes = {
   geluDerivative: (tf, [x]) => geluDerivative(tf, x!),
   not: (tf, [x]) => tf.logicalNot(x!),
   pow: (tf, [x], { attributes: { exponent } }) => tf.pow(x!, tf.scalar(exponent)),
-  cast: (tf, [x], { attributes: { dtype } }) => tf.cast(x!, dtype),
+  // a cast to truth takes 0.5 for false on some backends
+  cast: (tf, [x], { attributes: { dtype } }) =>
+    dtype === 'bool' && x!.dtype !== 'bool' ? tf.notEqual(x!, tf.scalar(0, x!.dtype)) : tf.cast(x!, dtype),
 
   add: (tf, [a, b]) => tf.add(a!, b!),
   sub: (tf, [a, b]) => tf.sub(a!, b!),
@@ -71,17 +73,14 @@ export const computes = {
   takeAlong: (tf, [x, ids]) => tf.sum(tf.where(oneHot(tf, ids!, x!.shape.at(-1)!), x!, tf.zerosLike(x!)), -1),
   putAlong: (tf, [ids, updates], { attributes: { size } }) =>
     tf.where(oneHot(tf, ids!, size), tf.expandDims(updates!, -1), tf.scalar(0)),
-  dynamicUpdateSlice: (tf, [x, update, start], node) => {
-    const { axis } = node.attributes
-    const [from, whole] = [start!.dataSync()[0]!, x!.shape]
-    const part = (begin: number, size: number): Value =>
-      tf.slice(
-        x!,
-        whole.map((_, index) => (index === axis ? begin : 0)),
-        whole.map((length, index) => (index === axis ? Math.max(0, size) : length)),
-      )
-    const to = from + update!.shape[axis]!
-    return tf.concat([part(0, from), update!, part(to, whole[axis]! - to)], axis)
+  dynamicUpdateSlice: (tf, [x, update, start], { attributes: { axis } }) => {
+    const [length, size] = [x!.shape[axis]!, update!.shape[axis]!]
+    // the start is not read: a device would have to be waited for
+    const places = tf.sub(tf.range(0, length, 1, 'int32'), start!)
+    const within = tf.logicalAnd(tf.greaterEqual(places, 0), tf.less(places, size))
+    const nearest = tf.minimum(tf.maximum(places, tf.scalar(0, 'int32')), tf.scalar(size - 1, 'int32'))
+    const shape = x!.shape.map((_, index) => (index === axis ? length : 1))
+    return tf.where(tf.reshape(within, shape), tf.gather(update!, nearest as TensorFlow.Tensor1D, axis), x!)
   },
 
   matmul: (tf, [a, b], { attributes: { transposeA, transposeB, scale } }) => {
@@ -100,15 +99,37 @@ export const computes = {
 
 type AnyCompute = (tf: Tf, inputs: Values, node: Node<RunOp>) => Value
 
-/** The values of all nodes, in order; `leaves` has those of the inputs and the state. Made inside the caller's tidy. */
-export function interpret(tf: Tf, nodes: readonly RunNode[], leaves: ReadonlyMap<RunNode, Value>): Map<object, Value> {
+/**
+ * The values of all nodes, in order; `leaves` has those of the inputs and the state. Made inside the caller's tidy. Where
+ * `wanted` says which are asked for, the others are given back as soon as nothing needs them any more.
+ */
+export function interpret(
+  tf: Tf,
+  nodes: readonly RunNode[],
+  leaves: ReadonlyMap<RunNode, Value>,
+  wanted?: ReadonlySet<object>,
+): Map<object, Value> {
   const values = new Map<object, Value>(leaves)
+  const spent = wanted ? lastUses(nodes, (node) => wanted.has(node) || leaves.has(node as RunNode)) : undefined
   for (const node of nodes) {
     if (values.has(node)) continue
     const inputs = node.inputs.map((from) => values.get(from)!)
-    values.set(node, (computes[node.op as PlainOp] as AnyCompute)(tf, inputs, node))
+    values.set(
+      node,
+      tf.tidy(() => (computes[node.op as PlainOp] as AnyCompute)(tf, inputs, node)),
+    )
+    for (const from of spent?.get(node) ?? []) values.get(from)!.dispose()
   }
   return values
+}
+
+/** By node: those that are used by it, and by none after it. */
+function lastUses(nodes: readonly RunNode[], stays: (node: object) => boolean): Map<object, object[]> {
+  const last = new Map<object, object>()
+  for (const node of nodes) for (const from of node.inputs) last.set(from, node)
+  const spent = new Map<object, object[]>()
+  for (const [from, user] of last) if (!stays(from)) spent.set(user, [...(spent.get(user) ?? []), from])
+  return spent
 }
 
 function leaf(): never {

@@ -7,7 +7,7 @@ export const upload = (tf: Tf, { shape, data }: TensorValue): TensorFlow.Tensor 
   tf.tensor(data, [...shape], data instanceof Float32Array ? 'float32' : 'int32')
 
 /** A copy: the backend may hand out the very array that it keeps. */
-export function download(value: TensorFlow.Tensor): TensorValue {
-  const data = value.dataSync()
+export async function download(value: TensorFlow.Tensor): Promise<TensorValue> {
+  const data = await value.data()
   return { shape: value.shape, data: value.dtype === 'float32' ? Float32Array.from(data) : Int32Array.from(data) }
 }

@@ -1,4 +1,14 @@
-import { createReadStream, createWriteStream, existsSync, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs'
+import {
+  createReadStream,
+  createWriteStream,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { open } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
@@ -48,6 +58,26 @@ export class FileRemote implements Remote {
     }
   }
 
+  create(name: string, text: string): Promise<boolean> {
+    return this.#said('written', () => {
+      const path = this.#path(name)
+      mkdirSync(dirname(path), { recursive: true })
+      try {
+        writeFileSync(path, text, { flag: 'wx', mode: 0o644 })
+        return true
+      } catch (error) {
+        if (errorCode(error) === 'EEXIST') return false
+        throw error
+      }
+    })
+  }
+
+  remove(name: string): Promise<void> {
+    return this.#said('removed', () => {
+      rmSync(this.#path(name), { force: true })
+    })
+  }
+
   list(prefix: string): Promise<string[]> {
     const folder = prefix.slice(0, prefix.lastIndexOf('/') + 1)
     const names = this.#absentOr(
@@ -73,6 +103,12 @@ export class FileRemote implements Remote {
       if (errorCode(error) === 'ENOENT') return undefined
       throw this.#failure(doing, error)
     }
+  }
+
+  #said<T>(doing: string, act: () => T): Promise<T> {
+    return new Promise<T>((resolve) => {
+      resolve(act())
+    }).catch((error: unknown) => Promise.reject(this.#failure(doing, error)))
   }
 
   /** A content that failed on its own says more than the folder. */

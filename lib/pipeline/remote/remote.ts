@@ -21,6 +21,10 @@ export interface Remote {
   size(name: string, signal: AbortSignal): Promise<number | undefined>
   /** There whole or not at all; replaces what was there. */
   write(name: string, content: Content, signal: AbortSignal): Promise<void>
+  /** Writes a text where there is none yet; false where there is one. Of many at once, one alone is told true. */
+  create(name: string, text: string, signal: AbortSignal): Promise<boolean>
+  /** Removes an object, if there is one. */
+  remove(name: string, signal: AbortSignal): Promise<void>
   /** Names that begin with `prefix`, sorted. */
   list(prefix: string, signal: AbortSignal): Promise<string[]>
 }

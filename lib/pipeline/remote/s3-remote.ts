@@ -1,8 +1,10 @@
 import type { Readable } from 'node:stream'
 import {
+  DeleteObjectCommand,
   GetObjectCommand,
   HeadObjectCommand,
   ListObjectsV2Command,
+  PutObjectCommand,
   S3Client,
   S3ServiceException,
 } from '@aws-sdk/client-s3'
@@ -83,6 +85,28 @@ export class S3Remote implements Remote {
       stopping.removeEventListener('abort', stop)
       body.destroy()
     }
+  }
+
+  async create(name: string, text: string, signal: AbortSignal): Promise<boolean> {
+    const made = await this.#absentOr('written', name, signal, async (abortSignal) => {
+      const command = new PutObjectCommand({ ...this.#place(name), Body: text, IfNoneMatch: '*' })
+      try {
+        await this.#client.send(command, { abortSignal })
+        return true
+      } catch (error) {
+        // 409: another asks for the same at this moment
+        if (error instanceof S3ServiceException && [409, 412].includes(error.$metadata.httpStatusCode ?? 0))
+          return false
+        throw error
+      }
+    })
+    return made === true
+  }
+
+  async remove(name: string, signal: AbortSignal): Promise<void> {
+    await this.#absentOr('removed', name, signal, (abortSignal) =>
+      this.#client.send(new DeleteObjectCommand(this.#place(name)), { abortSignal }),
+    )
   }
 
   async list(prefix: string, signal: AbortSignal): Promise<string[]> {

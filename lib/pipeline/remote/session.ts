@@ -2,11 +2,14 @@ import pLimit from 'p-limit'
 import type { Code } from '../../util/codes/index.ts'
 import type { Failure } from '../../util/failure.ts'
 import type { Digest } from '../canonical.ts'
+import { messageOf } from '../files.ts'
 import type { Manifest } from '../manifest.ts'
 import { storeFailure } from '../store-failure.ts'
 import type { ResultPlace, Store } from '../store.ts'
 import type { RemoteAddress } from './address.ts'
 import { pushExperiment } from './experiments.ts'
+import { describeNote } from './lease-note.ts'
+import { Leases } from './lease.ts'
 import { openRemote } from './open.ts'
 import type { Remote } from './remote.ts'
 import { fetchResult, findResult, pushResult } from './results.ts'
@@ -35,6 +38,9 @@ export class RemoteSession {
   readonly #tell: Tell
   readonly #said = new Set<string>()
   readonly #pushes = new Set<Promise<void>>()
+  readonly #pushOf = new Map<string, Promise<void>>()
+  readonly #releases: Promise<void>[] = []
+  readonly #leases = new Leases(async () => (await this.#open()).remote)
   /** Ends what waits when the remote is given up: each would wait as long as the first. */
   readonly #down = new AbortController()
   #channel: Promise<Channel> | undefined
@@ -64,18 +70,56 @@ export class RemoteSession {
   push(stage: string, store: Store, place: ResultPlace, manifest: Manifest): void {
     const refused = unsignable(this.#keys)
     if (refused !== undefined) this.#say(null, refused, NOT_PUSHED)
-    else this.#inBackground(stage, (channel) => pushResult(channel, store, place, manifest))
+    else
+      this.#pushOf.set(
+        place.key,
+        this.#inBackground(stage, (channel) => pushResult(channel, store, place, manifest)),
+      )
+  }
+
+  /**
+   * Undefined where a result may be made here now; `endTurn` says when it is. Else another machine is at it: what is
+   * given waits until that one is done, or `isOver`.
+   */
+  async takeTurn(
+    stage: string,
+    place: ResultPlace,
+    signal: AbortSignal,
+    isOver: () => boolean,
+  ): Promise<(() => Promise<void>) | undefined> {
+    // nobody need wait for what is not pushed
+    if (this.#isOver() || unsignable(this.#keys) !== undefined) return undefined
+    const taken = await this.#leases.take(place)
+    if (taken === undefined) return undefined
+    const who = `${describeNote(taken.text)}, which makes the same result`
+    const text = `"${stage}" waits for ${who}, as "${taken.name}" in the remote "${this.address}" says.`
+    if (!this.#said.has(text)) this.#tell(stage, 'LOCK_WAIT', text)
+    this.#said.add(text)
+    return () => this.#leases.wait(taken, signal, () => isOver() || this.#isOver())
+  }
+
+  /** Lets others go on with a result of ours, once it is pushed. */
+  endTurn({ stage, key }: ResultPlace): void {
+    const pushed = this.#pushOf.get(key) ?? Promise.resolve()
+    // a remote that is down would let the end of the run wait
+    const release = (): Promise<void> | undefined =>
+      this.#down.signal.aborted ? undefined : this.#leases.release({ stage, key })
+    this.#releases.push(pushed.then(release))
   }
 
   /** The same for the record of an experiment; who cannot sign it was told where there was a result to push. */
   pushRecord(root: string, hash: string): void {
-    if (unsignable(this.#keys) === undefined) this.#inBackground(null, (channel) => pushExperiment(channel, root, hash))
+    if (unsignable(this.#keys) === undefined)
+      void this.#inBackground(null, (channel) => pushExperiment(channel, root, hash))
   }
 
   /** Waits for what is pushed in the background. */
   async settle(): Promise<void> {
     const { size } = this.#pushes
     await Promise.all(this.#pushes)
+    await Promise.all(this.#releases)
+    if (this.#leases.trouble !== undefined && !this.#isOver())
+      this.#tell(null, 'REMOTE_LEASE_FAILED', this.#troubleText())
     if (size === 0 || !this.#signal.aborted) return
     this.#tell(
       null,
@@ -84,9 +128,14 @@ export class RemoteSession {
     )
   }
 
-  #inBackground(stage: string | null, push: (channel: Channel) => Promise<unknown>): void {
+  #inBackground(stage: string | null, push: (channel: Channel) => Promise<unknown>): Promise<void> {
     const pushed = this.#ask(stage, NOT_PUSHED, push).then(() => void this.#pushes.delete(pushed))
     this.#pushes.add(pushed)
+    return pushed
+  }
+
+  #troubleText(): string {
+    return `No lease could be had, so that other machines may have made the same results: ${messageOf(this.#leases.trouble)}`
   }
 
   /** Opened when it is first asked: a run in which all is fresh loads no client. */

@@ -6,7 +6,8 @@ export const learning = {
   CUDA_MISSING: 'A library of CUDA was not found in the places that the message names.',
   CUDA_OLD: 'The driver, the card or a library of CUDA is older than what the kernels need.',
   DEVICE_FAILED: 'The card, its driver or one of its libraries failed in the middle of work.',
-  DEVICE_MEMORY: 'The card’s memory is used up: lower the batch, the context or the chunk of the loss.',
+  DEVICE_MEMORY:
+    'The memory of the card, or of WebAssembly, is used up: lower the batch, the context or the chunk of the loss.',
   TENSOR_TOO_LARGE: 'A tensor is larger than one buffer of the device may be.',
   LOSS_NOT_FINITE: 'The loss or a gradient is no number any more. Lower the learning rate, or clip the gradient.',
   SCORE_NOT_FINITE: 'A model gave a log-probability that is no number: its weights are damaged or have diverged.',

@@ -102,6 +102,8 @@ export const running = {
   REMOTE_MISSING: 'The command needs a `remote:`, which pipeline.yaml does not name.',
   REMOTE_FAILED:
     'The remote could not be reached, or refused. The run goes on without it; `pipeline push` carries the rest.',
+  REMOTE_LEASE_FAILED:
+    'A warning: a remote that is slow or may not be written gave no lease, by which machines that share it tell each other what they make. Work may have been done twice; results are right.',
   REMOTE_DAMAGED: 'What the remote gave is not what its digest says. It is not taken; the stage runs.',
   REMOTE_UNTRUSTED:
     'A result in the remote is not signed by a key that `trust:` names. It is not taken; the stage runs.',

@@ -56,6 +56,11 @@ export class HostDevice implements Device {
     this.library.free(address)
   }
 
+  /** As a card of 8 GiB would say. */
+  room(): number {
+    return 2 ** 33 - this.bytes
+  }
+
   upload(to: Address, data: NodeJS.ArrayBufferView): void {
     this.outside()
     this.library.upload(to, data, data.byteLength)

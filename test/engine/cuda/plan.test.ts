@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { plan, touches } from '../../../lib/engine/cuda/plan.ts'
 import type { Call, Plan } from '../../../lib/engine/cuda/plan.ts'
-import type { Precision } from '../../../lib/engine/precision.ts'
+import type { CudaPrecision } from '../../../lib/engine/precision.ts'
 import { printPlan } from '../../../lib/engine/cuda/print.ts'
 import { isAttention } from '../../../lib/engine/cuda/view.ts'
 import { bytesOf } from '../../../lib/engine/cuda/storage.ts'
@@ -15,7 +15,7 @@ import { graphsBy, trainingGraphs } from './sources.ts'
 
 type Parts = Readonly<Record<string, Tensor>>
 
-const planOf = (outputs: Parts, updates: Parts = {}, precision: Precision = 'fp32'): Plan =>
+const planOf = (outputs: Parts, updates: Parts = {}, precision: CudaPrecision = 'fp32'): Plan =>
   plan(g.graph({ outputs, updates }), precision)
 
 /** What the calls compute, kernels by their nodes. */
@@ -320,7 +320,7 @@ describe('a plan with products of bfloat16', () => {
 })
 
 describe('a plan with rows of odd width', () => {
-  const pitches = (outputs: Parts, precision: Precision): (number | undefined)[][] =>
+  const pitches = (outputs: Parts, precision: CudaPrecision): (number | undefined)[][] =>
     planOf(outputs, {}, precision).calls.flatMap((call) =>
       call.kind === 'multiply' ? [[call.shape.pitchA, call.shape.pitchB, call.shape.pitchC]] : [],
     )
@@ -340,7 +340,7 @@ describe('a plan with rows of odd width', () => {
   })
 
   it('computes as many rows and columns as products are fast with, where there is room for them, and zeros', () => {
-    const extents = (outputs: Parts, precision: Precision): number[][] =>
+    const extents = (outputs: Parts, precision: CudaPrecision): number[][] =>
       planOf(outputs, {}, precision).calls.flatMap((call) =>
         call.kind === 'multiply' ? [[call.shape.m, call.shape.n, call.shape.k]] : [],
       )

@@ -1,4 +1,4 @@
-import type { Precision } from '../../../lib/engine/precision.ts'
+import type { CudaPrecision } from '../../../lib/engine/precision.ts'
 import { unitOf } from '../../../lib/engine/cuda/kernels.ts'
 import { plan } from '../../../lib/engine/cuda/plan.ts'
 import type { Engine } from '../../../lib/engine/index.ts'
@@ -10,7 +10,7 @@ import { plainKl } from '../../model/rig.ts'
 import { all, graphOf } from '../op-suite.ts'
 
 /** One text for the compiler with every kernel of these graphs, and their names. */
-export function sourcesOf(graphs: readonly Graph[], precision: Precision): ReturnType<typeof unitOf> {
+export function sourcesOf(graphs: readonly Graph[], precision: CudaPrecision): ReturnType<typeof unitOf> {
   const calls = graphs.flatMap((graph) => plan(graph, precision).calls)
   return unitOf([...new Set(calls.flatMap((call) => (call.kind === 'launch' ? [call.source.text] : [])))], precision)
 }

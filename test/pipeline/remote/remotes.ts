@@ -69,6 +69,18 @@ export function testRemote(kind: string, make: (context: TestContext) => Promise
       await assert.rejects(remote.write('objects/y', contentOf(Buffer.from('y')), stop.signal))
       assert.equal(await remote.size('objects/y', signal), undefined)
     },
+    'creates what is not there, for one of many that ask at once, and removes it': async (remote) => {
+      const name = 'leases/a/b.json'
+      const made = await Promise.all(
+        Array.from({ length: 8 }, (_, index) => remote.create(name, String(index), signal)),
+      )
+      assert.deepEqual(made.filter(Boolean), [true])
+      assert.equal(String(await read(remote, name)), String(made.indexOf(true)))
+      assert.equal(await remote.create(name, 'late', signal), false)
+      for (let times = 0; times < 2; times++) await remote.remove(name, signal)
+      assert.equal(await read(remote, name), undefined)
+      assert.equal(await remote.create(name, 'again', signal), true)
+    },
     'is written by many at once': async (remote) => {
       const writers = Array.from({ length: 8 }, (_, index) => contentOf(Buffer.alloc(300_000, index)))
       await Promise.all(writers.map((content) => remote.write('objects/z', content, signal)))

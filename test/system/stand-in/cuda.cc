@@ -1,6 +1,7 @@
 // Stands in for NVIDIA's driver on a host without a card: the calls that the engine makes, with their rules, on the
 // host's memory. A stream runs nothing before it must, so that what is queued sees what was changed since.
 #include <algorithm>
+#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -56,7 +57,10 @@ int stand_in_queue(void *stream, const Work &call) {
   return OK;
 }
 
-int cuInit(unsigned) { return OK; }
+int cuInit(unsigned) {
+  if (getenv("STAND_IN_CRASH")) raise(SIGSEGV);
+  return OK;
+}
 int cuDriverGetVersion(int *version) {
   const char *told = getenv("STAND_IN_VERSION");
   *version = told ? atoi(told) : 13000;

@@ -1,5 +1,5 @@
 import type { LibraryHandle } from 'koffi'
-import { loadFfi } from '../ffi.ts'
+import { loadFfi } from './ffi.ts'
 
 /** The graphics device that WebGPU takes. */
 export interface Adapter {
@@ -9,6 +9,10 @@ export interface Adapter {
   readonly isGpu: boolean
   /** Bytes of the largest tensor. ONNX Runtime cuts larger ones in pieces, and some ops then give garbage without a word. */
   readonly largest: number
+  /** `Vulkan 1.4.305, driver 25.0.7`; undefined where nobody can be asked. */
+  readonly driver?: string
+  /** Bytes of its own memory. */
+  readonly memory?: number
 }
 
 /** What every device of WebGPU has at least: https://www.w3.org/TR/webgpu/#limits, maxStorageBufferBindingSize. */
@@ -25,7 +29,8 @@ export async function findAdapter(): Promise<Adapter> {
   const devices = vulkanDevices(await loadVulkan())
   const [best] = devices.sort((a, b) => rank.indexOf(a.type) - rank.indexOf(b.type))
   if (!best) throw new Error('Vulkan finds no device: install a Vulkan driver for the GPU')
-  return { name: best.name, isGpu: hardware.includes(best.type), largest: Math.min(best.largest, addressable) }
+  const { name, driver, memory } = best
+  return { name, isGpu: hardware.includes(best.type), largest: Math.min(best.largest, addressable), driver, memory }
 }
 
 /** Whether WebGPU would run on hardware here, as far as is known. */
@@ -54,12 +59,15 @@ interface Device {
   readonly type: number
   readonly name: string
   readonly largest: number
+  readonly driver: string
+  readonly memory: number
 }
 
 function vulkanDevices(vulkan: LibraryHandle): Device[] {
   const create = vulkan.func('int vkCreateInstance(const void *info, const void *allocator, void *instance)')
   const enumerate = vulkan.func('int vkEnumeratePhysicalDevices(uint64_t instance, void *count, void *devices)')
   const properties = vulkan.func('void vkGetPhysicalDeviceProperties(uint64_t device, void *properties)')
+  const memories = vulkan.func('void vkGetPhysicalDeviceMemoryProperties(uint64_t device, void *properties)')
   const destroy = vulkan.func('void vkDestroyInstance(uint64_t instance, const void *allocator)')
   const info = new BigUint64Array(8) // VkInstanceCreateInfo, all zeros
   info[0] = 1n // VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO
@@ -70,7 +78,9 @@ function vulkanDevices(vulkan: LibraryHandle): Device[] {
   const found = devices.map((device) => {
     const bytes = Buffer.alloc(1024) // VkPhysicalDeviceProperties takes 824
     properties(device, bytes)
-    return describe(bytes)
+    const memory = Buffer.alloc(1024) // VkPhysicalDeviceMemoryProperties takes 520
+    memories(device, memory)
+    return { ...describe(bytes), memory: largestHeap(memory) }
   })
   destroy(instance, null)
   return found
@@ -87,11 +97,27 @@ function succeed(result: number): void {
 }
 
 /** deviceType, deviceName[256] and limits.maxStorageBufferRange: their places follow from vulkan_core.h. */
-function describe(properties: Buffer): Device {
+function describe(properties: Buffer): Omit<Device, 'memory'> {
   const name = properties.subarray(20, 276)
+  const [api, driver, vendor] = [0, 4, 8].map((at) => properties.readUInt32LE(at)) as [number, number, number]
   return {
     type: properties.readUInt32LE(16),
     name: name.toString('utf8', 0, name.indexOf(0)),
     largest: properties.readUInt32LE(324),
+    driver: `Vulkan ${version(api, [22, 12, 0])}, driver ${version(driver, vendor === NVIDIA ? [22, 14, 6] : [22, 12, 0])}`,
   }
+}
+
+/** NVIDIA packs its version in a way of its own: 10, 8, 8 and 6 bits. */
+const NVIDIA = 0x10de
+
+/** Parts from these bits on, the last ones on the right. */
+const version = (packed: number, places: readonly [number, number, number]): string =>
+  places.map((place, i) => (packed >>> place) & (2 ** ((i === 0 ? 32 : places[i - 1]!) - place) - 1)).join('.')
+
+/** Of the heaps that lie on the device: those begin at byte 264, each with its size and its flags. */
+function largestHeap(properties: Buffer): number {
+  const heaps = Array.from({ length: properties.readUInt32LE(260) }, (_, i) => 264 + 16 * i)
+  const own = heaps.filter((at) => properties.readUInt32LE(at + 8) & 1) // VK_MEMORY_HEAP_DEVICE_LOCAL_BIT
+  return Math.max(0, ...own.map((at) => Number(properties.readBigUInt64LE(at))))
 }

@@ -1,5 +1,5 @@
-import type { Graph, RunNode } from '../../graph/index.ts'
-import type { Feeds } from '../engine.ts'
+import type { Graph, RunNode } from '../graph/index.ts'
+import type { Feeds } from './engine.ts'
 
 /** A fed input whose entries name places: the greatest that there is. */
 interface Places {

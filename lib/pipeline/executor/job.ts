@@ -29,8 +29,6 @@ const end = await runOrder(order, batch, lines)
 lines.write({ type: 'end', ...endOf(end) })
 process.exit(end.outcome === 'failed' ? 1 : 0)
 
-const SIGNALS_APART_MS = 500
-
 async function runOrder(order: Order, batch: Batch, { write }: LineWriter): Promise<StageEnd> {
   const abort = new AbortController()
   // Slurm sends SIGTERM before it kills: at the time limit, for scancel, and where another job comes first
@@ -58,7 +56,8 @@ async function runOrder(order: Order, batch: Batch, { write }: LineWriter): Prom
 /** Slurm signals all processes of a job at once: the stage's may be seen to have ended before ours has come. */
 async function orStopped(end: StageEnd, { stage }: Order, stop: AbortSignal): Promise<StageEnd> {
   if (end.outcome !== 'failed' || end.failure.code !== 'STAGE_DIED') return end
-  await delay(SIGNALS_APART_MS, undefined, { signal: stop }).catch(() => undefined)
+  const apartMs = 500
+  await delay(apartMs, undefined, { signal: stop }).catch(() => undefined)
   return stop.aborted ? { ...end, failure: cancelled(stage) } : end
 }
 

@@ -38,3 +38,10 @@ export const whole = numberWhere((value) => Number.isSafeInteger(value) && value
 export const fromZero = numberWhere((value) => value >= 0 && value < Infinity, 'a number from 0')
 
 export const share = numberWhere((value) => value > 0 && value <= 1, 'a number above 0 and at most 1')
+
+/** `2/8` */
+export function shardNumber(text: string): { readonly number: number; readonly of: number } {
+  const [, number, of] = (/^([1-9]\d*)\/([1-9]\d*)$/.exec(text) ?? []).map(Number)
+  if (number === undefined || of === undefined || number > of) throw new InvalidArgumentError('Expected such as 2/8.')
+  return { number, of }
+}

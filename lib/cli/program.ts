@@ -1,15 +1,17 @@
 import { Argument, Command, CommanderError, Option } from 'commander'
 import type { Shell } from './commands/completion.ts'
 import type { ExportArguments } from './commands/export.ts'
+import type { ArgoArguments } from './commands/export-argo.ts'
 import type { GenerateArguments } from './commands/generate.ts'
 import type { LogitsArguments } from './commands/logits.ts'
 import type { RunArguments } from './commands/run.ts'
 import type { ScoreArguments } from './commands/score.ts'
 import type { SetArguments } from './commands/set.ts'
+import type { StageArguments } from './commands/stage.ts'
 import { engineNames } from '../util/engine-names.ts'
 import { exportFormats } from '../util/export.ts'
 import { Failure } from '../util/failure.ts'
-import { fromZero, positive, share, whole, withConfig, withJson } from './options.ts'
+import { fromZero, positive, shardNumber, share, whole, withConfig, withJson } from './options.ts'
 import type { ConfigOptions } from './options.ts'
 import { exit, ignoreClosedOutput, writeFailures } from './output.ts'
 import { addExperiments, addStore } from './program-store.ts'
@@ -47,6 +49,7 @@ function makeProgram(version: string, end: (code: number) => void): Command {
       end((await import('./commands/init.ts')).init(folder, options)),
   )
   addRun(program, end)
+  addStage(program, end)
   addPlanning(program, end)
   addSet(program, end)
   addExperiments(program, end)
@@ -102,12 +105,26 @@ function addModels(program: Command, end: (code: number) => void): void {
     .action(async (model: string, options: ScoreArguments) =>
       end(await (await import('./commands/score.ts')).score(model, options)),
     )
-  withModel(program.command('export <model>'), 'write a model as other programs load it')
-    .requiredOption('--to <folder>', 'a new folder')
+  addExport(program, end)
+}
+
+function addExport(program: Command, end: (code: number) => void): void {
+  withConfig(
+    program
+      .command('export [model]')
+      .description(
+        'write a model as other programs load it; a model is a hash, builtin:, file: or hub:. Without one, `--to argo` prints the stages as an Argo Workflow',
+      ),
+  )
+    .requiredOption('--to <folder>', 'a new folder; or `argo`')
     .addOption(new Option('--format <name>', 'of the weights').choices([...exportFormats]).default('safetensors'))
-    .action(async (model: string, options: ExportArguments) =>
-      end(await (await import('./commands/export.ts')).exportModel(model, options)),
-    )
+    .option('--image <name>', 'of the steps of a workflow: Node, and what stages need', 'node:20')
+    .option('--claim <name>', 'of the volume that has the project, for a workflow', 'pipeline')
+    .action(async (model: string | undefined, options: ExportArguments & ArgoArguments) => {
+      if (model !== undefined) end(await (await import('./commands/export.ts')).exportModel(model, options))
+      else if (options.to === 'argo') end(await (await import('./commands/export-argo.ts')).exportArgo(options))
+      else program.error('error: name the model to export, or `--to argo` for the stages', { exitCode: 2 })
+    })
 }
 
 const engineOption = (): Option =>
@@ -149,6 +166,23 @@ function addRun(program: Command, end: (code: number) => void): void {
     )
     .action(async (stages: string[], options: RunArguments) =>
       end(await (await import('./commands/run.ts')).run(stages, options)),
+    )
+}
+
+function addStage(program: Command, end: (code: number) => void): void {
+  withConfig(
+    program
+      .command('stage <stage>')
+      .description('make the result of one stage from those that are there: a step of a workflow'),
+  )
+    .requiredOption(
+      '--key <digest>',
+      'of its definition, as `export --to argo` wrote it: refused where it is another now',
+    )
+    .addOption(new Option('--shard <number/of>', 'make this part of it alone, `2/8`').argParser(shardNumber))
+    .addOption(engineOption())
+    .action(async (id: string, options: StageArguments) =>
+      end(await (await import('./commands/stage.ts')).stage(id, options)),
     )
 }
 

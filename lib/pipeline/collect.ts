@@ -4,6 +4,8 @@ import { acquire, livingKeys, tryAcquire } from '../util/lock.ts'
 import type { Lock } from '../util/lock.ts'
 import { sha256 } from './canonical.ts'
 import { remove, syncFolder } from './files.ts'
+import { goneOrders, removeOrders } from './executor/batches.ts'
+import { ordersFolder } from './executor/order.ts'
 import { extensionsOf } from './extension.ts'
 import { DAY_MS } from './kept-days.ts'
 import { removeLeftovers, staleLeftovers } from './leftovers.ts'
@@ -13,7 +15,7 @@ import { removeReproductions, staleReproductions } from './reproductions.ts'
 import { dropEmptyFolders } from './shards/waiting.ts'
 import { storeFailure } from './store-failure.ts'
 import type { Store } from './store.ts'
-import { isFree, measureStore, needsOf } from './usage.ts'
+import { isFree, measureStore, needsOf, sizes } from './usage.ts'
 import type { ResultUsage, StoreUsage } from './usage.ts'
 
 /** What may stay; where neither is said, what an experiment has, pinned or not. */
@@ -26,7 +28,7 @@ export interface Policy {
 
 export interface Collected {
   readonly removed: readonly ResultUsage[]
-  /** Of dead runs in the store, and of reproductions beside it. */
+  /** Of dead runs and jobs in the store, and of reproductions beside it. */
   readonly leftovers: readonly Leftover[]
   readonly freedBytes: number
   /** The store's size afterwards. */
@@ -43,15 +45,17 @@ const GC = sha256('gc')
  * STORE_USER_UNREADABLE, DISK_FULL, NOT_WRITABLE.
  */
 export async function collect(root: string, store: Store, policy: Policy, dryRun: boolean): Promise<Collected> {
-  if (dryRun || !existsSync(dirname(store.root))) return summary(planCollection(root, store, policy))
+  const orders = await goneOrders(ordersFolder(store))
+  if (dryRun || !existsSync(dirname(store.root))) return summary(planCollection(root, store, policy, orders))
   const { signal } = new AbortController()
   const lock = await acquire(store.root, GC, signal, () => undefined)
   try {
-    const plan = planCollection(root, store, policy)
+    const plan = planCollection(root, store, policy, orders)
     const removed = await removeResults(root, store, plan.removed)
     const leftovers = removeLeftovers(store, plan.leftovers, policy.age)
+    for (const { path } of plan.orders) removeOrders(path)
     const reproduced = removeReproductions(plan.reproduced, policy.age)
-    return summary({ before: plan.before, removed, leftovers, reproduced })
+    return summary({ before: plan.before, removed, leftovers, orders: plan.orders, reproduced })
   } catch (error) {
     throw storeFailure(error, 'results were removed')
   } finally {
@@ -59,11 +63,13 @@ export async function collect(root: string, store: Store, policy: Policy, dryRun
   }
 }
 
-function planCollection(root: string, store: Store, policy: Policy): Plan {
+function planCollection(root: string, store: Store, policy: Policy, gone: readonly string[]): Plan {
   const usage = measureStore(root, store)
   const leftovers = staleLeftovers(store, policy.age)
-  const removed = choose(store, usage, policy, usage.bytes - sum(leftovers))
-  return { before: usage.bytes, removed, leftovers, reproduced: staleReproductions(store, policy.age) }
+  const size = sizes()
+  const orders = gone.map((path) => ({ path, bytes: size.tree(path) }))
+  const removed = choose(store, usage, policy, usage.bytes - sum(leftovers) - sum(orders))
+  return { before: usage.bytes, removed, leftovers, orders, reproduced: staleReproductions(store, policy.age) }
 }
 
 /** What goes, and the store's size before. */
@@ -71,15 +77,17 @@ interface Plan {
   readonly before: number
   readonly removed: readonly ResultUsage[]
   readonly leftovers: readonly Leftover[]
+  /** Of jobs of a cluster that are gone. */
+  readonly orders: readonly Leftover[]
   /** They stand beside the store. */
   readonly reproduced: readonly Leftover[]
 }
 
-function summary({ before, removed, leftovers, reproduced }: Plan): Collected {
-  const freed = sum(removed) + sum(leftovers)
+function summary({ before, removed, leftovers, orders, reproduced }: Plan): Collected {
+  const freed = sum(removed) + sum(leftovers) + sum(orders)
   return {
     removed,
-    leftovers: [...leftovers, ...reproduced],
+    leftovers: [...leftovers, ...orders, ...reproduced],
     freedBytes: freed + sum(reproduced),
     bytes: before - freed,
   }

@@ -46,7 +46,9 @@ export async function reproduce(
   for (const message of packageChanges(prepared.value, record)) {
     onEvent({ type: 'notice', stage: null, code: 'PACKAGE_CHANGED', message })
   }
-  const options = { ...stop, onEvent, engine: record.engine, resolveRevisions: pinsOf(record) }
+  // the store is a new one, which the nodes of a cluster may not see
+  const here = { executor: 'local', engine: record.engine, resolveRevisions: pinsOf(record) } as const
+  const options = { ...stop, ...here, onEvent }
   const { failures, judged, manifests } = await runAndJudge(root, record, prepared.value, options)
   for (const message of tolerated(judged)) onEvent({ type: 'notice', stage: null, code: 'WITHIN_TOLERANCE', message })
   const stages = judged.map(({ stage }) => stage)

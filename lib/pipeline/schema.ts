@@ -118,7 +118,7 @@ export const stageSchema = {
     shards: {
       type: 'integer',
       minimum: 1,
-      maximum: 100_000,
+      maximum: 1_000_000,
       description:
         'parts in which the work of a stage that divides is done, side by side as `resources` allow; each is kept, and a failed one runs again alone; not in the key',
     },

@@ -4,7 +4,7 @@ import type { Tolerance } from '../util/tolerance.ts'
 import type { ExecutorName, Resources, Retries, SlurmSettings } from './pipeline.ts'
 import { didYouMean, someOf } from './problems.ts'
 import type { Problems } from './problems.ts'
-import type { Document, SlurmSource, StageSource } from './schema.ts'
+import type { SlurmSource, StageSource } from './schema.ts'
 import type { Spot } from './source.ts'
 import { child, entriesOf } from './tree.ts'
 import type { Tree } from './tree.ts'
@@ -38,7 +38,7 @@ export function readSettings(
   source: StageSource | undefined,
   tree: Tree,
   outputs: ReadonlyMap<string, unknown> | undefined,
-  shared: Document['slurm'],
+  shared: SlurmSettings,
   problems: Problems,
 ): Settings {
   const { resources, env = [], timeout, tolerance = {}, retries = 0, executor, slurm, shards } = source ?? {}
@@ -56,13 +56,24 @@ export function readSettings(
     retries: readRetries(typeof retries === 'number' ? { times: retries } : retries, child(tree, 'retries'), problems),
     executor,
     shards,
-    slurm: readSlurm({ ...shared, ...slurm }, child(child(tree, 'slurm'), 'time')?.at, problems),
+    slurm: overShared(shared, readSlurm(slurm, child(tree, 'slurm'), problems)),
   }
 }
 
-function readSlurm({ time, ...asked }: SlurmSource, at: Spot | undefined, problems: Problems): SlurmSettings {
-  return { ...asked, timeSeconds: measure(time, SECONDS, '"slurm.time"', '2h', at, problems) }
+/** What jobs ask of Slurm: of all stages, or of one. */
+export function readSlurm(
+  { time, ...asked }: SlurmSource = {},
+  tree: Tree | undefined,
+  problems: Problems,
+): SlurmSettings {
+  return { ...asked, timeSeconds: measure(time, SECONDS, '"slurm.time"', '2h', child(tree, 'time')?.at, problems) }
 }
+
+const overShared = (shared: SlurmSettings, own: SlurmSettings): SlurmSettings => ({
+  ...shared,
+  ...own,
+  timeSeconds: own.timeSeconds ?? shared.timeSeconds,
+})
 
 type Given = number | { readonly absolute?: number; readonly relative?: number }
 

@@ -13,14 +13,14 @@ import { readOutputs } from './outputs.ts'
 import type { Output } from './outputs.ts'
 import { isPackaged, packagedModule } from './stage-package.ts'
 import { Paths } from './paths.ts'
-import type { Input, Program, Stage } from './pipeline.ts'
+import type { Input, Program, SlurmSettings, Stage } from './pipeline.ts'
 import type { Problems } from './problems.ts'
 import { placesOf } from './places.ts'
 import { readCommand } from './program.ts'
 import { NO_SCOPE } from './references.ts'
 import type { References, Scope } from './references.ts'
-import type { Document } from './schema.ts'
-import { readSettings } from './settings.ts'
+import type { Document, StageSource } from './schema.ts'
+import { readSettings, readSlurm } from './settings.ts'
 import type { Settings } from './settings.ts'
 import { placeName, placeOf } from './source.ts'
 import type { Spot } from './source.ts'
@@ -62,9 +62,10 @@ export function readDefinitions(
 ): ReadonlyMap<string, Definition> {
   const definitions = new Map<string, Definition>()
   const byFolded = new Map<string, Definition>()
+  const slurm = readSlurm(valid?.slurm, child(document, 'slurm'), problems)
   for (const [name, { keyAt, value }] of entriesOf(child(document, 'stages'))) {
     if (value.kind !== 'map' || !isStageName(name, keyAt, problems)) continue
-    const definition = readDefinition(name, keyAt, value, valid, problems)
+    const definition = readDefinition(name, keyAt, value, { source: valid?.stages[name], slurm }, problems)
     checkProgram(definition, root, problems)
     const other = byFolded.get(folded(name))
     if (other) reportCollision(definition, other, problems)
@@ -78,7 +79,7 @@ function readDefinition(
   name: string,
   at: Spot,
   tree: Tree,
-  valid: Document | undefined,
+  { source, slurm }: { readonly source: StageSource | undefined; readonly slurm: SlurmSettings },
   problems: Problems,
 ): Definition {
   const isKnown = (key: string): boolean => !isRefused(child(tree, key))
@@ -93,7 +94,7 @@ function readDefinition(
     inputs,
     outputs,
     cells: isKnown('matrix') ? expandMatrix(child(tree, 'matrix'), problems) : undefined,
-    settings: readSettings(valid?.stages[name], tree, outputs, valid?.slurm, problems),
+    settings: readSettings(source, tree, outputs, slurm, problems),
   }
 }
 

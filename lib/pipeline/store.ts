@@ -114,6 +114,11 @@ export class Store {
     return gone
   }
 
+  /** Of a result that is there; whether its files are whole is not looked at. */
+  manifest(stage: string, key: Digest): Manifest | undefined {
+    return readManifest(this.folder(stage, key), key)
+  }
+
   /** Looks a result up and holds its files against its manifest; reads only what changed since the last look. */
   async find(stage: string, key: Digest): Promise<Found> {
     const folder = this.folder(stage, key)

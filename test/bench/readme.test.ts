@@ -4,6 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { fenced, fill, sections } from '../../bench/readme/sections.ts'
+import { scalingSections } from '../../bench/scaling/document.ts'
+import { FORMS, ringSeconds } from '../../bench/scaling/tables.ts'
+import { layoutOf } from '../../lib/data/targets/form.ts'
+import type { Form } from '../../lib/data/targets/form.ts'
+import { recordSize } from '../../lib/data/targets/records.ts'
 import { recorded } from './recorded.ts'
 
 const root = join(import.meta.dirname, '..', '..')
@@ -15,6 +20,33 @@ describe('README.md', () => {
     const text = readFileSync(join(root, 'README.md'), 'utf8')
     const filled = fill(text, sections(join(root, 'bench', 'results')))
     assert.equal(text, filled, 'README.md does not tell what bench/results holds: run `npm run readme`')
+  })
+})
+
+describe('docs/scaling.md', () => {
+  it('tells what bench/results and the simulations say', () => {
+    const text = readFileSync(join(root, 'docs', 'scaling.md'), 'utf8')
+    const filled = fill(text, scalingSections(join(root, 'bench', 'results')))
+    assert.equal(text, filled, 'docs/scaling.md does not tell what was measured: run `npm run readme`')
+  })
+
+  it('has the bytes a token that the forms take', () => {
+    const forms: Form[] = [
+      { kind: 'hidden', dtype: 'F16', width: 2560 },
+      { kind: 'hidden', dtype: 'I8', width: 2560 },
+      { kind: 'topk', vocabulary: 50_257, k: 64, temperatures: [1, 2, 4] },
+      { kind: 'sampled', vocabulary: 50_257, samples: 12, temperature: 1, seed: 1 },
+    ]
+    assert.deepEqual(
+      Object.values(FORMS),
+      forms.map((form) => recordSize(layoutOf(form))),
+    )
+  })
+
+  it('breaks even where its formula says', () => {
+    const [step, gradients, devices] = [0.024, 4 * 124.4e6, 2]
+    const rate = (2 * gradients) / (devices * step)
+    assert.ok(Math.abs(ringSeconds(devices, rate) - (devices - 1) * step) < 1e-9)
   })
 })
 

@@ -153,7 +153,7 @@ describe('shards of a stage that is held', { concurrency: false }, () => {
     slow(place)
     for (const [number, code] of [
       ['0', 'VALUE_INVALID'],
-      ['100001', 'VALUE_INVALID'],
+      ['1000001', 'VALUE_INVALID'],
       ['1.5', 'VALUE_INVALID'],
     ]) {
       const { code: exit, errors } = await place.run('run', '--dry-run', '--set', `shards=${number!}`)

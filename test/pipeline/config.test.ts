@@ -168,6 +168,9 @@ stages:
     assert.deepEqual(await mistakes(stage('retries: { time: 2, backoff: soon }')), ['KEY_UNKNOWN 5:16'])
     assert.match((await failures(stage('retries: { time: 2 }')))[0]!.message, /"time" is not a key of "retries"\. Did/)
     assert.deepEqual(await mistakes(stage('retries: { backoff: soon }')), ['VALUE_INVALID 5:25'])
+    assert.deepEqual(await mistakes(stage('slurm: { time: 2 days }')), ['VALUE_INVALID 5:20'])
+    // that of all stages once, where it stands
+    assert.deepEqual(await mistakes(`slurm: { time: soon }\n${stage()}  t: { cmd: [node] }\n`), ['VALUE_INVALID 1:16'])
     assert.deepEqual(await mistakes(stage('retries: -1')), ['VALUE_INVALID 5:14'])
     assert.deepEqual(await mistakes(stage('timeout: 15 parsecs')), ['VALUE_INVALID 5:14'])
     assert.deepEqual(await mistakes(stage('resources: { memory: 4Gb }')), ['VALUE_INVALID 5:26'])

@@ -47,3 +47,13 @@ test('what comes with the package is found where the package lies now', async (t
   rig.write(record, rig.read(record).replaceAll('builtin/world', 'builtin/word'))
   assert.deepEqual(await reproduced(rig, finished.experiment!), { codes: ['SOURCE_CHANGED'], results: [] })
 })
+
+test('stages run here, wherever they ran and their record says that they run', async (t) => {
+  const rig = new Rig(t)
+  const one = stage('one', shell('echo 1 > "$PIPELINE_OUT_TEXT"'), { out: OUT, executor: 'slurm' })
+  const { finished } = await rig.run([one], { executor: 'local' })
+  const record = `artifacts/experiments/${finished.experiment!}/record.json`
+  rig.write(record, rig.read(record).replaceAll('"retries"', '"executor":"slurm","retries"'))
+  assert.ok(rig.read(record).includes('"slurm"'))
+  assert.deepEqual(await reproduced(rig, finished.experiment!), { codes: [], results: ['identical'] })
+})

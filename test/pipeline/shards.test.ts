@@ -11,10 +11,12 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 import { collect } from '../../lib/pipeline/collect.ts'
 import type { Collected } from '../../lib/pipeline/collect.ts'
 import { manifestText, readManifest } from '../../lib/pipeline/manifest.ts'
 import type { EstimatedPlan } from '../../lib/pipeline/plan.ts'
+import { inTurn } from '../../lib/pipeline/shards/in-turn.ts'
 import { shardsName } from '../../lib/pipeline/shards/names.ts'
 import { StatCache } from '../../lib/pipeline/stat-cache.ts'
 import { Store, isKey } from '../../lib/pipeline/store.ts'
@@ -46,6 +48,35 @@ test('a result made in parts is the one that is made in one, key and bytes, eith
     stages: Record<string, { stage: { shards?: number } }>
   }
   assert.deepEqual([record.stages.double!.stage.shards, Object.keys(record.stages).length], [4, 3])
+})
+
+test('of many parts so many are worked on at once, and new ones begin together', async () => {
+  const ends: (() => void)[] = []
+  let most = 0
+  const begun: number[] = []
+  const work = (item: number): Promise<void> => {
+    begun.push(item)
+    return new Promise((resolve) => (most = Math.max(most, ends.push(resolve))))
+  }
+  const all = inTurn(
+    Array.from({ length: 25 }, (_, n) => n),
+    work,
+    10,
+  )
+  const end = async (count: number): Promise<void> => {
+    for (const one of ends.splice(0, count)) one()
+    await setImmediate()
+  }
+  assert.equal(begun.length, 10)
+  await end(4)
+  assert.equal(begun.length, 10)
+  await end(1)
+  assert.equal(begun.length, 15)
+  while (ends.length > 0) await end(1)
+  await all
+  assert.deepEqual([most, begun.length], [10, 25])
+  await inTurn([], work)
+  await assert.rejects(inTurn([1], () => Promise.reject(new Error('no'))))
 })
 
 test('a part that fails is made again alone', async (t) => {

@@ -1,13 +1,30 @@
 import assert from 'node:assert/strict'
-import { appendFileSync } from 'node:fs'
+import { appendFileSync, chmodSync, utimesSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { describe, it } from 'node:test'
+import { collect } from '../../lib/pipeline/collect.ts'
 import { livingJobs } from '../../lib/pipeline/executor/batches.ts'
 import { tailLines } from '../../lib/pipeline/executor/job-events.ts'
 import { cancelIds, largestArray, parseQueue, parseSacct } from '../../lib/pipeline/executor/queue.ts'
 import { environment, isPassing, jobName, requestOf, submittedId, wordsOf } from '../../lib/pipeline/executor/sbatch.ts'
 import { jobFailure } from '../../lib/pipeline/executor/slurm-failures.ts'
 import { sha256 } from '../../lib/pipeline/canonical.ts'
+import { StatCache } from '../../lib/pipeline/stat-cache.ts'
+import { Store } from '../../lib/pipeline/store.ts'
 import { Rig, shell, stage } from './rig.ts'
+
+const storeOf = (rig: Rig): Store => new Store(rig.path('artifacts'), new StatCache(rig.path('cache')))
+
+/** With this PATH, by which Slurm's commands are found. */
+async function withPath(path: string, act: () => Promise<unknown>): Promise<void> {
+  const before = process.env.PATH
+  process.env.PATH = path
+  try {
+    await act()
+  } finally {
+    process.env.PATH = before
+  }
+}
 
 const TOKEN = '0123456789ab'
 
@@ -109,5 +126,28 @@ describe('jobs of Slurm', () => {
     assert.deepEqual([...found.keys()], keys.slice(1))
     assert.deepEqual([found.get(keys[1]!)?.id, found.get(keys[1]!)?.alone], ['8_1', true])
     assert.equal(find(keys.slice(0, 2)).get(keys[1]!)?.alone, false)
+  })
+
+  it('leave orders that gc takes once Slurm has not had them for long, and never without asking', async (t) => {
+    const rig = new Rig(t)
+    const [queued, gone, ended, young] = ['0', '1', '2', '3'].map((digit) => digit.repeat(12))
+    const file = (token: string | undefined): string => `artifacts/store/.jobs/${token!}/batch.json`
+    for (const token of [queued, gone, ended, young]) rig.write(file(token), JSON.stringify({ keys: [] }))
+    const old = Date.now() / 1000 - 2 * 3600
+    for (const token of [queued, gone, ended]) utimesSync(dirname(rig.path(file(token))), old, old)
+    const left = (): boolean[] => [queued, gone, ended, young].map((token) => rig.has(file(token)))
+    const gc = (dryRun = false) => collect(rig.root, storeOf(rig), { bytes: undefined, age: undefined }, dryRun)
+    await withPath(rig.path('none'), () => gc())
+    assert.deepEqual(left(), [true, true, true, true])
+    const rows = [`7|7|N/A|PENDING|||${jobName('a', queued!)}`, `8|8|N/A|COMPLETED|||${jobName('a', ended!)}`]
+    rig.write('bin/squeue', `#!/bin/sh\ncat <<'E'\n${rows.join('\n')}\nE\n`)
+    chmodSync(rig.path('bin/squeue'), 0o755)
+    await withPath(`${rig.path('bin')}:${process.env.PATH!}`, async () => {
+      const said = await gc(true)
+      assert.deepEqual(left(), [true, true, true, true])
+      assert.deepEqual(await gc(), said)
+      assert.equal(said.leftovers.length, 2)
+    })
+    assert.deepEqual(left(), [true, false, false, true])
   })
 })

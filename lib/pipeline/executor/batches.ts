@@ -1,10 +1,12 @@
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Digest } from '../canonical.ts'
+import { fileClock } from '../../util/file-clock.ts'
 import { readJson, remove } from '../files.ts'
+import { slurmCommand } from './commands.ts'
 import type { Batch } from './order.ts'
 import { BATCH } from './order.ts'
-import { hasEnded } from './queue.ts'
+import { SQUEUE, hasEnded, parseQueue } from './queue.ts'
 import type { Row } from './queue.ts'
 
 /** Where a job's order lies, and what Slurm calls it. */
@@ -24,20 +26,10 @@ const STALE_MS = 3_600_000
 /** The jobs that Slurm still has, by the key that they make. Removes the orders of those that it has not for long. */
 export function livingJobs(folder: string, rows: readonly Row[], wanted: ReadonlySet<Digest>): Map<Digest, JobPlace> {
   const living = new Map<Digest, JobPlace>()
-  const byToken = new Map<string, Row[]>()
-  for (const row of rows) {
-    if (hasEnded(row.state)) continue
-    const others = byToken.get(row.token)
-    if (others === undefined) byToken.set(row.token, [row])
-    else others.push(row)
-  }
-  for (const token of namesIn(folder)) {
+  const byToken = livingByToken(rows)
+  for (const place of stale(folder, byToken)) removeOrders(place)
+  for (const [token, rowsHere] of byToken) {
     const place = join(folder, token)
-    const rowsHere = byToken.get(token) ?? []
-    if (rowsHere.length === 0) {
-      removeStale(place)
-      continue
-    }
     const { keys = [] } = (readJson(join(place, BATCH)) ?? {}) as Partial<Batch>
     const alone = rowsHere.every(({ index }) => wanted.has(keys[index]!))
     for (const { index, id } of rowsHere) {
@@ -48,8 +40,26 @@ export function livingJobs(folder: string, rows: readonly Row[], wanted: Readonl
   return living
 }
 
+/** Orders of this user's jobs that Slurm has not had for long; none where Slurm is not to be asked. */
+export async function goneOrders(folder: string): Promise<string[]> {
+  if (!hasOrders(folder)) return []
+  const asked = await slurmCommand('squeue', SQUEUE).catch(() => undefined)
+  return asked?.ok === true ? stale(folder, livingByToken(parseQueue(asked.out))) : []
+}
+
 /** Whether there may be jobs of an earlier run. */
 export const hasOrders = (folder: string): boolean => namesIn(folder).length > 0
+
+function livingByToken(rows: readonly Row[]): Map<string, Row[]> {
+  const byToken = new Map<string, Row[]>()
+  for (const row of rows) {
+    if (hasEnded(row.state)) continue
+    const others = byToken.get(row.token)
+    if (others === undefined) byToken.set(row.token, [row])
+    else others.push(row)
+  }
+  return byToken
+}
 
 const namesIn = (folder: string): string[] => {
   try {
@@ -59,8 +69,17 @@ const namesIn = (folder: string): string[] => {
   }
 }
 
-function removeStale(folder: string): void {
-  if (Date.now() - (statSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? 0) > STALE_MS) removeOrders(folder)
+/** Those of other users are not looked at, as squeue was not asked for their jobs. */
+function stale(folder: string, living: ReadonlyMap<string, unknown>): string[] {
+  const names = namesIn(folder).filter((token) => !living.has(token))
+  // by the file system's clock, as that of the machine that wrote them may be hours from ours
+  const clock = names.length === 0 ? 0 : fileClock(folder)
+  return names
+    .map((token) => join(folder, token))
+    .filter((path) => {
+      const stat = statSync(path, { throwIfNoEntry: false })
+      return stat?.uid === process.getuid?.() && clock - (stat?.mtimeMs ?? clock) > STALE_MS
+    })
 }
 
 /** On NFS, a file that a job has open keeps its folder: that one is removed another time. */

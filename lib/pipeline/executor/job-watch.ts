@@ -39,12 +39,13 @@ interface Watched {
 }
 
 const TAIL_MS = 250
-/** So many files are looked at each time; of more, only those of jobs that run. */
-const FEW = 64
-/** A poll may take a twentieth of the time, within these bounds. */
-const SHARE = 20
+/** So many files are looked at each time, of more jobs in turn those of such as run, and not as often: all ask one server. */
+const LOOKS = 64
+const MANY_TAIL_MS = 1000
+/** Polls take a hundredth of the time, within these bounds: the controller has others to serve. */
+const SHARE = 100
 const LEAST_MS = 1000
-const MOST_MS = 10_000
+const MOST_MS = 30_000
 /** What a job wrote last may be seen after it is seen to have ended. */
 const POLLS_TO_BELIEVE = 2
 
@@ -55,6 +56,7 @@ export class JobWatch {
   readonly #say: (message: string) => void
   #loop: Promise<void> | undefined
   #nextPoll = 0
+  #turn = 0
   readonly #toCancel = new Set<Watched>()
   #away = false
 
@@ -81,12 +83,19 @@ export class JobWatch {
 
   async #run(): Promise<void> {
     while (this.#watched.size > 0) {
-      await delay(TAIL_MS)
-      const all = [...this.#watched.values()]
-      for (const one of all) if (all.length <= FEW || mayRun(one.state)) this.#hear(one)
+      await delay(this.#watched.size > LOOKS ? MANY_TAIL_MS : TAIL_MS)
+      this.#hearSome()
       if (performance.now() >= this.#nextPoll) await this.#poll()
     }
     this.#loop = undefined
+  }
+
+  #hearSome(): void {
+    const all = [...this.#watched.values()]
+    const heard = all.length <= LOOKS ? all : all.filter(({ state }) => mayRun(state))
+    const looks = Math.min(heard.length, LOOKS)
+    for (let look = 0; look < looks; look++) this.#hear(heard[(this.#turn + look) % heard.length]!)
+    this.#turn += looks
   }
 
   readonly #fail = (error: unknown): void => {
@@ -132,7 +141,7 @@ export class JobWatch {
       watched.state = row?.state ?? watched.state
       const ended = row === undefined || hasEnded(row.state)
       watched.over = ended ? watched.over + 1 : 0
-      if (ended || mayRun(watched.state)) this.#hear(watched)
+      if (ended) this.#hear(watched)
       if (watched.over < (watched.cancelling ? 1 : POLLS_TO_BELIEVE) || !this.#watched.has(key)) continue
       if (row === undefined) lost.push(watched)
       else this.#believe(watched, row.state, row.node)

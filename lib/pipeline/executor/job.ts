@@ -1,4 +1,5 @@
 import { hostname } from 'node:os'
+import { setTimeout as delay } from 'node:timers/promises'
 import { Failure } from '../../util/failure.ts'
 import { makeStage } from '../execute.ts'
 import type { Execution, StageEnd, StageTask } from '../execute.ts'
@@ -6,6 +7,7 @@ import { messageOf } from '../files.ts'
 import { envIdentity, keyOf } from '../key.ts'
 import { claim, goLive } from '../live.ts'
 import type { Prepared } from '../prepare.ts'
+import { cancelled } from '../stage-failures.ts'
 import { StatCache } from '../stat-cache.ts'
 import { Store } from '../store.ts'
 import { endOf, openLines } from './job-events.ts'
@@ -42,13 +44,21 @@ async function runOrder(order: Order, batch: Batch, { write }: LineWriter): Prom
       // its driver may be dead by now, and what it claimed with it
       const reads = Object.values(order.reads).map(({ stage, settled }) => ({ stage: stage.name, key: settled.key }))
       await claim(store, reads, abort.signal)
-      return await makeStage(run, taskOf(order))
+      return await orStopped(await makeStage(run, taskOf(order)), order, abort.signal)
     } finally {
       live?.release()
     }
   } catch (error) {
     return failed(error instanceof Failure ? error : new Failure('STAGE_DIED', messageOf(error), { exitCode: 1 }))
   }
+}
+
+/** Slurm signals all processes of a job at once: the stage's may be seen to have ended before ours has come. */
+async function orStopped(end: StageEnd, { stage }: Order, stop: AbortSignal): Promise<StageEnd> {
+  if (end.outcome !== 'failed' || end.failure.code !== 'STAGE_DIED') return end
+  const apartMs = 500
+  await delay(apartMs, undefined, { signal: stop }).catch(() => undefined)
+  return stop.aborted ? { ...end, failure: cancelled(stage) } : end
 }
 
 /** A cluster may give jobs another environment than the driver's, which is in the key. */

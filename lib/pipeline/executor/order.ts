@@ -12,6 +12,7 @@ import type { KeyRecord } from '../key.ts'
 import type { Stage } from '../pipeline.ts'
 import { upstream } from '../prepare.ts'
 import type { Prepared, Settled } from '../prepare.ts'
+import type { Store } from '../store.ts'
 
 /**
  * What jobs are told, frozen when they are handed in: a folder `store/.jobs/<token>` with one order for each job, what
@@ -50,6 +51,9 @@ export interface Batch {
 }
 
 type Program = Pick<Bundle, 'digest' | 'workers'>
+
+/** Where the orders of all batches lie. */
+export const ordersFolder = ({ root }: Pick<Store, 'root'>): string => join(root, '.jobs')
 
 export const BATCH = 'batch.json'
 /** One file for all, as ten thousand would take longer to write than to run. */

@@ -15,23 +15,23 @@ export interface Row {
 /** Options of squeue: all of this user's jobs, those of the last minutes that have ended too, each of an array alone. */
 export const SQUEUE = ['--me', '--noheader', '--array', '--states=all', '--format=%A|%F|%K|%T|%N|%r|%j']
 
+/** Of ten thousand rows every few seconds, most are of one name: it is looked at once. */
 export function parseQueue(out: string): Row[] {
-  return out.split('\n').flatMap((line) => {
-    const [job, array, index, state, node, ...rest] = line.split('|')
-    if (index === undefined || state === undefined || rest.length < 2) return []
-    const token = tokenOf(rest.at(-1)!)
-    if (token === undefined) return []
-    const isArray = /^\d+$/.test(index)
-    const id = isArray ? `${array!}_${index}` : job!
-    return {
-      id,
-      token,
-      index: isArray ? Number(index) : 0,
-      state,
-      node: node ?? '',
-      reason: rest.slice(0, -1).join('|'),
-    }
-  })
+  const tokens = new Map<string, string | undefined>()
+  const rows: Row[] = []
+  for (const line of out.split('\n')) {
+    const name = line.slice(line.lastIndexOf('|') + 1)
+    if (!tokens.has(name)) tokens.set(name, tokenOf(name))
+    const token = tokens.get(name)
+    if (token === undefined) continue
+    const [job, array, index, state, node = '', ...reason] = line.split('|')
+    if (reason.length < 2) continue
+    const number = Number(index)
+    const isArray = Number.isInteger(number)
+    const id = isArray ? `${array!}_${index!}` : job!
+    rows.push({ id, token, index: isArray ? number : 0, state: state!, node, reason: reason.slice(0, -1).join('|') })
+  }
+  return rows
 }
 
 /** `sacct --parsable2 --noheader --format=JobID,State,NodeList,Reason`; `CANCELLED by 1000` is CANCELLED. */

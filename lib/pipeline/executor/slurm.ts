@@ -2,7 +2,6 @@ import type { Failure } from '../../util/failure.ts'
 import type { Digest } from '../canonical.ts'
 import type { Event } from '../event.ts'
 import type { Execution, Executor, StageEnd, StageTask } from '../execute.ts'
-import { readManifest } from '../manifest.ts'
 import { withRetries } from '../retry.ts'
 import { cancelled } from '../stage-failures.ts'
 import type { Store } from '../store.ts'
@@ -56,7 +55,7 @@ export class Slurm {
     if (outcome.type === 'said' && outcome.end.outcome === 'failed')
       return failed(failureOf(outcome.end), outcome.end.log)
     const folder = this.#store.folder(stage.name, key)
-    const manifest = readManifest(folder, key)
+    const manifest = this.#store.manifest(stage.name, key)
     if (outcome.type === 'fate') {
       // a job may publish and be killed before it can say so
       return manifest === undefined || force

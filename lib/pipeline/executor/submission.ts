@@ -9,7 +9,7 @@ import type { Store } from '../store.ts'
 import { hasOrders, livingJobs, removeOrders } from './batches.ts'
 import type { JobPlace } from './batches.ts'
 import { slurmCommand } from './commands.ts'
-import { writeOrders } from './order.ts'
+import { ordersFolder, writeOrders } from './order.ts'
 import type { Ordered } from './order.ts'
 import { SQUEUE, largestArray, parseQueue } from './queue.ts'
 import type { Row } from './queue.ts'
@@ -44,7 +44,7 @@ export class Submission {
   readonly #left = new Map<string, number>()
 
   constructor(store: Store, emit: (event: Event) => void, away: (words: string) => void) {
-    this.#folder = join(store.root, '.jobs')
+    this.#folder = ordersFolder(store)
     this.#emit = emit
     this.#away = away
   }

@@ -9,12 +9,41 @@ import type { UnitRange } from '../../util/unit-range.ts'
 import { isKey } from '../store.ts'
 import type { Store } from '../store.ts'
 import { shardsName } from './names.ts'
-import { shardRecord, shardStage } from './shard.ts'
+import { shardId, shardRecord, shardStage } from './shard.ts'
 import type { ShardStage } from './shard.ts'
 import { tile } from './tiling.ts'
 
-/** A part of the work, and its result if that is there. */
-export type Planned = ShardStage & UnitRange & { readonly manifest: Manifest | undefined }
+/** A part of the work, and its result if that is there. There may be a million: what it is as a stage is made when asked. */
+export class Planned implements UnitRange {
+  readonly from: number
+  readonly to: number
+  readonly index: number
+  readonly manifest: Manifest | undefined
+  readonly #cut: Cut
+
+  constructor(cut: Cut, { from, to }: UnitRange, index: number, manifest: Manifest | undefined) {
+    this.#cut = cut
+    this.from = from
+    this.to = to
+    this.index = index
+    this.manifest = manifest
+  }
+
+  get id(): string {
+    return shardId(this.#cut.whole.stage, this.index, this.#cut.count)
+  }
+
+  get shard(): ShardStage {
+    return shardStage(this.#cut.whole, this, this.#cut.units, [this.index, this.#cut.count])
+  }
+}
+
+/** What the parts of a result have in common. */
+interface Cut {
+  readonly whole: Whole
+  readonly units: number
+  readonly count: number
+}
 
 /** A stage and its result's key. */
 export interface Whole {
@@ -30,13 +59,16 @@ export async function planShards(store: Store, whole: Whole, units: number, anew
   for (;;) {
     const ranges = [...there.values()].map(({ record }) => record.shard!)
     const tiles = tile(units, stage.shards ?? 1, ranges)
-    const planned = tiles.map((one, index): Planned => {
-      const shard = shardStage(whole, one, units, [index, tiles.length])
-      return { ...shard, from: one.from, to: one.to, manifest: one.there ? there.get(shard.key) : undefined }
+    const cut = { whole, units, count: tiles.length }
+    const planned = tiles.map((one, index) => {
+      const manifest = one.there
+        ? there.get(keyOf(shardRecord(whole.record, { from: one.from, to: one.to, of: units })))
+        : undefined
+      return new Planned(cut, one, index, manifest)
     })
     const bad = await damaged(store, shardsName(stage.name, key), planned)
     if (bad.length === 0) return planned
-    for (const { key: one } of bad) there.delete(one)
+    for (const one of bad) there.delete(one)
   }
 }
 
@@ -53,10 +85,9 @@ function manifestsOf(store: Store, { stage, record, key }: Whole, units: number)
   return new Map(found)
 }
 
-async function damaged(store: Store, name: string, planned: readonly Planned[]): Promise<Planned[]> {
-  const bad: Planned[] = []
-  for (const one of planned) {
-    if (one.manifest !== undefined && (await store.find(name, one.key)).state !== 'whole') bad.push(one)
-  }
+async function damaged(store: Store, name: string, planned: readonly Planned[]): Promise<Digest[]> {
+  const bad: Digest[] = []
+  for (const { manifest } of planned)
+    if (manifest !== undefined && (await store.find(name, manifest.key)).state !== 'whole') bad.push(manifest.key)
   return bad
 }

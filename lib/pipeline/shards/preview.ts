@@ -46,8 +46,8 @@ export async function previewShards(
   const units = await unitsOf(question, stage, key).catch(() => null)
   if (units === null) return known
   const parts = await planShards(prepared.store, { stage, record, key }, units, plan.reason === 'forced')
-  const shards = parts.map(({ stage: { id: name }, manifest, key: own, from, to }): ShardPlan => {
-    return { name, state: manifest === undefined ? 'run' : 'fresh', key: own, from, to }
+  const shards = parts.map(({ id: name, shard, manifest, from, to }): ShardPlan => {
+    return { name, state: manifest === undefined ? 'run' : 'fresh', key: shard.key, from, to }
   })
   return { ...known, units, shards }
 }

@@ -1,7 +1,6 @@
 import type { Digest } from '../canonical.ts'
 import { keyOf } from '../key.ts'
 import type { KeyRecord } from '../key.ts'
-import type { Manifest } from '../manifest.ts'
 import type { Input, Shard, Stage } from '../pipeline.ts'
 import type { UnitRange } from '../../util/unit-range.ts'
 import { PART, PARTS, shardsName } from './names.ts'
@@ -18,6 +17,9 @@ const OUT = { [PART]: PART }
 /** What the result of a part depends on: what that of the whole does, and the units. Not on how many parts there are. */
 export const shardRecord = (record: KeyRecord, shard: Shard): KeyRecord => ({ ...record, out: OUT, shard })
 
+export const shardId = ({ id }: Pick<Stage, 'id'>, index: number, count: number): string =>
+  `${id}[shard ${index + 1}/${count}]`
+
 /** Part `index` of `count` of the stage whose result has this key. */
 export function shardStage(
   whole: { readonly stage: Stage; readonly record: KeyRecord; readonly key: Digest },
@@ -29,7 +31,7 @@ export function shardStage(
   const record = shardRecord(whole.record, shard)
   const stage: Stage = {
     ...whole.stage,
-    id: `${whole.stage.id}[shard ${index + 1}/${count}]`,
+    id: shardId(whole.stage, index, count),
     name: shardsName(whole.stage.name, whole.key),
     out: OUT,
     piece: { kind: 'shard', shard },
@@ -37,16 +39,17 @@ export function shardStage(
   return { stage, record, key: keyOf(record) }
 }
 
+/** What the parts were made on and how long, in sum. */
+export interface Spent {
+  readonly devices: ReadonlySet<string>
+  readonly seconds: number
+}
+
 /** The stage whose work is what is left when all parts are there: it reads these too. */
-export function mergeStage(stage: Stage, made: readonly (readonly [id: string, manifest: Manifest])[]): Stage {
-  const cells = Object.fromEntries(made.map(([id]) => [id, { stage: id, output: PART }]))
-  const parts: Input = { kind: 'gather', cells }
-  const devices = [...new Set(made.flatMap(([, { ran }]) => ran.device ?? []))]
-  const piece = {
-    kind: 'merge',
-    shards: made.length,
-    device: devices.length === 0 ? null : devices.join('; '),
-    seconds: made.reduce((sum, [, { ran }]) => sum + ran.seconds, 0),
-  } as const
-  return { ...stage, in: { ...stage.in, [PARTS]: parts }, piece }
+export function mergeStage(stage: Stage, parts: readonly string[], { devices, seconds }: Spent): Stage {
+  const cells = Object.fromEntries(parts.map((id) => [id, { stage: id, output: PART }]))
+  const read: Input = { kind: 'gather', cells }
+  const device = devices.size === 0 ? null : [...devices].join('; ')
+  const piece = { kind: 'merge', shards: parts.length, device, seconds } as const
+  return { ...stage, in: { ...stage.in, [PARTS]: read }, piece }
 }

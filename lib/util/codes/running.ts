@@ -77,6 +77,10 @@ export const running = {
   METRICS_INVALID: 'The output that `metrics:` names is no JSON object.',
   METRICS_MISSING: 'An experiment has no metrics here. Run it again.',
   METRICS_DAMAGED: 'The metrics.jsonl of an experiment was cut or edited. Run the experiment again: that writes it.',
+  STEP_CHANGED:
+    'A step of a workflow is of another pipeline than the one that is here: code, parameters, packages or sources were edited since it was written. Write the workflow anew.',
+  STEP_EARLY:
+    'A step of a workflow reads a stage that has no result yet, in the store or the remote: its own step comes first.',
   EXPERIMENT_UNKNOWN: 'No recorded experiment has this hash or tag. `pipeline list` shows them.',
   EXPERIMENT_AMBIGUOUS: 'The digits fit more than one experiment. Give more of them.',
   RECORD_DAMAGED: 'An experiment’s record.json was cut or edited, and does not give the hash that it stands under.',

@@ -8,16 +8,20 @@ interface Metrics {
   readonly comparisons: readonly { readonly a: string; readonly b: string; readonly measure: string; readonly verdict: string }[] // prettier-ignore
 }
 
+interface How {
+  /** Of the command, beside its own. */
+  readonly env?: Readonly<Record<string, string>>
+  /** In place of the default's four. */
+  readonly epochs?: number
+}
+
 /** Runs the embedded default on an engine and on onnx-cpu, and holds their metrics against each other. */
-export async function agreesOnDefault(
-  context: Context,
-  engine: string,
-  env: Readonly<Record<string, string>> = {},
-): Promise<void> {
+export async function agreesOnDefault(context: Context, engine: string, { env = {}, epochs }: How = {}): Promise<void> {
+  const set = epochs === undefined ? [] : ['--set', `distill.epochs=${epochs}`]
   const metricsBy = async (name: string): Promise<Metrics> => {
     const place = makeProject(context)
     Object.assign(place.env, env)
-    const { code, last } = await place.lines('--engine', name)
+    const { code, last } = await place.lines('--engine', name, ...set)
     assert.equal(code, 0)
     return last.metrics as Metrics
   }
@@ -28,7 +32,8 @@ export async function agreesOnDefault(
   for (const model of ['control', 'student']) agree(mine, reference, model, { perplexity: 5e-3, items: 12 })
   const verdict = ({ comparisons }: Metrics): string | undefined =>
     comparisons.find(({ a, b, measure }) => a === 'student' && b === 'control' && measure === 'acc')?.verdict
-  assert.deepEqual([verdict(mine), verdict(reference)], ['better', 'better'])
+  assert.ok(verdict(reference) !== undefined)
+  assert.equal(verdict(mine), verdict(reference))
 }
 
 function agree(found: Metrics, expected: Metrics, model: string, within: { perplexity: number; items: number }): void {

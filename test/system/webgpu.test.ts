@@ -38,8 +38,9 @@ describe('WebGPU in software', () => {
     })
   }
 
-  it('onnx-webgpu runs the embedded default, which comes out as by onnx-cpu', (t) =>
-    agreesOnDefault(t, 'onnx-webgpu', toDriver))
+  // all four epochs take nine minutes in software
+  it('onnx-webgpu runs the embedded default of one epoch, which comes out as by onnx-cpu', (t) =>
+    agreesOnDefault(t, 'onnx-webgpu', { env: toDriver, epochs: 1 }))
 
   it('passes test/system/faults-on-lavapipe.ts, with a driver that has faults', () => {
     const [library, faulty] = [join(folder, 'faulty.so'), join(folder, 'faulty.json')]

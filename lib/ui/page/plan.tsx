@@ -15,6 +15,9 @@ const LOOKS = { fresh: 'quiet', restore: 'quiet', run: 'done', 'may-run': 'busy'
   DagNode['look']
 >
 
+/** More of what changed is folded. */
+const MOST_CHANGES = 3
+
 /** What `pipeline status` tells: how each stage stands, why, and how long it would take. */
 export function Plan({ version }: { readonly version: number }) {
   const [asked, setAsked] = useState(0)
@@ -58,15 +61,15 @@ function Planned({ plan }: { readonly plan: PlanAnswer }) {
       <div class="beside">
         <Dag nodes={nodes} label="The stages, each below what it reads" />
         <div class="wide" tabIndex={0} role="region" aria-label="Stages, can be scrolled">
-          <table class="plain reasons">
+          <table class="plain reasons" role="table">
             <thead>
-              <tr>
+              <tr role="row">
                 <th scope="col">Stage</th>
                 <th scope="col">State</th>
-                <th scope="col">Why</th>
                 <th scope="col" class="number">
                   About
                 </th>
+                <th scope="col">Why</th>
               </tr>
             </thead>
             <tbody>
@@ -82,22 +85,38 @@ function Planned({ plan }: { readonly plan: PlanAnswer }) {
 }
 
 function PlanRow({ name, state, reason, changes, seconds }: PlannedStage) {
+  const folded = changes.slice(MOST_CHANGES)
   return (
-    <tr>
+    <tr role="row">
       <th scope="row">{name}</th>
-      <td>
+      <td role="cell">
         <span class={`state ${LOOKS[state]}`}>{WORDS[state]}</span>
       </td>
-      <td>
-        {changes.length === 0 ? reason : null}
-        {changes.map(({ place, field, from, to }) => (
-          <span key={field} class="change">
-            {place === null ? null : <code>{place}</code>} {field} <b>{from}</b> → <b>{to}</b>
-          </span>
-        ))}
+      <td role="cell" class="number">
+        {seconds === null ? '–' : duration(seconds)}
       </td>
-      <td class="number">{seconds === null ? '–' : duration(seconds)}</td>
+      <td role="cell">
+        {changes.length === 0 ? reason : <Changes changes={changes.slice(0, MOST_CHANGES)} />}
+        {folded.length === 0 ? null : (
+          <details>
+            <summary>and {folded.length} more</summary>
+            <Changes changes={folded} />
+          </details>
+        )}
+      </td>
     </tr>
+  )
+}
+
+function Changes({ changes }: Pick<PlannedStage, 'changes'>) {
+  return (
+    <>
+      {changes.map(({ place, field, from, to }) => (
+        <span key={field} class="change">
+          {place === null ? null : <code>{place}</code>} {field} <b>{from}</b> → <b>{to}</b>
+        </span>
+      ))}
+    </>
   )
 }
 

@@ -105,44 +105,51 @@ interface StagesProps {
 function Stages({ stages, now, opened, onOpen }: StagesProps) {
   return (
     <div class="wide" tabIndex={0} role="region" aria-label="Stages, can be scrolled">
-      <table class="plain reasons">
+      <table class="plain reasons" role="table">
         <thead>
-          <tr>
+          <tr role="row">
             <th scope="col">Stage</th>
             <th scope="col">State</th>
-            <th scope="col">How far</th>
-            <th scope="col">Why</th>
             <th scope="col" class="number">
               Time
             </th>
+            <th scope="col">Why, and how far</th>
           </tr>
         </thead>
         <tbody>
           {stages.map((stage) => (
-            <tr key={stage.name}>
-              <th scope="row">
-                <button
-                  type="button"
-                  class="link"
-                  aria-pressed={opened === stage.name}
-                  onClick={() => onOpen(stage.name)}
-                >
-                  {stage.name}
-                </button>
-              </th>
-              <td>
-                <span class={`state ${LOOKS[stage.state]}`}>{WORDS[stage.state]}</span>
-              </td>
-              <td>
-                <HowFar {...stage} />
-              </td>
-              <td>{stage.reason}</td>
-              <td class="number">{timeOf(stage, now)}</td>
-            </tr>
+            <StageRow key={stage.name} {...{ stage, now, onOpen }} isOpen={opened === stage.name} />
           ))}
         </tbody>
       </table>
     </div>
+  )
+}
+
+interface StageRowProps extends Pick<StagesProps, 'now' | 'onOpen'> {
+  readonly stage: StageNow
+  readonly isOpen: boolean
+}
+
+function StageRow({ stage, now, isOpen, onOpen }: StageRowProps) {
+  return (
+    <tr role="row">
+      <th scope="row">
+        <button type="button" class="link" aria-pressed={isOpen} onClick={() => onOpen(stage.name)}>
+          {stage.name}
+        </button>
+      </th>
+      <td role="cell">
+        <span class={`state ${LOOKS[stage.state]}`}>{WORDS[stage.state]}</span>
+      </td>
+      <td role="cell" class="number">
+        {timeOf(stage, now)}
+      </td>
+      <td role="cell">
+        {stage.reason}
+        <HowFar {...stage} />
+      </td>
+    </tr>
   )
 }
 

@@ -121,7 +121,7 @@ describe('the page of `pipeline ui` in a browser', { timeout: 400_000 }, () => {
     assert.ok((await first())!.includes(hashes[0]!))
     await page.getByRole('button', { name: 'rate ↓' }).or(page.getByRole('button', { name: 'rate', exact: true })).click() // prettier-ignore
     await page.locator('th[aria-sort=descending]').waitFor()
-    await page.waitForFunction((hash) => document.querySelector('.grid tbody tr a')?.getAttribute('href')?.includes(hash), hashes[2]) // prettier-ignore
+    await page.waitForFunction((hash) => document.querySelector('.grid tbody tr a')?.getAttribute('href')?.includes(hash), hashes[2]!) // prettier-ignore
   })
 
   it('has the columns that are chosen, also when it is loaded again', async () => {
@@ -149,7 +149,7 @@ describe('the page of `pipeline ui` in a browser', { timeout: 400_000 }, () => {
     await desk.look('compare')
     await page.getByLabel('also the parameters and metrics that they share').check()
     await page.getByRole('rowheader', { name: 'words' }).first().waitFor()
-    await page.getByLabel(`Leave ${hashes[2]!.slice(0, 12)} out`).click()
+    await page.getByRole('link', { name: `leave out ${hashes[2]!.slice(0, 12)}` }).click()
     await page.getByText('2 experiments compared').waitFor()
   })
 
@@ -228,9 +228,10 @@ describe('the page of `pipeline ui` in a browser', { timeout: 400_000 }, () => {
       await page.keyboard.press('Tab')
       const { name, outline } = await page.evaluate(() => {
         const at = document.activeElement!
-        return { name: at.getAttribute('aria-label') ?? at.textContent, outline: getComputedStyle(at).outlineStyle }
+        const name = at === document.body ? '' : (at.getAttribute('aria-label') ?? at.textContent)
+        return { name, outline: getComputedStyle(at).outlineStyle }
       })
-      if (name !== '' && name !== 'pipeline') assert.notEqual(outline, 'none', `"${name}" shows no focus`)
+      if (name !== '') assert.notEqual(outline, 'none', `"${name}" shows no focus`)
       seen.push(name)
     }
     for (const name of ['Skip to the content', 'Plan', 'Add', 'Columns', 'Experiments, can be scrolled', `Compare ${hashes[2]!.slice(0, 12)}`])
@@ -238,7 +239,7 @@ describe('the page of `pipeline ui` in a browser', { timeout: 400_000 }, () => {
   })
 
   it('says nothing on its console', () => {
-    // what a refused filter answers, which a browser notes by itself
+    // that a filter was refused a browser notes by itself
     assert.deepEqual(desk.said.filter((text) => !text.includes('400 (Bad Request)')), []) // prettier-ignore
   })
 })
@@ -274,7 +275,7 @@ describe('the page of ten thousand experiments', { timeout: 400_000 }, () => {
     await page.getByLabel('Filter', { exact: true }).fill('rate < 0.05')
     const start = performance.now()
     await page.keyboard.press('Enter')
-    await page.getByText('500 of 10,000 experiments').first().waitFor()
+    await page.getByText('499 of 10,000 experiments').first().waitFor()
     const took = performance.now() - start
     console.log(`# filtered: ${Math.round(took)} ms`)
     assert.ok(took < 3000, `${took} ms`)

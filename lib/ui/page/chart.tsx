@@ -59,7 +59,7 @@ export function Chart({ title, along, lines, isLog = false }: ChartProps) {
   }
   return (
     <figure class="chart">
-      <h4>{title}</h4>
+      <h3>{title}</h3>
       <ul class="legend">
         {lines.map((line) => (
           <li key={line.name}>

@@ -40,11 +40,8 @@ export function Compare({ hashes, version }: { readonly hashes: readonly string[
             <Swatch {...strokeOf(i)} />
             <a href={linkTo('/experiment', { hash })}>{brief(hash)}</a>
             {hashes.length > 2 ? (
-              <a
-                href={linkTo('/compare', { hashes: hashes.filter((one) => one !== hash).join(',') })}
-                aria-label={`Leave ${brief(hash)} out`}
-              >
-                leave out
+              <a href={linkTo('/compare', { hashes: hashes.filter((one) => one !== hash).join(',') })}>
+                leave out <span class="hidden">{brief(hash)}</span>
               </a>
             ) : null}
           </li>

@@ -62,7 +62,7 @@ export function List({ query, version, chosen, onChoose }: ListProps) {
       <div class="toolbar">
         <Filters filter={filter} fields={table.fields} error={error} onChange={(next) => go(next, sort)} />
         <p class="count">{count}</p>
-        <Columns fields={table.fields} columns={table.columns} onChange={choose} />
+        <Columns fields={table.fields} columns={columns ?? table.columns} onChange={choose} />
         <CompareLink chosen={[...chosen]} onClear={() => [...chosen].forEach((hash) => onChoose(hash, false))} />
       </div>
       {table.total === 0 ? (

@@ -45,7 +45,7 @@ export function Plan({ version }: { readonly version: number }) {
 function Planned({ plan }: { readonly plan: PlanAnswer }) {
   const nodes = plan.stages.map(({ name, reads, state, seconds }): DagNode => ({
     ...{ name, reads, look: LOOKS[state] },
-    told: seconds === null ? WORDS[state] : `${WORDS[state]}, about ${duration(seconds)}`,
+    told: seconds === null ? WORDS[state] : `${WORDS[state]}, ${duration(seconds)}`,
   }))
   return (
     <>

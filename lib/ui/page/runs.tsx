@@ -2,7 +2,7 @@
 import { useEffect, useState } from 'preact/hooks'
 import type { JournalLine, Live, RunListed } from '../api.ts'
 import { announce } from './announce.tsx'
-import { brief, when } from './format.ts'
+import { brief } from './format.ts'
 import { linkTo } from './route.ts'
 import { RunView } from './run-view.tsx'
 import { NO_RUN, follow } from './run-state.ts'
@@ -30,7 +30,7 @@ export function Runs({ live, id }: { readonly live: Live | undefined; readonly i
               {runs.map((run) => (
                 <li key={run.id}>
                   <a href={linkTo('/runs', { run: run.id })} aria-current={run.id === shownRun.id ? 'true' : undefined}>
-                    {when(run.at)} <span class={`state ${lookOf(run)}`}>{wordOf(run)}</span>
+                    {run.at.slice(0, 19).replace('T', ' ')} <span class={`state ${lookOf(run)}`}>{wordOf(run)}</span>
                   </a>
                 </li>
               ))}

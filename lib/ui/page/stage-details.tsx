@@ -15,7 +15,7 @@ export function StageView({ stage }: { readonly stage: StageDetails }) {
   const { value: files } = useLoaded(`${name} ${key}`, () => get<Artifacts>('/api/artifacts', place))
   return (
     <div class="stage">
-      <h4>Files</h4>
+      <h3>Files</h3>
       {files === undefined ? null : files === null ? (
         <p class="quiet">
           The result is not in the store. <code>npx pipeline run</code> makes it again.
@@ -36,7 +36,7 @@ export function StageView({ stage }: { readonly stage: StageDetails }) {
           {files.length > MOST_FILES ? <li class="quiet">and {files.length - MOST_FILES} more</li> : null}
         </ul>
       )}
-      <h4>Log</h4>
+      <h3>Log</h3>
       <Log stage={name} of={{ key }} isLive={false} />
       <details>
         <summary>Parameters, defaults filled in</summary>

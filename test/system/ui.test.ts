@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import axe from 'axe-core'
 import { chromium } from 'playwright-core'
 import type { Browser, Page } from 'playwright-core'
 import type { Place } from '../e2e/command.ts'
@@ -12,7 +12,6 @@ import { makeTraining } from '../ui/place.ts'
 import { programOf } from './debian.ts'
 
 const screenshots = join(import.meta.dirname, '..', '.screenshots')
-const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
 /** The page of a project in a browser, and all that it said on its console. */
 class Desk {
@@ -53,7 +52,7 @@ class Desk {
   /** What axe finds wrong. */
   async wrong(): Promise<string[]> {
     // through the driver, which the page's own policy does not concern
-    await this.page.evaluate(axeSource)
+    await this.page.evaluate(axe.source)
     return this.page.evaluate(async () => {
       const { axe } = window as unknown as { axe: { run: () => Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> } } // prettier-ignore
       const { violations } = await axe.run()
@@ -258,7 +257,7 @@ describe('the page of ten thousand experiments', { timeout: 400_000 }, () => {
   })
   after(() => desk.close())
 
-  it('comes up, and has the rows in sight alone', async () => {
+  it('comes up, and has the rows in sight alone', async (t) => {
     await desk.page.getByText('10,000 experiments').first().waitFor()
     const size = () => desk.page.evaluate(() => document.querySelectorAll('*').length)
     assert.ok((await size()) < 1500, `${await size()} elements`)
@@ -266,18 +265,18 @@ describe('the page of ten thousand experiments', { timeout: 400_000 }, () => {
     await desk.page.locator('.grid').evaluate((grid) => (grid.scrollTop = grid.scrollHeight))
     await desk.page.locator(`tr[aria-rowindex="${COUNT + 1}"] .spark`).waitFor()
     assert.ok((await size()) < 1500, `${await size()} elements`)
-    console.log(`# from the command to the table: ${Math.round(opened)} ms`)
+    t.diagnostic(`from the command to the table: ${Math.round(opened)} ms`)
     await desk.look('many')
   })
 
-  it('filters them in no time that is felt', async () => {
+  it('filters them in no time that is felt', async (t) => {
     const { page } = desk
     await page.getByLabel('Filter', { exact: true }).fill('rate < 0.05')
     const start = performance.now()
     await page.keyboard.press('Enter')
     await page.getByText('499 of 10,000 experiments').first().waitFor()
     const took = performance.now() - start
-    console.log(`# filtered: ${Math.round(took)} ms`)
+    t.diagnostic(`filtered: ${Math.round(took)} ms`)
     assert.ok(took < 3000, `${took} ms`)
     assert.deepEqual(desk.said, [])
   })

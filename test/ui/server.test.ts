@@ -108,6 +108,8 @@ describe('the server of the page', { timeout: 120_000 }, () => {
     assert.ok(tagExperiment(place.root, hashes[0]!, 'best').ok)
     const { tags, hashes: found } = await get<TableAnswer>('/api/experiments?where=tag%3Dbest')
     assert.deepEqual([found, tags], [[hashes[0]], [['best']]])
+    assert.ok(tagExperiment(place.root, hashes[0]!, 'again').ok)
+    assert.deepEqual((await get<TableAnswer>('/api/experiments?where=tag%3Dagain')).hashes, [hashes[0]])
     const { last } = await place.lines('--set', 'rate=2')
     assert.equal((await get<TableAnswer>('/api/experiments')).hashes[0], last['experiment'])
   })
@@ -140,7 +142,7 @@ describe('the server of the page', { timeout: 120_000 }, () => {
     ]) {
       assert.deepEqual([asked, (await ask(url, `/api/artifact?${asked}`, cookie())).status], [asked, 404]) // prettier-ignore
     }
-    assert.equal((await ask(url, `/api/log?run=..%2F..&stage=train&key=x`, cookie())).text, 'null')
+    assert.equal((await ask(url, '/api/log?run=..%2F..&stage=train&key=x', cookie())).text, 'null')
     assert.equal((await ask(url, '/api/none', cookie())).status, 404)
   })
 

@@ -21,7 +21,7 @@ interface ChartProps {
 
 const HEIGHT = 260
 /** uPlot's name for it is an enum that types alone have. */
-const LOGARITHMIC = 3 as uPlot.Scale.Distr
+const LOGARITHMIC = 3 as unknown as uPlot.Scale.Distr
 
 /** Lines over each other. Dragged over it zooms in; the arrow keys go from point to point, and Escape zooms out. */
 export function Chart({ title, along, lines, isLog = false }: ChartProps) {

@@ -175,7 +175,7 @@ it('`pipeline ui` prints its address, and ends with 0 at Ctrl-C while a page is 
   const line = await new Promise<string>((resolve) => child.stdout.setEncoding('utf8').once('data', resolve))
   const { type, url } = JSON.parse(line) as { readonly type: string; readonly url: string }
   assert.equal(type, 'ui')
-  const live = await fetch(`${url.replace('/?', '/api/live?')}`)
+  const live = await fetch(url.replace('/?', '/api/live?'))
   assert.equal(live.headers.get('content-type'), 'text/event-stream')
   const ended = new Promise((resolve) => child.on('close', resolve))
   child.kill('SIGINT')

@@ -7,6 +7,7 @@ import * as esbuild from 'esbuild'
 import { compiledValidator, scripts } from '../lib/cli/build.mjs'
 import { build } from '../lib/pipeline/bundle-build.ts'
 import { PROGRAMS } from '../lib/pipeline/host-bundle.ts'
+import { PAGE_FOLDER, bundlePage } from '../lib/ui/page-files.ts'
 
 const root = join(import.meta.dirname, '..')
 const dist = join(root, 'dist')
@@ -15,6 +16,7 @@ rmSync(dist, { recursive: true, force: true })
 await writeCommand()
 await writeLibrary()
 await writePrograms()
+await writePage()
 writeTypes()
 
 async function writeCommand(): Promise<void> {
@@ -56,6 +58,13 @@ async function writePrograms(): Promise<void> {
     programs[entry] = { digest: code.digest, workers: workers.map(({ digest }) => digest) }
   }
   writeFileSync(join(folder, PROGRAMS), JSON.stringify(programs, null, 2))
+}
+
+/** What `pipeline ui` serves. */
+async function writePage(): Promise<void> {
+  mkdirSync(join(root, PAGE_FOLDER))
+  for (const [name, bytes] of Object.entries(await bundlePage(root)))
+    writeFileSync(join(root, PAGE_FOLDER, name), bytes)
 }
 
 function writeTypes(): void {

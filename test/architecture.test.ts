@@ -52,8 +52,9 @@ const allowed: Record<string, { folders: string[]; packages: string[] }> = {
   },
   'lib/trackers': { folders: ['lib/pipeline', 'lib/util'], packages: ['protobufjs'] },
   'lib/api': { folders: ['lib/cli', 'lib/pipeline', 'lib/report', 'lib/util'], packages: [] },
+  'lib/ui': { folders: ['lib/pipeline', 'lib/report', 'lib/util'], packages: ['esbuild', 'preact', 'uplot'] },
   'lib/cli': {
-    folders: ['lib/pipeline', 'lib/report', 'lib/trackers', 'lib/util'],
+    folders: ['lib/pipeline', 'lib/report', 'lib/trackers', 'lib/ui', 'lib/util'],
     packages: ['commander', 'esbuild', 'log-update'],
   },
 }
@@ -66,7 +67,7 @@ interface Import {
 
 const files = ['lib', 'stages'].flatMap((folder) =>
   readdirSync(folder, { withFileTypes: true, recursive: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+    .filter((entry) => entry.isFile() && /\.tsx?$/.test(entry.name))
     .map((entry) => join(entry.parentPath, entry.name)),
 )
 const imports = files.flatMap(importsOf)
@@ -98,6 +99,13 @@ describe('architecture', () => {
   it('loads koffi in one place: its stack can be made larger only before the first library', () => {
     const loading = imports.filter(({ to, typeOnly }) => to === 'koffi' && !typeOnly)
     assert.deepEqual(loading.map(arrow), ['lib/engine/ffi.ts -> koffi'])
+  })
+
+  it('lets the page take of the rest of the program types alone, and what runs in a browser', () => {
+    const plain = /^lib\/ui\/page\/|^lib\/util\/(flatten|short)\.ts$|^lib\/report\/(dag-layout|format)\.ts$/
+    const inPage = imports.filter(({ from, typeOnly }) => from.startsWith('lib/ui/page/') && !typeOnly)
+    const beyond = inPage.filter(({ to }) => (to.startsWith('lib/') ? !plain.test(to) : !/^(preact|uplot)\b/.test(to)))
+    assert.deepEqual(beyond.map(arrow), [])
   })
 
   it('has no cycle of imports that run', () => {

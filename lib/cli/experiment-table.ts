@@ -1,7 +1,6 @@
-import { flatten } from '../util/flatten.ts'
 import type { Json } from '../util/json.ts'
-import { fieldsOf, isMetric, isParameter, shortName } from './fields.ts'
-import type { Row } from './fields.ts'
+import { differingParameters, fieldsOf, isMetric, shortName } from '../pipeline/fields.ts'
+import type { Row } from '../pipeline/fields.ts'
 import { short, table } from './format.ts'
 import { style } from './style.ts'
 
@@ -53,24 +52,6 @@ function words(value: Json | undefined): string {
 }
 
 const cut = (text: string): string => (text.length > LONGEST ? `${text.slice(0, LONGEST - 1)}…` : text)
-
-/**
- * A stage's own parameter is left out where it goes with one already named (`distill.epochs` gives `control.epochs`),
- * and where an experiment has no such stage.
- */
-function differingParameters(rows: readonly Row[], fields: readonly string[]): string[] {
-  const declared = new Set(rows.flatMap(({ experiment }) => flatten(experiment.record.params).map(([name]) => name)))
-  const known = new Set<string>()
-  return fields.filter(isParameter).filter((field) => {
-    const values = rows.map(({ values }) => values.get(field))
-    const texts = values.map((value) => JSON.stringify(value ?? null))
-    const all = texts.join('\n')
-    const lacks = values.includes(undefined) && !declared.has(field.slice('params.'.length))
-    if (lacks || new Set(texts).size < 2 || known.has(all)) return false
-    known.add(all)
-    return true
-  })
-}
 
 /** The first column always, then what fits of those in which anything stands; `pinned` stands last. */
 function fitted(first: readonly Column[], pinned: Column, named: readonly Column[]): string {

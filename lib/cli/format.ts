@@ -1,5 +1,8 @@
 import { isObject } from '../util/flatten.ts'
-import type { Json, JsonObject } from '../util/json.ts'
+import type { JsonObject } from '../util/json.ts'
+import { short } from '../util/short.ts'
+
+export { short }
 
 /** `0.42 s`, `12 s`, `3 min 20 s`, `2 h 5 min`. */
 export function duration(seconds: number): string {
@@ -30,10 +33,6 @@ export function table(rows: readonly (readonly string[])[]): string {
     )
     .join('\n')
 }
-
-/** At most five digits: metrics are read, not computed with. */
-export const short = (value: Json): string =>
-  typeof value === 'number' ? String(Number(value.toPrecision(5))) : JSON.stringify(value)
 
 /** The groups of numbers among metrics, and all names that stand in one. */
 export function numberGroups(metrics: JsonObject): {

@@ -35,6 +35,11 @@ const numberWhere = (holds: (value: number) => boolean, expected: string) => (te
 export const positive = numberWhere((value) => Number.isSafeInteger(value) && value >= 1, 'a whole number from 1')
 export const whole = numberWhere((value) => Number.isSafeInteger(value) && value >= 0, 'a whole number from 0')
 
+export const portNumber = numberWhere(
+  (value) => Number.isSafeInteger(value) && value >= 0 && value < 65536,
+  'a whole number from 0 to 65535',
+)
+
 export const fromZero = numberWhere((value) => value >= 0 && value < Infinity, 'a number from 0')
 
 export const share = numberWhere((value) => value > 0 && value <= 1, 'a number above 0 and at most 1')

@@ -5,8 +5,9 @@ import type { ListArguments } from './commands/list.ts'
 import type { LogArguments } from './commands/log.ts'
 import type { ProvenanceArguments } from './commands/provenance.ts'
 import type { TagArguments } from './commands/tag.ts'
+import type { UiArguments } from './commands/ui.ts'
 import type { VerifyArguments } from './commands/verify.ts'
-import { fromZero, gather, whole, withConfig, withJson } from './options.ts'
+import { fromZero, gather, portNumber, whole, withConfig, withJson } from './options.ts'
 import type { ConfigOptions } from './options.ts'
 
 /** The commands that look at what was run, and those that care for the store. */
@@ -33,6 +34,13 @@ export function addExperiments(program: Command, end: (code: number) => void): v
   ).action(async (hash: string | undefined, options: { json?: boolean }) =>
     end((await import('./commands/report.ts')).report(hash, options)),
   )
+  withJson(
+    program
+      .command('ui')
+      .description('serve a page to this machine: experiments side by side, curves, the stages, and runs as they go'),
+  )
+    .addOption(new Option('--port <number>', 'to listen on').argParser(portNumber).default(0, 'one that is free'))
+    .action(async (options: UiArguments) => end(await (await import('./commands/ui.ts')).ui(options)))
   withJson(
     program
       .command('reproduce <hash>')

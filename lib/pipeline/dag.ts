@@ -3,7 +3,7 @@ import type { Problems } from './problems.ts'
 import type { Spot } from './source.ts'
 
 /** The ids of the stages and cells that a stage reads. */
-export function readsOf(stage: Stage): string[] {
+export function readsOf(stage: Pick<Stage, 'in'>): string[] {
   const ids: string[] = []
   for (const input of Object.values(stage.in)) {
     if (input.kind === 'stage') ids.push(input.stage)

@@ -1,5 +1,5 @@
-import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { existsSync, readFileSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { Failure } from '../util/failure.ts'
 import type { JsonObject } from '../util/json.ts'
@@ -10,16 +10,16 @@ import { bundleFile } from './bundle.ts'
 import type { Digest } from './canonical.ts'
 import { definitions } from './definition.ts'
 import type { Event, Outcome, StageResult } from './event.ts'
-import { messageOf, remove, writeAtomic } from './files.ts'
+import { remove, writeAtomic } from './files.ts'
 import { metricLines } from './metric-lines.ts'
-import { hasTolerances, keepOutputs, keptOutputs } from './kept-outputs.ts'
+import { hasTolerances, keepOutputs } from './kept-outputs.ts'
 import { outputPath } from './stage-inputs.ts'
 import type { Manifest } from './manifest.ts'
 import type { Stage } from './pipeline.ts'
-import { artifactsOf, sourcesOf } from './prepare.ts'
+import { artifactsOf, experimentsOf, sourcesOf } from './prepare.ts'
 import type { Prepared, Settled } from './prepare.ts'
 import { RECORD, damagedFiles, readRecord, writeRecord } from './record-file.ts'
-import { git, gitState, machine } from './surroundings.ts'
+import { gitState, machine } from './surroundings.ts'
 
 export interface StageRecord {
   readonly key: Digest
@@ -81,7 +81,9 @@ export interface Finished {
   readonly emit: (event: Event) => void
 }
 
-const [PAGE, METRICS, PINNED]: readonly [string, string, string] = ['report.html', 'metrics.jsonl', 'pinned']
+const PAGE = 'report.html'
+export const METRICS = 'metrics.jsonl'
+export const PINNED = 'pinned'
 export const TAGS = 'tags'
 
 /**
@@ -207,16 +209,22 @@ export interface ListedExperiment {
   readonly metricsFile: string | null
 }
 
-/** All recorded experiments, newest first: of this folder, and those that a pin brought with git. */
-export function listExperiments(root: string): ListedExperiment[] {
-  const hashes = [join(root, 'artifacts', 'experiments'), join(root, 'experiments')].flatMap((folder) =>
+/** Hashes of which something is recorded, in no order. */
+export function recordedHashes(root: string): string[] {
+  const hashes = [experimentsOf(root), join(root, 'experiments')].flatMap((folder) =>
     existsSync(folder) ? readdirSync(folder).filter((name) => /^[0-9a-f]{64}$/.test(name)) : [],
   )
-  const found = [...new Set(hashes)].flatMap((hash) => readOne(root, hash) ?? [])
+  return [...new Set(hashes)]
+}
+
+/** All recorded experiments, newest first: of this folder, and those that a pin brought with git. */
+export function listExperiments(root: string): ListedExperiment[] {
+  const found = recordedHashes(root).flatMap((hash) => readListed(root, hash) ?? [])
   return found.sort((a, b) => (a.record.at < b.record.at ? 1 : -1))
 }
 
-function readOne(root: string, hash: string): ListedExperiment | undefined {
+/** An experiment by its whole hash; undefined where its record is not there, or another's. */
+export function readListed(root: string, hash: string): ListedExperiment | undefined {
   const [own, pinned] = recordFolders(root, hash)
   const record = readRecord([own, pinned])
   if (record?.hash !== hash) return undefined
@@ -264,36 +272,4 @@ export function readExperiment(root: string, prefix: string): Result<ListedExper
   const meant = near === undefined ? '' : ` Did you mean "${near}"?`
   const message = `No experiment's hash begins with "${prefix}", and none is tagged so; ${known}. \`pipeline list\` shows all.${meant}`
   return err(new Failure('EXPERIMENT_UNKNOWN', message))
-}
-
-/** Keeps an experiment from gc, and adds its record, metrics and code to git under `experiments/<hash>/`. Gives that folder. */
-export async function pinExperiment(
-  root: string,
-  prefix: string,
-): Promise<Result<{ folder: string; inGit: boolean }, Failure>> {
-  const found = readExperiment(root, prefix)
-  if (!found.ok) return found
-  const { hash } = found.value.record
-  const [own, folder] = recordFolders(root, hash)
-  if (existsSync(own)) {
-    writeAtomic(join(own, PINNED), '')
-    mkdirSync(join(folder, BUNDLES), { recursive: true })
-    // where every stage is a program of its own there is no bundle
-    const names = existsSync(join(own, BUNDLES)) ? readdirSync(join(own, BUNDLES)) : []
-    const bundles = names.map((name) => join(BUNDLES, basename(name)))
-    const metrics = existsSync(join(own, METRICS)) ? [METRICS] : []
-    const tags = tagsIn(own).map((tag) => join(TAGS, tag))
-    const outputs = keptOutputs(own)
-    for (const file of [...bundles, ...metrics, ...tags, ...outputs, RECORD])
-      cpSync(join(own, file), join(folder, file))
-  }
-  try {
-    await git(root, ['add', '--', join('experiments', hash)])
-    return ok({ folder, inGit: true })
-  } catch (error) {
-    if (/not a git repository|ENOENT/i.test(messageOf(error))) return ok({ folder, inGit: false })
-    return err(
-      new Failure('PIN_GIT', `git could not add "${folder}": ${messageOf(error)}`, { exitCode: 1, cause: error }),
-    )
-  }
 }

@@ -23,10 +23,10 @@ const MARGIN_MS = 60_000
 
 const START_DIGITS = 12
 
-export const runsFolder = (store: Store): string => join(store.root, '.runs')
+export const runsFolder = (store: Pick<Store, 'root'>): string => join(store.root, '.runs')
 
 /** Says that a run lives, until it is released; undefined where the store cannot be written, by gc neither. */
-export function goLive(store: Store): Pick<Lock, 'release'> | undefined {
+export function goLive(store: Store): Pick<Lock, 'key' | 'release'> | undefined {
   refuseDangling(store)
   try {
     mkdirSync(runsFolder(store), { recursive: true })

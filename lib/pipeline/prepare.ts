@@ -54,6 +54,8 @@ const workingTree = (pipeline: Pipeline): Origin => ({
 
 /** What the pipeline in this folder writes, all but its cache. */
 export const artifactsOf = (root: string): string => join(root, 'artifacts')
+export const storeOf = (root: string): string => join(artifactsOf(root), 'store')
+export const experimentsOf = (root: string): string => join(artifactsOf(root), 'experiments')
 
 /** Bundles, describes, validates, hashes and pins sources. Writes to the cache folder alone. */
 export async function prepare(
@@ -124,7 +126,7 @@ function unknownTarget(target: string, stages: readonly Stage[]): Failure {
 }
 
 /** Ids of the stages that a stage reads. */
-export function upstream(stage: Stage): readonly string[] {
+export function upstream(stage: Pick<Stage, 'in'>): readonly string[] {
   const ids = readsOf(stage)
   return ids.length > 1 ? [...new Set(ids)] : ids
 }

@@ -12,6 +12,7 @@ import { Slurm } from './executor/slurm.ts'
 import { writeExperiment } from './experiment.ts'
 import type { ExperimentRecord, JoinReport } from './experiment.ts'
 import { experimentHash } from './definition.ts'
+import { keepJournal } from './journal.ts'
 import { goLive } from './live.ts'
 import type { Manifest } from './manifest.ts'
 import { readMetrics } from './metrics.ts'
@@ -86,7 +87,12 @@ export async function runPrepared(prepared: Prepared, options: RunOptions): Prom
     const signer = prepared.pipeline.remote && readSigner(process.env)
     const remote = await remoteOf(prepared.pipeline, options.signal, tell, signer)
     const planned = await planAndClaim(prepared, options, live !== undefined, remote)
-    return await new Run(prepared, options, planned, remote).finish()
+    const note = live && keepJournal(prepared, live.key)
+    const onEvent = (event: Event): void => {
+      note?.(event)
+      options.onEvent(event)
+    }
+    return await new Run(prepared, { ...options, onEvent }, planned, remote).finish()
   } finally {
     live?.release()
   }

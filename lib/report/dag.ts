@@ -1,4 +1,5 @@
-import dagre from '@dagrejs/dagre'
+import { layOut } from './dag-layout.ts'
+import type { Point } from './dag-layout.ts'
 import { duration } from './format.ts'
 import { html } from './html.ts'
 import type { Html } from './html.ts'
@@ -30,7 +31,6 @@ const WORDS = {
 const BOX = { width: 128, height: 44 }
 /** More boxes are no picture. */
 const MOST = 60
-const MARGIN = 2
 
 interface Node {
   readonly name: string
@@ -42,19 +42,14 @@ interface Node {
 export function dag(stages: Readonly<Record<string, DagStage>>): Html | undefined {
   const nodes = nodesOf(stages)
   if (nodes.length < 2 || nodes.length > MOST) return undefined
-  const graph = arranged(nodes)
-  const { width = 0, height = 0 } = graph.graph()
+  const { width, height, centres, arrows } = layOut(nodes, BOX)
   const title = 'The stages, each below what it reads'
   return html`<figure class="single">
     <div class="chart">
-      <svg
-        role="img"
-        viewBox="0 0 ${Math.ceil(width)} ${Math.ceil(height)}"
-        style="max-width: ${Math.ceil(1.15 * width)}px"
-      >
+      <svg role="img" viewBox="0 0 ${width} ${height}" style="max-width: ${Math.ceil(1.15 * width)}px">
         <title>${title}</title>
-        ${graph.edges().map(({ v, w }) => arrow((graph.edge(v, w) as { points: readonly Point[] }).points))}
-        ${nodes.map((node) => box(node, graph.node(node.name) as Point))}
+        ${arrows.map((path) => html`<path d="${path}" fill="none" stroke="var(--rule-strong)" />`)}
+        ${nodes.map((node) => box(node, centres.get(node.name)!))}
       </svg>
     </div>
     <figcaption>
@@ -79,33 +74,6 @@ function nodesOf(stages: Readonly<Record<string, DagStage>>): readonly Node[] {
 
 const readsOf = ({ stage, cells = {} }: DagInput): string[] =>
   [...(stage === undefined ? [] : [stage]), ...Object.values(cells).map((cell) => cell.stage)].map(nameOf)
-
-function arranged(nodes: readonly Node[]): dagre.graphlib.Graph {
-  const graph = new dagre.graphlib.Graph()
-  graph.setGraph({ rankdir: 'TB', nodesep: 14, ranksep: 30, edgesep: 10, marginx: MARGIN, marginy: MARGIN })
-  graph.setDefaultEdgeLabel(() => ({}))
-  for (const { name } of nodes) graph.setNode(name, { ...BOX })
-  for (const { name, above } of nodes) for (const from of above) if (graph.hasNode(from)) graph.setEdge(from, name)
-  dagre.layout(graph)
-  return graph
-}
-
-interface Point {
-  readonly x: number
-  readonly y: number
-}
-
-/** A smooth line through the points that are between its ends. */
-function arrow(points: readonly Point[]): Html {
-  const at = ({ x, y }: Point): string => `${x.toFixed(1)} ${y.toFixed(1)}`
-  const middle = (a: Point, b: Point): Point => ({ x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 })
-  const [first, last] = [points[0]!, points.at(-1)!]
-  const bends = points.slice(1, -1).map((point, i) => {
-    const end = i === points.length - 3 ? last : middle(point, points[i + 2]!)
-    return `Q${at(point)} ${at(end)}`
-  })
-  return html`<path d="M${at(first)} ${bends.join(' ') || `L${at(last)}`}" fill="none" stroke="var(--rule-strong)" />`
-}
 
 function box({ name, stages }: Node, { x, y }: Point): Html {
   const ran = stages.filter(({ outcome }) => outcome === 'ran')

@@ -2,10 +2,10 @@ import { listExperiments } from '../../pipeline/experiment.ts'
 import type { Json } from '../../util/json.ts'
 import { csv } from '../csv.ts'
 import { experimentTable } from '../experiment-table.ts'
-import { fieldsOf, isMetric, isParameter, rowOf } from '../fields.ts'
-import type { Row } from '../fields.ts'
+import { fieldsOf, isMetric, isParameter, rowOf } from '../../pipeline/fields.ts'
+import type { Row } from '../../pipeline/fields.ts'
 import { write, writeJson, writePart } from '../output.ts'
-import { readCondition, readOrder, sortRows } from '../select.ts'
+import { readCondition, readOrder, sortRows } from '../../pipeline/select.ts'
 
 export interface ListArguments {
   readonly sort?: string

@@ -1,5 +1,5 @@
 import { relative } from 'node:path'
-import { pinExperiment } from '../../pipeline/experiment.ts'
+import { pinExperiment } from '../../pipeline/pin.ts'
 import { write, writeFailures, writeJson } from '../output.ts'
 
 /** `pipeline pin HASH`: keeps an experiment. */

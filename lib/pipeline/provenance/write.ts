@@ -140,7 +140,7 @@ const filesBelow = (folder: string): string[] =>
 const stagesOf = (record: ExperimentRecord, draft: string): Parameters<typeof crateOf>[2] =>
   Object.entries(record.stages).map(([name, { code, stage }]) => {
     const bundle = `${BUNDLES}/${code}.mjs.gz`
-    const reads = stage === undefined ? [] : upstream({ ...stage, id: name, with: {}, places: {} })
+    const reads = stage === undefined ? [] : upstream(stage)
     return {
       name,
       code: existsSync(join(draft, bundle)) ? bundle : undefined,

@@ -113,5 +113,7 @@ export const running = {
   SIGNING_KEY_UNTRUSTED: 'The key that PIPELINE_SIGNING_KEY names is none that pipeline.yaml trusts.',
   KEYGEN_EXISTS: 'The file is there already: a key is never overwritten.',
   KEYGEN_FAILED: 'The file of a new key cannot be written.',
+  PORT_IN_USE: 'Another program listens on the port that the page should have.',
+  PORT_REFUSED: 'This user may not listen on the port that the page should have.',
   FOLDER_EXISTS: 'The folder to write is there already.',
 } as const

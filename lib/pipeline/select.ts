@@ -1,4 +1,4 @@
-import { same } from '../pipeline/changes.ts'
+import { same } from './changes.ts'
 import { Failure } from '../util/failure.ts'
 import type { Json } from '../util/json.ts'
 import { findField } from './fields.ts'
@@ -17,7 +17,11 @@ interface Order {
 }
 
 /** Reads `--where NAME=VALUE`. Throws Failure WHERE_INVALID, FIELD_…. */
-export function readCondition(text: string, fields: readonly string[], rows: readonly Row[]): Condition {
+export function readCondition(
+  text: string,
+  fields: readonly string[],
+  rows: readonly Pick<Row, 'values'>[],
+): Condition {
   const option = `--where '${text}'`
   const [, name, operator, written] = /^\s*([^<>=!]+?)\s*(!=|<=|>=|=|<|>)\s*(.*?)\s*$/s.exec(text) ?? []
   if (name === undefined || operator === undefined || written === undefined) {
@@ -85,7 +89,7 @@ export function readOrder(text: string, fields: readonly string[]): Order[] {
 }
 
 /** What has no value comes last, whatever the direction; equals stay as they were. */
-export function sortRows(rows: readonly Row[], orders: readonly Order[]): Row[] {
+export function sortRows<R extends Pick<Row, 'values'>>(rows: readonly R[], orders: readonly Order[]): R[] {
   return [...rows].sort((a, b) => {
     for (const { field, descending } of orders) {
       const [x, y] = [a, b].map(({ values }) => values.get(field)?.[0])

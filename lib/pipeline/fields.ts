@@ -1,12 +1,12 @@
-import type { ListedExperiment } from '../pipeline/experiment.ts'
+import type { ListedExperiment } from './experiment.ts'
 import { Failure } from '../util/failure.ts'
 import { flatten } from '../util/flatten.ts'
 import type { Json } from '../util/json.ts'
 import { nearest } from '../util/nearest.ts'
 
 /** An experiment with all that a list can be sorted and filtered by; a field of several values, `tag`, has them all. */
-export interface Row {
-  readonly experiment: ListedExperiment
+export interface Row<Experiment = ListedExperiment> {
+  readonly experiment: Experiment
   readonly values: ReadonlyMap<string, readonly Json[]>
 }
 
@@ -33,12 +33,33 @@ export function rowOf(experiment: ListedExperiment): Row {
 }
 
 /** Full names of the fields of any of the rows, in the order of the first that has them. */
-export const fieldsOf = (rows: readonly Row[]): string[] => [
+export const fieldsOf = (rows: readonly Pick<Row, 'values'>[]): string[] => [
   ...new Set(rows.flatMap(({ values }) => [...values.keys()])),
 ]
 
 export const isParameter = (field: string): boolean => field.startsWith(PARAMETERS)
 export const isMetric = (field: string): boolean => field.startsWith(METRICS)
+
+/**
+ * The parameters in which experiments differ. A stage's own parameter is left out where it goes with one already named (`distill.epochs` gives `control.epochs`),
+ * and where an experiment has no such stage.
+ */
+export function differingParameters(
+  rows: readonly Row<{ readonly record: Pick<ListedExperiment['record'], 'params'> }>[],
+  fields: readonly string[],
+): string[] {
+  const declared = new Set(rows.flatMap(({ experiment }) => flatten(experiment.record.params).map(([name]) => name)))
+  const known = new Set<string>()
+  return fields.filter(isParameter).filter((field) => {
+    const values = rows.map(({ values }) => values.get(field))
+    const texts = values.map((value) => JSON.stringify(value ?? null))
+    const all = texts.join('\n')
+    const lacks = values.includes(undefined) && !declared.has(field.slice('params.'.length))
+    if (lacks || new Set(texts).size < 2 || known.has(all)) return false
+    known.add(all)
+    return true
+  })
+}
 
 /** A field as it is shown: without its prefix where that is not needed to tell it. */
 export function shortName(field: string, fields: readonly string[]): string {

@@ -16,7 +16,7 @@ import type { Prepared } from './prepare.ts'
 import { readSigner } from './remote/signing-key.ts'
 import { NOTHING_HERE, Pool, machineCapacity } from './resources.ts'
 import { pushBehind, restoreStage } from './restore.ts'
-import type { RunOptions } from './run.ts'
+import type { RunOptions } from './run-options.ts'
 import { inShards, makeShard } from './shards/make.ts'
 import { storeFailure } from './store-failure.ts'
 

@@ -14,7 +14,7 @@ import { isComplete, prepare, recordOf } from './prepare.ts'
 import type { Prepared } from './prepare.ts'
 import { Pool, machineCapacity } from './resources.ts'
 import { planAndClaim } from './plan-and-claim.ts'
-import type { RunOptions } from './run.ts'
+import type { RunOptions } from './run-options.ts'
 
 type Options = Pick<RunOptions, 'signal' | 'kill' | 'onEvent' | 'resolveRevisions'>
 

@@ -11,7 +11,7 @@ import { prepare } from './prepare.ts'
 import type { Prepared } from './prepare.ts'
 import { projectAt } from './project.ts'
 import { runPrepared } from './run.ts'
-import type { RunOptions, RunSummary } from './run.ts'
+import type { RunOptions, RunSummary } from './run-options.ts'
 import { StatCache } from './stat-cache.ts'
 
 export interface WatchOptions extends Omit<RunOptions, 'signalOf'> {

@@ -35,7 +35,10 @@ it('completes in bash: commands, options, choices, stages, cells, parameters, ex
   const cases: [string[], string[]][] = [
     [['sh'], ['show']],
     [['re'], ['report', 'reproduce']],
-    [['help', 'st'], ['stage', 'status']],
+    [
+      ['help', 'st'],
+      ['stage', 'status'],
+    ],
     [['--'], ['--version', '--help']],
     [['run', '--dr'], ['--dry-run']],
     [

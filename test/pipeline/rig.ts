@@ -8,7 +8,7 @@ import type { Input, Pipeline, Program, Stage } from '../../lib/pipeline/pipelin
 import { planRun } from '../../lib/pipeline/plan.ts'
 import type { PlanOptions, StagePlan } from '../../lib/pipeline/plan.ts'
 import { runPipeline } from '../../lib/pipeline/run.ts'
-import type { RunOptions, RunSummary } from '../../lib/pipeline/run.ts'
+import type { RunOptions, RunSummary } from '../../lib/pipeline/run-options.ts'
 
 /** A pipeline in a temporary folder, made by hand, and what tests do to it. */
 export class Rig {

@@ -101,5 +101,14 @@ async function bundleModules(
 }
 
 /** Paths do not stand in an argument vector, only the names of inputs and outputs, so it is equal on every machine. */
-export const commandDigest = (argv: readonly (readonly ArgumentPart[])[]): Digest =>
-  digestOf(['command', argv.map((parts) => parts.map((part): Json => ({ ...part })))])
+export function commandDigest(argv: readonly (readonly ArgumentPart[])[]): Digest {
+  const text = JSON.stringify(argv)
+  const known = commandDigests.get(text)
+  if (known !== undefined) return known
+  const digest = digestOf(['command', argv.map((parts) => parts.map((part): Json => ({ ...part })))])
+  commandDigests.set(text, digest)
+  return digest
+}
+
+/** Stages of one pipeline are often of few commands. */
+const commandDigests = new Map<string, Digest>()

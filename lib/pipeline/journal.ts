@@ -4,7 +4,7 @@ import { errorCode } from '../util/error-code.ts'
 import type { Failure, Place } from '../util/failure.ts'
 import type { Event } from './event.ts'
 import { remove } from './files.ts'
-import { experimentsOf, upstream } from './prepare.ts'
+import { upstream } from './prepare.ts'
 import type { Prepared } from './prepare.ts'
 
 /** The first line of a journal. */
@@ -30,13 +30,13 @@ const KEPT = 20
 /** Of a stage that says twenty times a second how far it is, so much is enough to see it move. */
 const PROGRESS_MS = 200
 
-export const journalsOf = (root: string): string => join(experimentsOf(root), '.runs')
-export const journalFile = (root: string, run: string): string => join(journalsOf(root), `${run}.jsonl`)
+export const journalsOf = (artifacts: string): string => join(artifacts, 'experiments', '.runs')
+export const journalFile = (artifacts: string, run: string): string => join(journalsOf(artifacts), `${run}.jsonl`)
 
 /** Runs that have a journal, newest first: their names begin with when they began. */
-export const journalNames = (root: string): string[] =>
-  existsSync(journalsOf(root))
-    ? readdirSync(journalsOf(root))
+export const journalNames = (artifacts: string): string[] =>
+  existsSync(journalsOf(artifacts))
+    ? readdirSync(journalsOf(artifacts))
         .filter((name) => /^[0-9a-f]+\.jsonl$/.test(name))
         .map((name) => name.replace('.jsonl', ''))
         .sort()
@@ -47,17 +47,17 @@ export const journalNames = (root: string): string[] =>
  * Writes down what happens in a run, for who looks from another process. Nothing is written of a run in which nothing
  * runs; what stages log is in their own files. `run` is the name under which the run lives.
  */
-export function keepJournal({ pipeline, stages }: Prepared, run: string): (event: Event) => void {
+export function keepJournal({ artifacts, stages }: Prepared, run: string): (event: Event) => void {
   const reads = Object.fromEntries(stages.map((stage) => [stage.id, upstream(stage)]))
   const waiting: string[] = [lineOf({ type: 'run', at: new Date().toISOString(), reads })]
-  const file = journalFile(pipeline.root, run)
+  const file = journalFile(artifacts, run)
   const said = new Map<string, number>()
   let begun = false
   return (event) => {
     if (event.type === 'stage-log' || (event.type === 'stage-progress' && isTooSoon(event, said))) return
     waiting.push(lineOf(event.type === 'failure' ? { ...event, failure: plain(event.failure) } : event))
     if (!begun && event.type !== 'stage-started' && event.type !== 'failure') return
-    if (!begun) makeRoom(pipeline.root)
+    if (!begun) makeRoom(artifacts)
     begun = true
     append(file, waiting.splice(0).join(''))
   }
@@ -83,10 +83,10 @@ function append(file: string, text: string): void {
   }
 }
 
-function makeRoom(root: string): void {
+function makeRoom(artifacts: string): void {
   try {
-    mkdirSync(journalsOf(root), { recursive: true })
-    for (const old of journalNames(root).slice(KEPT - 1)) remove(journalFile(root, old))
+    mkdirSync(journalsOf(artifacts), { recursive: true })
+    for (const old of journalNames(artifacts).slice(KEPT - 1)) remove(journalFile(artifacts, old))
   } catch (error) {
     if (errorCode(error) === undefined) throw error
   }

@@ -1,7 +1,7 @@
 import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs'
 import { journalFile, journalNames } from '../pipeline/journal.ts'
 import { runsFolder } from '../pipeline/live.ts'
-import { storeOf } from '../pipeline/prepare.ts'
+import { artifactsOf, storeOf } from '../pipeline/prepare.ts'
 import { livingKeys } from '../util/lock.ts'
 import type { JournalLine, RunListed } from './api.ts'
 import { resultLog } from './results.ts'
@@ -13,7 +13,7 @@ export class JournalReader {
   #rest: Buffer = Buffer.alloc(0)
 
   constructor(root: string, run: string) {
-    this.#file = journalFile(root, run)
+    this.#file = journalFile(artifactsOf(root), run)
   }
 
   /** What was written since the last call. */
@@ -73,7 +73,7 @@ export class Runs {
   /** Newest first. */
   list(): RunListed[] {
     const living = livingKeys(runsFolder({ root: storeOf(this.#root) }))
-    return journalNames(this.#root).flatMap((id) => {
+    return journalNames(artifactsOf(this.#root)).flatMap((id) => {
       const { head, experiment, outcome } = this.#look(id)
       if (head === undefined) return []
       return { id, at: head.at, experiment, living: outcome === null && living.has(id), outcome }

@@ -38,6 +38,8 @@ const stages = [
   ),
 ]
 const pipelineOf = (rig: Rig) => rig.pipeline(stages, { page: { stage: 'first', output: 'text' } })
+const experimentOf = (rig: Rig): string =>
+  rig.path('artifacts/experiments', readdirSync(rig.path('artifacts/experiments')).find(isKey)!)
 const FRESH = ['first: fresh', 'second: fresh']
 
 /** Flips a bit, cuts, edits in place and removes. */
@@ -133,7 +135,7 @@ test('any file of a result that is damaged: said, and that stage alone runs agai
 
 test('any file of an experiment that is damaged: said, and written anew', { timeout }, async (t) => {
   const rig = await cleanRun(t)
-  const folder = rig.path('artifacts/experiments')
+  const folder = experimentOf(rig)
   const clean = new Map(filesBelow(folder).map((file) => [file, readFileSync(file)]))
   assert.equal(clean.size, 4, [...clean.keys()].join())
   await damageEach(
@@ -186,7 +188,7 @@ test('a manifest with any one bit flipped, or cut anywhere, is none', { timeout 
 
 test('a record with a flipped bit, or cut anywhere, is damaged', { timeout }, async (t) => {
   const rig = await cleanRun(t)
-  const folder = rig.path('artifacts/experiments', readdirSync(rig.path('artifacts/experiments'))[0]!)
+  const folder = experimentOf(rig)
   const stats = new StatCache(rig.path('cache'))
   const file = join(folder, 'record.json')
   const bytes = readFileSync(file)

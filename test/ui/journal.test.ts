@@ -11,7 +11,7 @@ describe('the journal of a run', () => {
   it('has what happened, of the run in which something ran', async (t) => {
     const place = makeTraining(t)
     assert.equal((await place.lines()).code, 0)
-    const [run] = journalNames(place.root)
+    const [run] = journalNames(join(place.root, 'artifacts'))
     const lines = new JournalReader(place.root, run!).next()
     const types = [...new Set(lines.map(({ type }) => type))]
     assert.deepEqual(types, ['run', 'started', 'stage-started', 'stage-progress', 'stage-finished', 'finished'])
@@ -22,7 +22,7 @@ describe('the journal of a run', () => {
     assert.match(readFileSync(log!, 'utf8'), /^step 1\n/)
 
     assert.equal((await place.lines()).code, 0)
-    assert.deepEqual(journalNames(place.root), [run], 'nothing ran, and nothing is written')
+    assert.deepEqual(journalNames(join(place.root, 'artifacts')), [run], 'nothing ran, and nothing is written')
   })
 
   it('lives while its process does, and no longer', async (t) => {
@@ -50,10 +50,10 @@ describe('the journal of a run', () => {
 
   it('gives a line when it is whole, and once', (t) => {
     const place = makeTraining(t)
-    mkdirSync(journalsOf(place.root), { recursive: true })
+    mkdirSync(journalsOf(join(place.root, 'artifacts')), { recursive: true })
     const reader = new JournalReader(place.root, 'ab')
     assert.deepEqual(reader.next(), [])
-    const file = journalFile(place.root, 'ab')
+    const file = journalFile(join(place.root, 'artifacts'), 'ab')
     writeFileSync(file, '{"type":"run","at":"x"}\n{"type":"start')
     assert.deepEqual(reader.next().map(({ type }) => type), ['run']) // prettier-ignore
     appendFileSync(file, 'ed","experiment":"é"}\n')
@@ -63,7 +63,7 @@ describe('the journal of a run', () => {
 
   it('is one of twenty at most', async (t) => {
     const place = makeTraining(t)
-    const folder = journalsOf(place.root)
+    const folder = journalsOf(join(place.root, 'artifacts'))
     mkdirSync(folder, { recursive: true })
     for (let i = 0; i < 25; i++) writeFileSync(join(folder, `0000000${String(i).padStart(2, '0')}.jsonl`), '')
     assert.equal((await place.lines()).code, 0)

@@ -106,6 +106,11 @@ export class Cluster {
     this.#spawn('slurmctld', ['-D'])
   }
 
+  /** What the controller says of itself. */
+  log(): string {
+    return readFileSync(this.#path('log/slurmctld'), 'utf8')
+  }
+
   nodes(): string[] {
     return attempt('sinfo', '-hN', '-p', 'main', '-o', '%t').split('\n').slice(0, -1)
   }

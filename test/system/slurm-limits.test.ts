@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { Rig, shell, stage } from '../pipeline/rig.ts'
+import { Cluster } from './slurm.ts'
+
+const slurm = { executor: 'slurm' } as const
+const text = { out: { text: 'text.txt' } }
+
+// Slurm looks at limits of time, and forgets jobs that have ended, once in a while: a minute or two each.
+describe('limits of a cluster', { timeout: 600_000, concurrency: true }, () => {
+  let cluster: Cluster
+  before(async () => {
+    cluster = await Cluster.start(['MaxArraySize=5', 'MaxJobCount=8', 'MinJobAge=2'])
+  })
+  after(() => cluster.stop())
+
+  it('hands in later what a full queue has no place for', async (t) => {
+    const rig = new Rig(t)
+    const cells = Array.from({ length: 12 }, (_, i) =>
+      stage(`cell[${i}]`, shell('sleep 1; echo "$PIPELINE_WITH" > "$PIPELINE_OUT_TEXT"'), {
+        ...{ with: { i }, cell: { i: String(i) }, ...text, ...slurm },
+      }),
+    )
+    const most = { seen: 0 }
+    const look = setInterval(() => (most.seen = Math.max(most.seen, cluster.jobs().length)), 500)
+    const outcomes = await rig.outcomes(cells, slurm).finally(() => clearInterval(look))
+    assert.equal(outcomes.join().match(/ran/g)!.length, 12)
+    assert.ok(most.seen > 0 && most.seen <= 8, `${most.seen} jobs at once`)
+    assert.match(cluster.log(), /MaxJobCount/, 'the queue was full')
+  })
+
+  it('says that a job took too much time, and what it was given', async (t) => {
+    const rig = new Rig(t)
+    const given = { slurm: { timeSeconds: 60 } }
+    const { failures } = await rig.run([stage('slow', shell('sleep 600'), { ...text, ...given })], slurm)
+    assert.deepEqual(failures.map(({ code }) => code), ['SLURM_TIMEOUT']) // prettier-ignore
+    assert.match(
+      failures[0]!.message,
+      /^Job \d+ of stage "slow" reached its time limit of 60 s\. Raise its `slurm\.time`/,
+    )
+  })
+})

@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { engineKinds } from '../lib/engine/kinds.ts'
 import { runApart } from '../lib/tools/apart.ts'
 import type { EngineTried } from '../lib/util/diagnosis.ts'
-import { figure, median } from './figures.ts'
-import type { Bench, Figure } from './figures.ts'
+import { figure } from './figures.ts'
+import type { Bench, Figure, Samples } from './figures.ts'
 import { warnOfLoad } from './load.ts'
 import { stepProducts } from './operations.ts'
 import { ALONE, IN_STEP, NOT_ONE, STEP } from './readme/engines.ts'
@@ -36,14 +36,14 @@ async function ofEngine(name: string): Promise<readonly Figure[]> {
   if (Object.keys(tried.gflops).length === 0) console.error(`${name} does not work here: ${tried.why}`)
   const figures: Figure[] = []
   for (const [precision, rate] of Object.entries(tried.gflops))
-    figures.push(...figuresOf(name, precision, rate, await stepTime(`${name}:${precision}`)))
+    figures.push(...figuresOf(name, precision, rate, await stepTimes(`${name}:${precision}`)))
   return figures
 }
 
 const root = join(import.meta.dirname, '..')
 
 /** Milliseconds, the first step aside if there is time for others; undefined where not even one was done. */
-async function stepTime(choice: string): Promise<number | undefined> {
+async function stepTimes(choice: string): Promise<readonly number[] | undefined> {
   const shape = [threads, layers, width, heads, vocabSize, rows, context].map(String)
   const own = join(import.meta.dirname, 'train-step-ours.ts')
   const stepper = startStepper(process.execPath, ['--import', 'tsx', own, ...shape, choice])
@@ -57,7 +57,7 @@ async function stepTime(choice: string): Promise<number | undefined> {
   }
 }
 
-async function steps(stepper: Stepper, left: () => number): Promise<number | undefined> {
+async function steps(stepper: Stepper, left: () => number): Promise<readonly number[] | undefined> {
   const times: number[] = []
   while (times.length <= STEPS && left() > 2 * (times.at(-1) ?? 0)) {
     try {
@@ -67,12 +67,17 @@ async function steps(stepper: Stepper, left: () => number): Promise<number | und
       break
     }
   }
-  return times.length === 0 ? undefined : median(times.length === 1 ? times : times.slice(1))
+  return times.length === 0 ? undefined : times.length === 1 ? times : times.slice(1)
 }
 
-function figuresOf(name: string, precision: string, rate: number, step: number | undefined): readonly Figure[] {
+function figuresOf(
+  name: string,
+  precision: string,
+  rate: number,
+  step: readonly number[] | undefined,
+): readonly Figure[] {
   const engine = precision === 'fp32' ? name : `${name} in ${precision}`
-  const of = (what: string, unit: string, ours: number): Figure => ({
+  const of = (what: string, unit: string, ours: Samples): Figure => ({
     ...figure({ what: `${what}, ${engine}`, unit, ours, reach: { min: 0 } }),
     engine: { name: engine, what },
   })
@@ -80,6 +85,13 @@ function figuresOf(name: string, precision: string, rate: number, step: number |
     of(ALONE, 'GFLOP/s', rate),
     ...(step === undefined
       ? [of(NOT_ONE, 's', LIMIT)]
-      : [of(STEP, 'ms', step), of(IN_STEP, 'GFLOP/s', operations / (step * 1e6))]),
+      : [
+          of(STEP, 'ms', step),
+          of(
+            IN_STEP,
+            'GFLOP/s',
+            step.map((ms) => operations / (ms * 1e6)),
+          ),
+        ]),
   ]
 }

@@ -4,12 +4,17 @@ import { join } from 'node:path'
 
 export type Reach = { readonly max: number } | { readonly min: number }
 
-/** One measured number beside its peer's. */
+/** The quartiles: half of what was measured lies between them. */
+export type Spread = readonly [number, number]
+
+/** One measured number beside its peer's: medians, where there were several turns. */
 export interface Figure {
   readonly what: string
   readonly unit: string
   readonly ours: number
   readonly peer: number | null
+  /** Of those that are medians. */
+  readonly spread?: { readonly ours?: Spread; readonly peer?: Spread }
   readonly peerName: string | null
   /** ours ÷ peer; null where that is none, or 0. */
   readonly ratio: number | null
@@ -33,16 +38,32 @@ export interface Bench {
   readonly run: () => Promise<readonly Figure[]>
 }
 
-type Measured = Pick<Figure, 'what' | 'unit' | 'ours' | 'reach'> & {
-  readonly peer?: number
+/** One value, or one of each turn. */
+export type Samples = number | readonly number[]
+
+type Measured = Pick<Figure, 'what' | 'unit' | 'reach'> & {
+  readonly ours: Samples
+  readonly peer?: Samples
   readonly peerName?: string
 }
 
-export function figure({ what, unit, ours, reach, peer, peerName }: Measured): Figure {
-  const ratio = peer === undefined || peer === 0 ? null : ours / peer
+export function figure({ what, unit, reach, peerName, ...measured }: Measured): Figure {
+  const ours = typical(measured.ours)
+  const peer = measured.peer === undefined ? null : typical(measured.peer)
+  const ratio = peer === null || peer === 0 ? null : ours / peer
   const value = ratio ?? ours
   const ok = 'max' in reach ? value <= reach.max : value >= reach.min
-  return { what, unit, ours, peer: peer ?? null, peerName: peerName ?? null, ratio, reach, ok }
+  return { what, unit, ours, peer, ...spreadOf(measured), peerName: peerName ?? null, ratio, reach, ok }
+}
+
+const typical = (samples: Samples): number => (typeof samples === 'number' ? samples : median(samples))
+
+function spreadOf({ ours, peer }: Pick<Measured, 'ours' | 'peer'>): Pick<Figure, 'spread'> {
+  const sides = {
+    ...(typeof ours === 'object' && { ours: quartiles(ours) }),
+    ...(typeof peer === 'object' && { peer: quartiles(peer) }),
+  }
+  return Object.keys(sides).length === 0 ? {} : { spread: sides }
 }
 
 /** `2 × AMD EPYC 9B14, 23 GiB, linux x64, Node 20.20.2` */
@@ -76,18 +97,25 @@ const slug = (text: string): string =>
     .replace(hostname().toLowerCase(), '')
     .replace(/[^a-z0-9]+/g, '-')
 
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  const middle = sorted.length >> 1
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
+export const median = (values: readonly number[]): number => quantile(values, 0.5)
+
+const quartiles = (values: readonly number[]): Spread => [quantile(values, 0.25), quantile(values, 0.75)]
+
+/** Between two values as far as it lies between their ranks. */
+function quantile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  const rank = share * (sorted.length - 1)
+  const [below, above] = [sorted[Math.floor(rank)]!, sorted[Math.ceil(rank)]!]
+  return below + (above - below) * (rank % 1)
 }
 
-/** `train-step: 251 ms, PyTorch 298 ms, ratio 0.84 (at most 0.85): reached` */
-export function words({ what, unit, ours, peer, peerName, ratio, reach, ok }: Figure): string {
+/** `train-step: 251 ms [249–260], PyTorch 298 ms [296–301], ratio 0.84 (at most 0.85): reached` */
+export function words({ what, unit, ours, peer, peerName, ratio, reach, ok, spread }: Figure): string {
   const told = ratio === null ? '' : `, ratio ${round(ratio)}`
-  const beside = peer === null ? '' : `, ${peerName ?? 'peer'} ${round(peer)} ${unit}${told}`
+  const within = (range: Spread | undefined): string => (range ? ` [${range.map(round).join('–')}]` : '')
+  const beside = peer === null ? '' : `, ${peerName ?? 'peer'} ${round(peer)} ${unit}${within(spread?.peer)}${told}`
   const bound = 'max' in reach ? `at most ${reach.max}` : `at least ${reach.min}`
-  return `${what}: ${round(ours)} ${unit}${beside} (${bound}): ${ok ? 'reached' : 'not reached'}`
+  return `${what}: ${round(ours)} ${unit}${within(spread?.ours)}${beside} (${bound}): ${ok ? 'reached' : 'not reached'}`
 }
 
 const round = (value: number): string => value.toPrecision(3)

@@ -3,7 +3,7 @@ import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { GptConfig } from '../lib/model/config.ts'
 import { initialise, saveModel } from '../lib/model/weights.ts'
-import { figure, median } from './figures.ts'
+import { figure } from './figures.ts'
 import type { Bench, Figure } from './figures.ts'
 import { warnOfLoad } from './load.ts'
 import { python } from './python.ts'
@@ -61,7 +61,7 @@ async function measure(ours: Stepper, peer: Stepper): Promise<readonly Figure[]>
     times.peerCpu.push(...other.cpu)
   }
   const peerName = `transformers ${theirs.version}`
-  const rate = (wall: readonly number[]): number => (1000 * newTokens) / median(wall)
+  const rate = (wall: readonly number[]): number[] => wall.map((ms) => (1000 * newTokens) / ms)
   const what = `${newTokens} tokens after ${promptTokens}`
   return [
     figure({
@@ -70,7 +70,7 @@ async function measure(ours: Stepper, peer: Stepper): Promise<readonly Figure[]>
     }),
     figure({
       ...{ what: `CPU time of ${what}`, unit: 'ms', reach: { max: 1 } },
-      ...{ ours: median(times.oursCpu), peer: median(times.peerCpu), peerName },
+      ...{ ours: times.oursCpu, peer: times.peerCpu, peerName },
     }),
     figure({
       ...{ what: `tokens of these that are not ${peerName}'s`, unit: 'tokens', reach: { max: 0 } },

@@ -1,8 +1,8 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { figure, median } from './figures.ts'
-import type { Bench, Figure } from './figures.ts'
+import { figure } from './figures.ts'
+import type { Bench, Figure, Samples } from './figures.ts'
 import { dvc, npm, pnpm, runners, yarn } from './install/managers.ts'
 import type { Installer } from './install/managers.ts'
 import { bytesOf, pack, packagesBySize, run } from './install/packed.ts'
@@ -28,8 +28,8 @@ export const install: Bench = {
 interface Installed {
   readonly name: string
   /** Seconds with an empty cache, and with one that has all. */
-  readonly cold: number
-  readonly warm: number
+  readonly cold: readonly number[]
+  readonly warm: readonly number[]
   readonly bytes: number
   readonly folder: string
 }
@@ -69,7 +69,7 @@ function alternate(scratch: string, installers: readonly Installer[]): Installed
     }
   }
   return installers.map(({ name, modules }, index) => ({
-    ...{ name, cold: median(seconds[index]!.cold), warm: median(seconds[index]!.warm) },
+    ...{ name, ...seconds[index]! },
     ...{ bytes: bytesOf(join(folders[index]!, modules)), folder: folders[index]! },
   }))
 }
@@ -93,7 +93,7 @@ const times = ({ name, cold, warm }: Installed): Figure[] => [
 ]
 
 function beside(ours: Installed, { name, cold, warm, bytes }: Installed): Figure[] {
-  const of = (what: string, unit: string, mine: number, peer: number): Figure =>
+  const of = (what: string, unit: string, mine: Samples, peer: Samples): Figure =>
     figure({ what: `${what}, beside ${name}`, unit, ours: mine, peer, peerName: name, reach: { min: 0 } })
   return [
     of('installed by npm, an empty cache', 's', ours.cold, cold),

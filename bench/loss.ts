@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Random } from '../lib/util/random.ts'
-import { figure, median } from './figures.ts'
+import { figure } from './figures.ts'
 import type { Bench, Figure } from './figures.ts'
 import { warnOfLoad } from './load.ts'
 import { python } from './python.ts'
@@ -78,7 +78,7 @@ async function measure(folder: string, torch: string): Promise<readonly Figure[]
 function figuresOf(mine: readonly Taken[], theirs: readonly Taken[]): readonly Figure[] {
   const peerName = `PyTorch ${theirs[0]!.version}`
   // the first step faults its memory in
-  const time = (taken: readonly Taken[]): number => median(taken.slice(1).flatMap(({ wall }) => wall)) / 1000
+  const time = (taken: readonly Taken[]): number[] => taken.slice(1).flatMap(({ wall }) => wall.map((ms) => ms / 1000))
   const peak = (taken: readonly Taken[]): number => taken.at(-1)!.peak / 2 ** 20
   const [a, b] = [mine.at(-1)!, theirs.at(-1)!]
   const size = `${tokens} × ${width} → ${words}, ours ${chunk} tokens at a time`

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { figure, median } from './figures.ts'
+import { figure } from './figures.ts'
 import type { Bench, Figure } from './figures.ts'
 import { warnOfLoad } from './load.ts'
 import { bigInputs } from './noop/big.ts'
@@ -44,12 +44,12 @@ async function fewFiles(folder: string, tools: readonly Tool[]): Promise<readonl
   const times = tools.map((): number[] => [])
   for (let turn = 0; turn < turns; turn++)
     for (const [i, tool] of tools.entries()) times[i]!.push((await noopSeconds(tool, join(folder, String(i)))) ?? NaN)
-  const [mine, ...others] = times.map(median)
+  const [mine = [], ...others] = times
   const bytes = inputBytesRead(join(folder, '0'))
   return [
-    figure({ what: what(FEW), unit: 's', ours: mine!, reach: { max: 0.2 } }),
+    figure({ what: what(FEW), unit: 's', ours: mine, reach: { max: 0.2 } }),
     ...others.map((peer, i) =>
-      figure({ what: what(FEW), unit: 's', ours: mine!, peer, peerName: tools[i + 1]!.name, reach: { max: 1 } }),
+      figure({ what: what(FEW), unit: 's', ours: mine, peer, peerName: tools[i + 1]!.name, reach: { max: 1 } }),
     ),
     figure({ what: 'input bytes read by it', unit: 'bytes', ours: bytes, reach: { max: 0 } }),
   ]
@@ -60,17 +60,17 @@ async function settle(tool: Tool, folder: string): Promise<void> {
   for (let i = 0; i < 2; i++) await secondsOf(tool, folder)
 }
 
-/** The peers once each, where they come to an end. */
+/** The peers where they come to an end. */
 async function manyFiles(folder: string, tools: readonly Tool[]): Promise<readonly Figure[]> {
-  const times: (number | undefined)[] = []
+  const times: (readonly number[] | undefined)[] = []
   for (const [i, tool] of tools.entries()) {
     const project = join(folder, String(i))
     const made = await makeProject(tool, project, MANY)
-    times.push(made === undefined ? undefined : await medianOf(tool, project, i === 0 ? 5 : 1))
+    times.push(made === undefined ? undefined : await timesOf(tool, project, i === 0 ? 5 : 3))
     if (made === undefined) console.error(`${tool.name} did not come to an end with ${MANY} files`)
     rmSync(project, { recursive: true, force: true, maxRetries: 3 })
   }
-  const [mine = NaN, ...others] = times
+  const [mine = [], ...others] = times
   return [
     figure({ what: what(MANY), unit: 's', ours: mine, reach: { max: 1.2 } }),
     ...others.flatMap((peer, i) => {
@@ -82,7 +82,7 @@ async function manyFiles(folder: string, tools: readonly Tool[]): Promise<readon
   ]
 }
 
-async function medianOf(tool: Tool, folder: string, count: number): Promise<number | undefined> {
+async function timesOf(tool: Tool, folder: string, count: number): Promise<readonly number[] | undefined> {
   await settle(tool, folder)
   const times: number[] = []
   for (let i = 0; i < count; i++) {
@@ -90,5 +90,5 @@ async function medianOf(tool: Tool, folder: string, count: number): Promise<numb
     if (seconds === undefined) return undefined
     times.push(seconds)
   }
-  return median(times)
+  return times
 }

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { packageRoot } from '../lib/util/package-root.ts'
 import { binOf } from './command.ts'
-import { figure, median } from './figures.ts'
+import { figure } from './figures.ts'
 import type { Bench, Figure } from './figures.ts'
 import { warnOfLoad } from './load.ts'
 
@@ -27,7 +27,7 @@ function measure(): readonly Figure[] {
     times.ours.push(start(bin))
     times.peer.push(start(bare))
   }
-  const [ours, peer] = [median(times.ours), median(times.peer)]
+  const { ours, peer } = times
   return [
     figure({ what: '`--version` from the bin file', unit: 's', ours, reach: { max: 0.15 } }),
     figure({

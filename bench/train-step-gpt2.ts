@@ -5,7 +5,7 @@ import { openEngine } from '../lib/engine/index.ts'
 import type { GptConfig } from '../lib/model/config.ts'
 import { writeTargets } from '../lib/model/teacher.ts'
 import { openModel } from '../lib/model/weights.ts'
-import { figure, median } from './figures.ts'
+import { figure } from './figures.ts'
 import type { Bench, Figure } from './figures.ts'
 import { warnOfLoad } from './load.ts'
 import { python } from './python.ts'
@@ -78,7 +78,7 @@ async function teach(model: string, targets: string, rows: number, context: numb
 
 function figuresOf(batch: string, mine: readonly Sized[], theirs: readonly Sized[]): readonly Figure[] {
   const peerName = `PyTorch ${theirs[0]!.version}`
-  const time = (taken: readonly Sized[]): number => median(taken.slice(1).flatMap(({ wall }) => wall)) / 1000
+  const time = (taken: readonly Sized[]): number[] => taken.slice(1).flatMap(({ wall }) => wall.map((ms) => ms / 1000))
   const peak = (taken: readonly Sized[]): number => taken.at(-1)!.peak / 2 ** 30
   return [
     figure({

@@ -1,7 +1,7 @@
 import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, rmSync, utimesSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { figure, median } from '../figures.ts'
+import { figure } from '../figures.ts'
 import type { Figure } from '../figures.ts'
 import { noopSeconds } from './project.ts'
 import { inputBytesRead } from './reads.ts'
@@ -35,13 +35,13 @@ export async function bigInputs(folder: string, without: number): Promise<readon
         ...{
           what: 'first hash of 4 GiB in eight files',
           unit: 'GB/s',
-          ours: median(rates.ours),
-          peer: median(rates.peer),
+          ours: rates.ours,
+          peer: rates.peer,
         },
         ...{ peerName: 'sha256 of node:crypto in two threads', reach: { min: 0.8 } },
       }),
       figure({
-        ...{ what: 'a run with nothing to do, 4 GiB of inputs', unit: 's', ours: median(again), peer },
+        ...{ what: 'a run with nothing to do, 4 GiB of inputs', unit: 's', ours: again, peer },
         ...{ peerName: 'the same without them', reach: { max: 1.15 } },
       }),
       figure({

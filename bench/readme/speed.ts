@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { REST } from '../figures.ts'
-import type { Figure } from '../figures.ts'
+import type { Figure, Spread } from '../figures.ts'
 import { engineTable } from './engines.ts'
 import { markdownTable, NONE } from './markdown.ts'
 import { readJson } from './read.ts'
@@ -47,14 +47,16 @@ function account(bench: string, { what, unit, peerName, parts }: Figure): string
   return [`Where the ${what} of \`${bench}\` goes, as each side's own profiler sees it:`, markdownTable(head, rows)]
 }
 
-const row = (bench: string, { what, unit, ours, peer, peerName, ratio, reach, ok }: Figure): string[] => [
+const row = (bench: string, { what, unit, ours, peer, peerName, ratio, reach, ok, spread }: Figure): string[] => [
   `\`${bench}\`: ${what}`,
-  `${short(ours)} ${unit}`,
-  peer === null ? NONE : `${short(peer)} ${unit} (${peerName ?? 'peer'})`,
+  `${short(ours)} ${unit}${within(spread?.ours)}`,
+  peer === null ? NONE : `${short(peer)} ${unit}${within(spread?.peer)} (${peerName ?? 'peer'})`,
   ratio === null ? NONE : short(ratio),
   `${ratio === null ? '' : 'ratio '}${'max' in reach ? `≤ ${reach.max}` : `≥ ${reach.min}`}${ratio === null ? ` ${unit}` : ''}`,
   ok ? 'yes' : 'no',
 ]
+
+const within = (range: Spread | undefined): string => (range ? ` [${range.map(short).join('–')}]` : '')
 
 /** Three digits, without the exponent that toPrecision gives large numbers. */
 const short = (value: number): string => String(Number(value.toPrecision(3)))

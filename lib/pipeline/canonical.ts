@@ -44,7 +44,10 @@ function canonicalItems(items: readonly Json[]): string {
 }
 
 function canonicalEntries(value: JsonObject): string {
+  const keys = Object.keys(value)
+  // most are written in this order, and a sort costs more than a look
+  const sorted = keys.every((key, i) => i === 0 || keys[i - 1]! < key) ? keys : keys.sort()
   let body = ''
-  for (const key of Object.keys(value).sort()) body += text(key) + canonical(value[key]!)
+  for (const key of sorted) body += text(key) + canonical(value[key]!)
   return body
 }

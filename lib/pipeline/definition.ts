@@ -20,13 +20,13 @@ export function definitions(prepared: Prepared): Map<string, Digest> {
     const { code, with: parameters, env, packages } = prepared.identities.get(stage.id)!
     const inputs = Object.entries(stage.in).map(([name, input]) => [name, inputDefinition(prepared, input, known)])
     const definition = {
-      schema: KEY_SCHEMA,
       code,
-      with: parameters,
       env,
-      packages,
-      out: stage.out,
       in: Object.fromEntries(inputs) as Json,
+      out: stage.out,
+      packages,
+      schema: KEY_SCHEMA,
+      with: parameters,
     }
     known.set(stage.id, digestOf(definition))
   }

@@ -1,6 +1,7 @@
 import { nearest } from '../util/nearest.ts'
 import { toRecord } from '../util/record.ts'
 import { isRemote, parseRemote } from '../util/remote.ts'
+import { NO_CELL } from './matrix.ts'
 import type { Cell } from './matrix.ts'
 import type { Input, OutputRef } from './pipeline.ts'
 import { someOf } from './problems.ts'
@@ -181,8 +182,6 @@ export class Inputs {
     return outputs?.has(output) === false ? (nearest(output, outputs.keys()) ?? output) : output
   }
 }
-
-const NO_CELL: Cell = { name: '', at: toRecord<string>([]), values: new Map() }
 
 const someForms = (stages: Iterable<string>): string =>
   `Write stage.output (stages: ${someOf(stages)}), or a path relative to pipeline.yaml, file:PATH, builtin:NAME.`

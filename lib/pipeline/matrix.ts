@@ -24,6 +24,10 @@ export interface Cell {
   readonly values: ReadonlyMap<string, Tree>
 }
 
+/** The one cell of a stage that has no matrix. */
+export const NO_CELL: Cell = { name: '', at: toRecord<string>([]), values: new Map() }
+const NO_MATRIX: readonly Cell[] = [NO_CELL]
+
 interface Axis {
   readonly name: string
   readonly values: readonly { readonly name: string; readonly value: Tree }[]
@@ -31,6 +35,7 @@ interface Axis {
 
 /** The cells of a matrix, last axis fastest, values in the order written. Undefined after a problem. */
 export function expandMatrix(matrix: Tree | undefined, problems: Problems): readonly Cell[] | undefined {
+  if (matrix === undefined) return NO_MATRIX
   const axes: Axis[] = []
   for (const [name, { keyAt, value }] of entriesOf(matrix)) {
     const axis = readAxis(name, keyAt, value, problems)
@@ -43,7 +48,7 @@ export function expandMatrix(matrix: Tree | undefined, problems: Problems): read
   if (count <= MOST_CELLS && length <= MOST_NAME) return combine(axes)
   const many = `The matrix has ${count} cells. At most ${MOST_CELLS} are run: give it fewer values.`
   const long = `The longest name of a cell has ${length} bytes. A folder is named by it, of at most ${MOST_NAME}: write an axis as a map, short name: value.`
-  problems.add('MATRIX_INVALID', matrix?.at, count > MOST_CELLS ? many : long)
+  problems.add('MATRIX_INVALID', matrix.at, count > MOST_CELLS ? many : long)
   return undefined
 }
 

@@ -77,15 +77,16 @@ async function planPrepared(prepared: Prepared, options: PlanOptions): Promise<R
   prepared.stats.save()
   const refused = await beyondMachine(prepared.stages, () => Promise.resolve(stages))
   if (refused.length > 0) return err(refused)
-  const estimate = async (plan: StagePlan): Promise<EstimatedPlan> => {
+  const estimated: EstimatedPlan[] = []
+  for (const plan of stages) {
     const stage = prepared.byId.get(plan.stage)!
     const runs = plan.state === 'run' || plan.state === 'may-run'
     const estimate = runs ? estimateOf(stage, earlier(stage.name)) : null
-    if (stage.shards === undefined) return { ...plan, estimate }
-    return { ...plan, estimate, shards: await previewShards(prepared, planned, stage, plan) }
+    const one = { ...plan, estimate }
+    estimated.push(
+      stage.shards === undefined ? one : { ...one, shards: await previewShards(prepared, planned, stage, plan) },
+    )
   }
-  const estimated: EstimatedPlan[] = []
-  for (const plan of stages) estimated.push(await estimate(plan))
   return ok({ experiment: experimentHash(prepared), stages: estimated, notices })
 }
 

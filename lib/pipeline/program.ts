@@ -9,8 +9,8 @@ import type { ScalarTree, Tree } from './tree.ts'
 
 /** The names that may stand in the arguments of one stage's program. */
 export interface Names {
-  readonly in: ReadonlySet<string>
-  readonly out: ReadonlySet<string>
+  readonly in: ReadonlyMap<string, unknown>
+  readonly out: ReadonlyMap<string, unknown>
   /** The values of `with`, of the cell where there is a matrix. */
   readonly with: Tree | undefined
 }
@@ -20,11 +20,14 @@ export function readCommand(cmd: Tree, names: Names, problems: Problems): Progra
   const argv: ArgumentPart[][] = []
   for (const item of itemsOf(cmd)) {
     if (item.kind !== 'scalar') return undefined
-    const parts = (item.pending ?? [String(item.value)]).map((part) =>
-      typeof part === 'string' ? ({ kind: 'text', text: part } as const) : readPart(part, item, names, problems),
-    )
-    if (parts.includes(undefined)) return undefined
-    argv.push(parts.filter((part) => part !== undefined))
+    const parts: ArgumentPart[] = []
+    for (const part of item.pending ?? [String(item.value)]) {
+      const read =
+        typeof part === 'string' ? { kind: 'text' as const, text: part } : readPart(part, item, names, problems)
+      if (read === undefined) return undefined
+      parts.push(read)
+    }
+    argv.push(parts)
   }
   return { kind: 'command', argv }
 }
@@ -35,7 +38,7 @@ function readPart(reference: Reference, from: ScalarTree, names: Names, problems
   const known = space === 'in' ? names.in : names.out
   const [name = ''] = path
   if (path.length === 1 && known.has(name)) return { kind: space === 'in' ? 'in' : 'out', name }
-  unknown(reference, from, name, [...known], problems)
+  unknown(reference, from, name, [...known.keys()], problems)
   return undefined
 }
 

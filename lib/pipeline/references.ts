@@ -24,6 +24,8 @@ export class References {
   readonly #resolved = new Map<Tree, Tree | undefined>()
   readonly #sizes = new Map<Tree, number>()
   readonly #used = new Set<Tree>()
+  /** Many stages have the same texts. */
+  readonly #templates = new Map<string, Template | undefined>()
   /** The references being followed, outermost first: a target met again in it is a cycle. */
   readonly #following: { readonly target: Tree; readonly name: string }[] = []
   #values = 0
@@ -49,7 +51,7 @@ export class References {
 
   #scalar(tree: ScalarTree, scope: Scope): Tree | undefined {
     if (tree.refused) return undefined
-    const template = typeof tree.value === 'string' ? parseTemplate(tree.value) : undefined
+    const template = typeof tree.value === 'string' ? this.#template(tree.value) : undefined
     if (!template) return tree
     const [first] = template
     if (template.length === 1 && typeof first === 'object' && !scope.has(first.path[0] ?? ''))
@@ -57,6 +59,12 @@ export class References {
     const parts = template.map((part) => this.#part(part, tree, scope))
     if (parts.includes(undefined)) return undefined
     return withTemplate(tree, joinTexts(parts as Template))
+  }
+
+  #template(text: string): Template | undefined {
+    if (!text.includes('${')) return undefined
+    if (!this.#templates.has(text)) this.#templates.set(text, parseTemplate(text))
+    return this.#templates.get(text)
   }
 
   #part(part: TemplatePart, tree: ScalarTree, scope: Scope): TemplatePart | undefined {
@@ -161,8 +169,10 @@ export class References {
 /** A text with its references in place: plain text where none is left. */
 export function withTemplate(tree: ScalarTree, template: Template): ScalarTree {
   const text = template.map((part) => (typeof part === 'string' ? part : part.text)).join('')
-  const plain: ScalarTree = { kind: 'scalar', at: tree.at, value: text }
-  return template.every((part) => typeof part === 'string') ? plain : { ...plain, pending: template }
+  const { at } = tree
+  return template.every((part) => typeof part === 'string')
+    ? { kind: 'scalar', at, value: text }
+    : { kind: 'scalar', at, value: text, pending: template }
 }
 
 /** A value as part of a text: the same for `1`, `1.0` and `1e0`. A map, a list or null has no such form. */

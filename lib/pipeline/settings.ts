@@ -33,10 +33,18 @@ export interface Settings {
   readonly shards: number | undefined
 }
 
+const NO_SETTINGS: ReadonlySet<string> = new Set(['run', 'cmd', 'matrix', 'with', 'in', 'out'])
+
+/** Of a stage that asks for nothing, all settings are those of any other such stage. */
+export function asksForNothing(stage: Tree): boolean {
+  for (const key of entriesOf(stage).keys()) if (!NO_SETTINGS.has(key)) return false
+  return true
+}
+
 /** What a stage asks of the machine; nothing asked where the stage is not valid, which is reported elsewhere. */
 export function readSettings(
   source: StageSource | undefined,
-  tree: Tree,
+  tree: Tree | undefined,
   outputs: ReadonlyMap<string, unknown> | undefined,
   shared: SlurmSettings,
   problems: Problems,

@@ -6,7 +6,7 @@ import type { JsonObject } from '../util/json.ts'
 import { sortStages } from './dag.ts'
 import { folded } from './file-names.ts'
 import type { Inputs, Producer } from './inputs.ts'
-import { bindCell, expandMatrix, hasPending } from './matrix.ts'
+import { NO_CELL, bindCell, expandMatrix, hasPending } from './matrix.ts'
 import type { Cell } from './matrix.ts'
 import { isName, isShortEnough, isStageName } from './names.ts'
 import { readOutputs } from './outputs.ts'
@@ -20,12 +20,12 @@ import { readCommand } from './program.ts'
 import { NO_SCOPE } from './references.ts'
 import type { References, Scope } from './references.ts'
 import type { Document, StageSource } from './schema.ts'
-import { readSettings, readSlurm } from './settings.ts'
+import { asksForNothing, readSettings, readSlurm } from './settings.ts'
 import type { Settings } from './settings.ts'
 import { placeName, placeOf } from './source.ts'
 import type { Spot } from './source.ts'
 import { child, entriesOf, isRefused, mapEntries, refused, textOf, toJsonObject } from './tree.ts'
-import type { Tree } from './tree.ts'
+import type { Entry, Tree } from './tree.ts'
 
 /** Which references of a stage wait for its cells or its command's values. */
 const SCOPES: ReadonlyMap<string, Scope> = new Map([
@@ -48,8 +48,8 @@ interface Definition extends Producer {
   readonly at: Spot
   readonly tree: Tree
   readonly outputs: ReadonlyMap<string, Output> | undefined
-  /** Names under `in:`, also those whose source is wrong. */
-  readonly inputs: ReadonlySet<string>
+  /** What stands under `in:`, also where its source is wrong. */
+  readonly inputs: ReadonlyMap<string, Entry>
   readonly settings: Settings
 }
 
@@ -63,9 +63,10 @@ export function readDefinitions(
   const definitions = new Map<string, Definition>()
   const byFolded = new Map<string, Definition>()
   const slurm = readSlurm(valid?.slurm, child(document, 'slurm'), problems)
+  const shared = { slurm, settings: readSettings(undefined, undefined, undefined, slurm, problems) }
   for (const [name, { keyAt, value }] of entriesOf(child(document, 'stages'))) {
     if (value.kind !== 'map' || !isStageName(name, keyAt, problems)) continue
-    const definition = readDefinition(name, keyAt, value, { source: valid?.stages[name], slurm }, problems)
+    const definition = readDefinition(name, keyAt, value, { source: valid?.stages[name], ...shared }, problems)
     checkProgram(definition, root, problems)
     const other = byFolded.get(folded(name))
     if (other) reportCollision(definition, other, problems)
@@ -79,12 +80,16 @@ function readDefinition(
   name: string,
   at: Spot,
   tree: Tree,
-  { source, slurm }: { readonly source: StageSource | undefined; readonly slurm: SlurmSettings },
+  {
+    source,
+    slurm,
+    settings,
+  }: { readonly source: StageSource | undefined; readonly slurm: SlurmSettings; readonly settings: Settings },
   problems: Problems,
 ): Definition {
   const isKnown = (key: string): boolean => !isRefused(child(tree, key))
-  const inputs = new Set(entriesOf(child(tree, 'in')).keys())
-  for (const [input, { keyAt }] of entriesOf(child(tree, 'in'))) isName(input, 'input', keyAt, problems)
+  const inputs = entriesOf(child(tree, 'in'))
+  for (const [input, { keyAt }] of inputs) isName(input, 'input', keyAt, problems)
   const outputs = isKnown('out') ? readOutputs(child(tree, 'out'), problems) : undefined
   for (const output of outputs?.values() ?? []) isShortEnough(name, output, problems)
   return {
@@ -94,7 +99,7 @@ function readDefinition(
     inputs,
     outputs,
     cells: isKnown('matrix') ? expandMatrix(child(tree, 'matrix'), problems) : undefined,
-    settings: readSettings(source, tree, outputs, slurm, problems),
+    settings: asksForNothing(tree) ? settings : readSettings(source, tree, outputs, slurm, problems),
   }
 }
 
@@ -132,7 +137,7 @@ export function makeStages(
   const stages: Stage[] = []
   for (const definition of definitions.values()) {
     const varies = hasPending(child(definition.tree, 'with')) || hasPending(child(definition.tree, 'in'))
-    const shared = varies ? undefined : bind(definition, NO_VALUES, problems)
+    const shared = varies ? undefined : bind(definition, NO_CELL, problems)
     for (const cell of definition.cells ?? []) {
       const bound = shared ?? bind(definition, cell, problems)
       stages.push(makeStage(definition, cell, bound, inputs, problems))
@@ -141,8 +146,6 @@ export function makeStages(
   const spotOf = ({ name }: Stage): Spot => child(definitions.get(name)!.tree, 'in')?.at ?? definitions.get(name)!.at
   return sortStages(stages, spotOf, problems)
 }
-
-const NO_VALUES: Cell = { name: '', at: toRecord<string>([]), values: new Map() }
 
 /** What of a stage depends on its cell's values; shared by all cells where nothing does. */
 interface Bound {
@@ -181,7 +184,7 @@ function makeStage(definition: Definition, cell: Cell, bound: Bound, inputs: Inp
     program: readProgram(definition, cell, bound, problems),
     in: readInputs(bound.in, cell, inputs, problems),
     with: bound.parameters,
-    out: toRecord([...(definition.outputs ?? [])].map(([output, { file }]) => [output, file] as const)),
+    out: filesOf(definition.outputs ?? NO_OUTPUTS),
     ...settings,
     place: placeOf(definition.at),
     get places() {
@@ -190,22 +193,30 @@ function makeStage(definition: Definition, cell: Cell, bound: Bound, inputs: Inp
   }
 }
 
+function filesOf(outputs: ReadonlyMap<string, Output>): Readonly<Record<string, string>> {
+  const files = toRecord<string>([])
+  for (const [output, { file }] of outputs) files[output] = file
+  return files
+}
+
 function readInputs(
   tree: Tree | undefined,
   cell: Cell,
   inputs: Inputs,
   problems: Problems,
 ): Readonly<Record<string, Input>> {
-  const found: [string, Input][] = []
+  const found = toRecord<Input>([])
   for (const [name, { value }] of entriesOf(tree)) {
     const source = textOf(value)
     const input = source === undefined ? undefined : inputs.read(source, value.at, cell)
-    if (input) found.push([name, input])
+    if (input) found[name] = input
     else if (source === undefined && !isRefused(value))
       problems.add('INPUT_INVALID', value.at, `"in.${name}" must be a text that names a source.`)
   }
-  return toRecord(found)
+  return found
 }
+
+const NO_OUTPUTS: ReadonlyMap<string, Output> = new Map()
 
 function readProgram(definition: Definition, cell: Cell, bound: Bound, problems: Problems): Program {
   const { tree, inputs, outputs } = definition
@@ -213,6 +224,6 @@ function readProgram(definition: Definition, cell: Cell, bound: Bound, problems:
   const cmd = child(tree, 'cmd')
   if (file !== undefined || !cmd) return { kind: 'module', file: file ?? '' }
   const args = bindCell(cmd, cell, problems)
-  const names = { in: inputs, out: new Set(outputs?.keys()), with: bound.with }
+  const names = { in: inputs, out: outputs ?? NO_OUTPUTS, with: bound.with }
   return (args && readCommand(args, names, problems)) ?? { kind: 'command', argv: [] }
 }

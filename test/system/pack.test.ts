@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -50,6 +51,31 @@ describe('the package', () => {
     assert.match(await run(folder, 'npx', 'pipeline', '--version'), /^\d+\.\d+\.\d+\n$/)
     const own = join(folder, 'node_modules', 'distil-pipeline')
     assert.ok(!existsSync(join(own, 'node_modules', '.cache')), 'nothing is written into the package')
+  })
+
+  it('shows its page, whose script and style came with it', async () => {
+    const folder = join(scratch, 'empty')
+    const bin = join(folder, 'node_modules', '.bin', 'pipeline')
+    const child = spawn(process.execPath, [bin, 'ui', '--json'], {
+      cwd: folder,
+      env,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    try {
+      const [line] = (await once(child.stdout.setEncoding('utf8'), 'data')) as [string]
+      const { url } = JSON.parse(line) as { readonly url: string }
+      const page = await fetch(url)
+      const headers = { cookie: page.headers.getSetCookie().map((one) => one.split(';')[0]).join('; ') } // prettier-ignore
+      const get = async (path: string): Promise<string> => (await fetch(new URL(path, url), { headers })).text()
+      assert.match(await page.text(), /<script type="module" src="\/page\.js">/)
+      for (const name of ['js', 'css'] as const)
+        assert.equal(await get(`/page.${name}`), readFileSync(join(folder, 'node_modules/distil-pipeline/dist/ui', `page.${name}`), 'utf8')) // prettier-ignore
+      const { total } = JSON.parse(await get('/api/experiments')) as { readonly total: number }
+      assert.equal(total, 1)
+    } finally {
+      child.kill()
+      await once(child, 'exit')
+    }
   })
 
   for (const name of ['npm', 'pnpm', 'yarn']) {

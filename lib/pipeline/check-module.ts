@@ -84,8 +84,9 @@ const fail = (stage: Stage, path: string, code: Code, message: string): Failure 
 
 /** Where a value was written, else where the nearest thing around it was. */
 export function placeOf(stage: Stage, path: string): Place {
+  const places = stage.places()
   for (let at = path; at !== ''; at = at.slice(0, Math.max(0, at.lastIndexOf('.')))) {
-    const place = stage.places[at]
+    const place = places[at]
     if (place !== undefined) return place
   }
   return stage.place

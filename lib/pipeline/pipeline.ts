@@ -59,7 +59,7 @@ export interface Stage {
   readonly piece?: Piece
   readonly place: Place
   /** Where a parameter's value was written: keys are dotted paths below `with` and `in` (`with.temperature`). */
-  readonly places: Readonly<Record<string, Place>>
+  readonly places: () => Readonly<Record<string, Place>>
 }
 
 /** Some of a stage's work, or its end, which makes the result of all the parts. */

@@ -85,13 +85,13 @@ class PlainReader {
     const at = this.#spot()
     const items: Tree[] = []
     for (;;) {
-      if (!this.#isAtItem()) return this.#column() <= indent ? { kind: 'list', at, items } : undefined
+      if (!this.#isAtItem()) return this.#column() <= indent ? { kind: 'list', at, items: fitted(items) } : undefined
       this.#at++
       const item = this.#lineValue(indent, depth + 1)
       if (item === undefined) return undefined
       items.push(item)
       const next = this.#column()
-      if (next < indent) return { kind: 'list', at, items }
+      if (next < indent) return { kind: 'list', at, items: fitted(items) }
       if (next > indent) return undefined
     }
   }
@@ -120,7 +120,7 @@ class PlainReader {
       if (item !== undefined) items.push(item)
       return item !== undefined
     })
-    return isWhole ? { kind: 'list', at, items } : undefined
+    return isWhole ? { kind: 'list', at, items: fitted(items) } : undefined
   }
 
   /** `page: report.html` in a list: a map of one entry. */
@@ -222,6 +222,9 @@ class PlainReader {
     return { source: this.#source, offset: this.#at }
   }
 }
+
+/** Without the room for sixteen more that an array has to which something was added. */
+const fitted = <T>(items: readonly T[]): readonly T[] => items.slice()
 
 /** `true` and `null`, and what is spelled like them. */
 const isWord = (text: string): boolean => /^(?:true|false|null)$/i.test(text)

@@ -79,10 +79,10 @@ async function planPrepared(prepared: Prepared, options: PlanOptions): Promise<R
   if (refused.length > 0) return err(refused)
   const estimated: EstimatedPlan[] = []
   for (const plan of stages) {
-    const stage = prepared.byId.get(plan.stage)!
-    const runs = plan.state === 'run' || plan.state === 'may-run'
-    const estimate = runs ? estimateOf(stage, earlier(stage.name)) : null
-    const one = { ...plan, estimate }
+    const { stage: id, state, reason, key, changes } = plan
+    const stage = prepared.byId.get(id)!
+    const estimate = state === 'run' || state === 'may-run' ? estimateOf(stage, earlier(stage.name)) : null
+    const one = { stage: id, state, reason, key, changes, estimate }
     estimated.push(
       stage.shards === undefined ? one : { ...one, shards: await previewShards(prepared, planned, stage, plan) },
     )

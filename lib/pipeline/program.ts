@@ -1,4 +1,5 @@
 import { nearest } from '../util/nearest.ts'
+import { isWhole } from '../util/whole.ts'
 import type { ArgumentPart, Program } from './pipeline.ts'
 import { didYouMean, someOf } from './problems.ts'
 import type { Problems } from './problems.ts'
@@ -17,19 +18,16 @@ export interface Names {
 
 /** The arguments of `cmd:`; each item stays one argument, whatever its values hold. Undefined after a problem. */
 export function readCommand(cmd: Tree, names: Names, problems: Problems): Program | undefined {
-  const argv: ArgumentPart[][] = []
-  for (const item of itemsOf(cmd)) {
-    if (item.kind !== 'scalar') return undefined
-    const parts: ArgumentPart[] = []
-    for (const part of item.pending ?? [String(item.value)]) {
-      const read =
-        typeof part === 'string' ? { kind: 'text' as const, text: part } : readPart(part, item, names, problems)
-      if (read === undefined) return undefined
-      parts.push(read)
-    }
-    argv.push(parts)
-  }
-  return { kind: 'command', argv }
+  const argv = itemsOf(cmd).map((item) => readArgument(item, names, problems))
+  return isWhole(argv) ? { kind: 'command', argv } : undefined
+}
+
+function readArgument(item: Tree, names: Names, problems: Problems): readonly ArgumentPart[] | undefined {
+  if (item.kind !== 'scalar') return undefined
+  const parts = (item.pending ?? [String(item.value)]).map((part) =>
+    typeof part === 'string' ? ({ kind: 'text', text: part } as const) : readPart(part, item, names, problems),
+  )
+  return isWhole(parts) ? parts : undefined
 }
 
 function readPart(reference: Reference, from: ScalarTree, names: Names, problems: Problems): ArgumentPart | undefined {

@@ -41,7 +41,7 @@ function recordedStage(id: string, { stage, with: parameters }: StageRecord): St
   const inputs = Object.entries(stage.in).map(([name, input]) => [name, inputHere(input)] as const)
   // a record from before there were retries
   const retries = (stage as Partial<typeof stage>).retries ?? { times: 0, backoffSeconds: 0 }
-  return { ...stage, retries, id, with: parameters, in: Object.fromEntries(inputs), places: {} }
+  return { ...stage, retries, id, with: parameters, in: Object.fromEntries(inputs), places: () => ({}) }
 }
 
 const inputHere = (input: Input): Input =>

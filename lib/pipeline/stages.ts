@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Place } from '../util/failure.ts'
 import { toRecord } from '../util/record.ts'
 import type { JsonObject } from '../util/json.ts'
 import { sortStages } from './dag.ts'
@@ -152,7 +151,7 @@ interface Bound {
   readonly in: Tree | undefined
   readonly with: Tree | undefined
   readonly parameters: JsonObject
-  readonly places: Readonly<Record<string, Place>>
+  readonly places: Stage['places']
 }
 
 function bind({ tree, outputs }: Definition, cell: Cell, problems: Problems): Bound {
@@ -164,15 +163,9 @@ function bind({ tree, outputs }: Definition, cell: Cell, problems: Problems): Bo
   if (bound.with && bound.with.kind !== 'map' && !isRefused(bound.with) && hasPending(child(tree, 'with'))) {
     problems.add('VALUE_INVALID', bound.with.at, '`with:` of this cell must be a map of parameters.')
   }
-  let places: Bound['places'] | undefined
-  return {
-    ...bound,
-    parameters: toJsonObject(bound.with),
-    // few are ever asked for: those of ten thousand stages would take a second and a hundred MiB
-    get places() {
-      return (places ??= placesOf(tree, bound, outputs))
-    },
-  }
+  // few are ever asked for: those of ten thousand stages would take a second and a hundred MiB
+  const places = (): ReturnType<Stage['places']> => placesOf(tree, bound, outputs)
+  return { ...bound, parameters: toJsonObject(bound.with), places }
 }
 
 function makeStage(definition: Definition, cell: Cell, bound: Bound, inputs: Inputs, problems: Problems): Stage {
@@ -187,9 +180,7 @@ function makeStage(definition: Definition, cell: Cell, bound: Bound, inputs: Inp
     out: filesOf(definition.outputs ?? NO_OUTPUTS),
     ...settings,
     place: placeOf(definition.at),
-    get places() {
-      return bound.places
-    },
+    places: bound.places,
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Json, JsonObject } from '../util/json.ts'
 import { toRecord } from '../util/record.ts'
+import { isWhole } from '../util/whole.ts'
 import type { Spot } from './source.ts'
 import type { Template } from './template.ts'
 
@@ -61,14 +62,10 @@ export function mapEntries(map: MapTree, change: (value: Tree, key: string) => T
 
 /** The list with its items changed, `undefined` left out; itself where nothing changed. */
 export function mapItems(list: ListTree, change: (item: Tree) => Tree | undefined): ListTree {
-  let changed = false
-  const items: Tree[] = []
-  for (const item of list.items) {
-    const value = change(item)
-    changed ||= value !== item
-    if (value !== undefined) items.push(value)
-  }
-  return changed ? { kind: 'list', at: list.at, items } : list
+  const changed = list.items.map((item) => change(item))
+  if (changed.every((item, i) => item === list.items[i])) return list
+  const items = isWhole(changed) ? changed : changed.filter((item) => item !== undefined)
+  return { kind: 'list', at: list.at, items }
 }
 
 /** As JSON, its objects without a prototype; what was refused is left out. */

@@ -81,7 +81,7 @@ describe('${}', () => {
   it('knows where each value was written', async () => {
     const yaml =
       'version: 1\nparams:\n  a: { t: 2 }\nstages:\n  s:\n    cmd: [node]\n    with: { x: "${a.t}", y: 3, z: "${a}" }\n'
-    const { places } = (await loaded(yaml, { recipes: { 'r.yaml': 'params:\n  a:\n    t: 5\n' } })).stages[0]!
+    const places = (await loaded(yaml, { recipes: { 'r.yaml': 'params:\n  a:\n    t: 5\n' } })).stages[0]!.places()
     const words = (name: string): string =>
       `${places[name]?.file ?? ''}:${places[name]?.line ?? 0}:${places[name]?.column ?? 0}`
     assert.deepEqual(['with.x', 'with.y', 'with.z.t', 'cmd'].map(words), [

@@ -74,7 +74,7 @@ describe('a source of the hub that names a branch', () => {
     const unknown = new Failure('HUB_NOT_FOUND', 'It is not there.')
     const place = { file: 'pipeline.yaml', line: 3, column: 9 }
     const placed = [
-      { ...stages[0]!, places: { 'in.corpus': place } },
+      { ...stages[0]!, places: () => ({ 'in.corpus': place }) },
       { ...stages[0]!, id: 'other', name: 'other' },
     ]
     await assert.rejects(rig.run(placed, { resolveRevisions: () => Promise.resolve([err(unknown)]) }), {

@@ -108,7 +108,7 @@ export function stage(id: string, program: Program, more: Loose = {}): Stage {
     timeoutSeconds: undefined,
     retries: { times: 0, backoffSeconds: 0 },
     place: PLACE,
-    places: {},
+    places: () => ({}),
     ...more,
     in: Object.fromEntries(inputs) as Record<string, Input>,
   }

@@ -190,7 +190,7 @@ test('a stage that does not divide is refused, with its place', async (t) => {
   )
   const places = { shards: { file: 'pipeline.yaml', line: 9, column: 5 } }
   for (const program of [shell('true'), module('plain.ts')]) {
-    await assert.rejects(rig.run([stage('s', program, { shards: 2, places })]), {
+    await assert.rejects(rig.run([stage('s', program, { shards: 2, places: () => places })]), {
       code: 'SHARDS_REFUSED',
       place: places.shards,
     })

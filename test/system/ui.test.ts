@@ -113,14 +113,14 @@ describe('the page of `pipeline ui` in a browser', { timeout: 400_000 }, () => {
     await desk.look('filter')
     await page.getByRole('button', { name: 'Remove the filter rates > 2' }).click()
     await page.getByRole('button', { name: 'Remove the filter rate > 0.2' }).click()
-    await page.getByText('3 experiments').first().waitFor()
+    await page.getByText('3 experiments', { exact: true }).first().waitFor()
     await page.getByRole('button', { name: 'rate', exact: true }).click()
     await page.locator('th[aria-sort=ascending]').waitFor()
-    const first = () => rows().first().locator('a').getAttribute('href')
-    assert.ok((await first())!.includes(hashes[0]!))
+    const isFirst = (hash: string) => page.waitForFunction((one) => document.querySelector('.grid tbody tr a')?.getAttribute('href')?.includes(one), hash) // prettier-ignore
+    await isFirst(hashes[0]!)
     await page.getByRole('button', { name: 'rate ↓' }).or(page.getByRole('button', { name: 'rate', exact: true })).click() // prettier-ignore
     await page.locator('th[aria-sort=descending]').waitFor()
-    await page.waitForFunction((hash) => document.querySelector('.grid tbody tr a')?.getAttribute('href')?.includes(hash), hashes[2]!) // prettier-ignore
+    await isFirst(hashes[2]!)
   })
 
   it('has the columns that are chosen, also when it is loaded again', async () => {

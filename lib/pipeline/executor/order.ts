@@ -137,7 +137,7 @@ function orderOf({ run: { prepared, settled }, task, key }: Ordered): Order {
   const texts = inputs.flatMap((input) => (input.kind === 'string' ? [input.value] : []))
   return {
     // a job runs once: whether there is another try is the driver's to say
-    stage: { ...stage, retries: { times: 0, backoffSeconds: 0 }, places: {} },
+    stage: { ...stage, retries: { times: 0, backoffSeconds: 0 }, places: () => ({}) },
     ...{ key, record, reason, force },
     reads: Object.fromEntries(reads),
     sources: Object.fromEntries(paths.map((path) => [path, prepared.sources.get(path)!])),

@@ -92,7 +92,9 @@ export function readOrder(folder: string, index: number): { readonly order: Orde
   try {
     const bytes = Buffer.alloc(to! - from!)
     readSync(fd, bytes, 0, bytes.length, from!)
-    return { order: JSON.parse(bytes.toString('utf8')) as Order, batch }
+    const order = JSON.parse(bytes.toString('utf8')) as Order
+    // where its parts were written is no use to a job
+    return { order: { ...order, stage: { ...order.stage, places: () => ({}) } }, batch }
   } finally {
     closeSync(fd)
   }
@@ -137,7 +139,7 @@ function orderOf({ run: { prepared, settled }, task, key }: Ordered): Order {
   const texts = inputs.flatMap((input) => (input.kind === 'string' ? [input.value] : []))
   return {
     // a job runs once: whether there is another try is the driver's to say
-    stage: { ...stage, retries: { times: 0, backoffSeconds: 0 }, places: () => ({}) },
+    stage: { ...stage, retries: { times: 0, backoffSeconds: 0 } },
     ...{ key, record, reason, force },
     reads: Object.fromEntries(reads),
     sources: Object.fromEntries(paths.map((path) => [path, prepared.sources.get(path)!])),

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { drive } from '../pipeline/drive.ts'
 import { Rig, shell, stage } from '../pipeline/rig.ts'
 import { Cluster } from './slurm.ts'
 
@@ -38,5 +39,34 @@ describe('limits of a cluster', { timeout: 600_000, concurrency: true }, () => {
       failures[0]!.message,
       /^Job \d+ of stage "slow" reached its time limit of 60 s\. Raise its `slurm\.time`/,
     )
+  })
+})
+
+describe('a thousand jobs', { timeout: 600_000 }, () => {
+  let cluster: Cluster
+  before(async () => {
+    cluster = await Cluster.start()
+  })
+  after(() => cluster.stop())
+
+  it('are gone on with by the next driver, and none is handed in twice', async (t) => {
+    const rig = new Rig(t)
+    const script = `until [ -e "${rig.path('release')}" ]; do sleep 1; done; echo made > "$PIPELINE_OUT_TEXT"`
+    const stages = Array.from({ length: 1000 }, (_, i) =>
+      stage(`cell[${i}]`, shell(script), { with: { i }, cell: { i: String(i) }, ...text, ...slurm }),
+    )
+    const first = await drive(rig, stages)
+    await cluster.until(() => cluster.jobs().length === 1000)
+    first.child.kill('SIGKILL')
+    await first.ended
+    const started = performance.now()
+    const next = await drive(rig, stages)
+    const { message } = await next.hears(({ code }) => code === 'SLURM_ADOPTED')
+    t.diagnostic(`adopted ${Math.round(performance.now() - started)} ms after the driver's start`)
+    assert.match(message!, /^1,?000 jobs /)
+    assert.equal(cluster.jobs().length, 1000)
+    next.child.kill('SIGINT')
+    await next.ended
+    await cluster.until(() => !cluster.jobs().some((job) => /RUN|PEND|COMPLETING/.test(job)))
   })
 })

@@ -4,6 +4,9 @@
 set -euo pipefail
 mkdir -p "$1"
 folder=$(realpath "$1")
+# two tests may want it at once
+exec 9> "$folder/lock"
+flock 9
 [ -e "$folder/lavapipe.json" ] && exit
 mkdir -p "$folder/lists/partial" "$folder/cache/archives/partial"
 key=/usr/share/keyrings/debian-archive-keyring.gpg

@@ -4,23 +4,16 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { before, describe, it } from 'node:test'
 import { programOf } from './debian.ts'
-import { agreesOnDefault } from './default-by-engine.ts'
+import { bringDriver, driver, folder, toDriver } from './lavapipe.ts'
 
 // The engines onnx-webgpu and tfjs-webgpu on a Vulkan driver in software: their results are held against the same references as the others'.
 
-const folder = join(import.meta.dirname, '../../.cache/lavapipe')
-const driver = join(folder, 'lavapipe.json')
 const own = { ...process.env }
 delete own['NODE_TEST_CONTEXT'] // else the tests would report to this run
-const toDriver = {
-  LD_LIBRARY_PATH: join(folder, 'root/usr/lib/x86_64-linux-gnu'),
-  VK_DRIVER_FILES: driver,
-  VK_ICD_FILENAMES: driver, // what older loaders call it
-}
 const env = { ...own, ...toDriver }
 
 describe('WebGPU in software', () => {
-  before(() => execFileSync('bash', [join(import.meta.dirname, 'lavapipe.sh'), folder], { stdio: 'inherit' }))
+  before(bringDriver)
 
   for (const [engine, file, least] of [
     ['onnx-webgpu', 'test/engine/ops.test.ts', 190],
@@ -37,10 +30,6 @@ describe('WebGPU in software', () => {
       pass(file, least, { ...env, TEST_ENGINES: engine })
     })
   }
-
-  // all four epochs take nine minutes in software
-  it('onnx-webgpu runs the embedded default of one epoch, which comes out as by onnx-cpu', (t) =>
-    agreesOnDefault(t, 'onnx-webgpu', { env: toDriver, epochs: 1 }))
 
   it('passes test/system/faults-on-lavapipe.ts, with a driver that has faults', () => {
     const [library, faulty] = [join(folder, 'faulty.so'), join(folder, 'faulty.json')]

@@ -2,6 +2,7 @@ import { wholeStage } from '../pipeline/shards/names.ts'
 import type { ConfigOptions } from './options.ts'
 import { jsonPrinter, linePrinter } from './printer.ts'
 import type { Manner, Printer } from './printer.ts'
+import { runCommand } from './run-command.ts'
 
 export interface PrinterOptions extends Partial<ConfigOptions> {
   readonly quiet?: boolean
@@ -13,7 +14,12 @@ export interface PrinterOptions extends Partial<ConfigOptions> {
 export async function choosePrinter(options: PrinterOptions): Promise<Printer> {
   if (options.json === true) return jsonPrinter
   const { quiet = false, debug = false, verbose = debug } = options
-  const manner: Manner = { quiet, verbose, stacks: debug, again: (stage) => alone(stage, options) }
+  const manner: Manner = {
+    quiet,
+    verbose,
+    stacks: debug,
+    again: (stage) => `${runCommand(options, wholeStage(stage))} --debug`,
+  }
   if (quiet || !isLive()) return linePrinter(manner)
   return (await import('./live/printer.ts')).livePrinter(manner)
 }
@@ -21,15 +27,3 @@ export async function choosePrinter(options: PrinterOptions): Promise<Printer> {
 /** What a continuous integration shows is read later: a block that is drawn over and over would be noise there. */
 const isLive = (): boolean =>
   process.stdout.isTTY && process.env['TERM'] !== 'dumb' && ['', 'false', '0', undefined].includes(process.env['CI'])
-
-/** The command that runs a stage alone, with the same recipes and settings. */
-function alone(stage: string, { recipe = [], set = [] }: PrinterOptions): string {
-  const args = [
-    wholeStage(stage),
-    ...recipe.flatMap((file) => ['-p', file]),
-    ...set.flatMap((setting) => ['--set', setting]),
-  ]
-  return `npx pipeline run ${args.map(quoted).join(' ')} --debug`
-}
-
-const quoted = (text: string): string => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`)

@@ -34,7 +34,7 @@ export function addExperiments(program: Command, end: (code: number) => void): v
   ).action(async (hash: string | undefined, options: { json?: boolean }) =>
     end((await import('./commands/report.ts')).report(hash, options)),
   )
-  withJson(
+  withConfig(
     program
       .command('ui')
       .description('serve a page to this machine: experiments side by side, curves, the stages, and runs as they go'),

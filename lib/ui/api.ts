@@ -115,6 +115,8 @@ export interface PlannedStage {
 }
 
 export interface PlanAnswer {
+  /** Runs it. */
+  readonly command: string
   readonly experiment: string
   readonly stages: readonly PlannedStage[]
   readonly notices: readonly PlainFailure[]

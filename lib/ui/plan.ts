@@ -13,7 +13,7 @@ export type Load = () => Promise<Result<LoadedPipeline, readonly Failure[]>>
 export async function planAnswer(
   load: Load,
   resolveRevisions: ResolveRevisions,
-): Promise<Result<PlanAnswer, readonly Failure[]>> {
+): Promise<Result<Omit<PlanAnswer, 'command'>, readonly Failure[]>> {
   const loaded = await load()
   if (!loaded.ok) return loaded
   const plan = await planRun(loaded.value, { resolveRevisions })

@@ -23,6 +23,8 @@ export interface Served {
   readonly runs: Runs
   readonly load: Load
   readonly resolveRevisions: ResolveRevisions
+  /** Runs what `load` gives. */
+  readonly command: string
 }
 
 type Route = (served: Served, query: URLSearchParams) => Answer | Promise<Answer>
@@ -124,10 +126,10 @@ function log({ root, runs }: Served, query: URLSearchParams): Answer {
   return json(part ?? null)
 }
 
-async function plan({ load, resolveRevisions }: Served): Promise<Answer> {
+async function plan({ load, resolveRevisions, command }: Served): Promise<Answer> {
   try {
     const planned = await planAnswer(load, resolveRevisions)
-    return planned.ok ? json(planned.value) : refused(planned.error)
+    return planned.ok ? json({ ...planned.value, command }) : refused(planned.error)
   } catch (error) {
     return refusedBy(error)
   }

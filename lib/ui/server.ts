@@ -14,7 +14,7 @@ import type { Served } from './routes.ts'
 import { Runs, isRun } from './runs.ts'
 import { streamLive, streamRun } from './stream.ts'
 
-export interface UiOptions extends Pick<Served, 'load' | 'resolveRevisions'> {
+export interface UiOptions extends Pick<Served, 'load' | 'resolveRevisions' | 'command'> {
   /** The folder of pipeline.yaml. */
   readonly root: string
   /** 0: one that is free. */

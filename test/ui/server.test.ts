@@ -40,6 +40,7 @@ describe('the server of the page', { timeout: 120_000 }, () => {
       port,
       load: () => loadPipeline({ file: `${place.root}/pipeline.yaml`, overlays: [], sets: [] }),
       resolveRevisions: () => Promise.resolve([]),
+      command: 'npx pipeline run',
     })
 
   before(async () => {
@@ -169,14 +170,18 @@ describe('the server of the page', { timeout: 120_000 }, () => {
   })
 })
 
-it('`pipeline ui` prints its address, and ends with 0 at Ctrl-C while a page is open', async (t) => {
+it('`pipeline ui` prints its address, plans what it is given, and ends with 0 at Ctrl-C while a page is open', async (t) => {
   const place = makeTraining(t)
-  const child = place.spawn(['ui', '--json'])
+  place.write('fast.yaml', 'params: { rate: 0.5 }\n')
+  const child = place.spawn(['ui', '--json', '-p', 'fast.yaml', '--set', "words=it's"])
   const line = await new Promise<string>((resolve) => child.stdout.setEncoding('utf8').once('data', resolve))
   const { type, url } = JSON.parse(line) as { readonly type: string; readonly url: string }
   assert.equal(type, 'ui')
   const live = await fetch(url.replace('/?', '/api/live?'))
   assert.equal(live.headers.get('content-type'), 'text/event-stream')
+  const plan = (await (await fetch(url.replace('/?', '/api/plan?'))).json()) as PlanAnswer
+  const { last } = await place.lines('-p', 'fast.yaml', '--set', "words=it's")
+  assert.deepEqual([plan.command, plan.experiment], ["npx pipeline run -p fast.yaml --set 'words=it'\\''s'", last['experiment']]) // prettier-ignore
   const ended = new Promise((resolve) => child.on('close', resolve))
   child.kill('SIGINT')
   assert.equal(await ended, 0)

@@ -1,9 +1,6 @@
 import { flatten } from '../../util/flatten.ts'
+import { quoted } from '../../util/shell-word.ts'
 import type { Json, JsonObject } from '../api.ts'
-
-/** A word of a shell's command line. */
-export const quoted = (text: string): string =>
-  /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
 
 /**
  * The command that runs what `files` (pipeline.yaml and the recipes over it) declare with these parameters: those are set

@@ -57,7 +57,7 @@ function Planned({ plan }: { readonly plan: PlanAnswer }) {
           {message}
         </p>
       ))}
-      <CommandBox label="Command to run it" command="npx pipeline run" />
+      <CommandBox label="Command to run it" command={plan.command} />
       <div class="beside">
         <Dag nodes={nodes} label="The stages, each below what it reads" />
         <div class="wide" tabIndex={0} role="region" aria-label="Stages, can be scrolled">

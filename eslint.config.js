@@ -10,6 +10,7 @@ export default tseslint.config(
       'test/fixtures',
       'test/e2e/example',
       '**/*.mjs',
+      '**/*.cjs',
       'eslint.config.js',
     ],
   },

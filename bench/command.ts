@@ -18,7 +18,7 @@ export interface Started {
 }
 
 /** The command's bin file: not through npx, which alone costs several times what it starts. */
-export const binOf = (root: string): string => join(root, 'lib', 'cli', 'bin.mjs')
+export const binOf = (root: string): string => join(root, 'lib', 'cli', 'bin.cjs')
 
 /** Starts `pipeline run --json` of the project in `root`. */
 export function startPipeline(

@@ -51,7 +51,8 @@ const bundle = (root, outdir, entryPoints, plugins) =>
 /** What every start needs, and what has to be there as it is. */
 const INSIDE = /^(commander|p-limit|esbuild|ajv\/dist\/.*|node:.*)$/
 /** What takes long to load and is not always used, although it is imported in a file that is. */
-const LAZY = /^(yaml|node:(child_process|readline|stream\/promises|timers\/promises|worker_threads|zlib))$/
+const LAZY =
+  /^(yaml|resolve\.exports|node:(child_process|readline|stream\/promises|timers\/promises|worker_threads|zlib))$/
 
 const fileOf = (name) => `${name.replaceAll('/', '+')}.cjs`
 
@@ -146,7 +147,7 @@ function publish(files, cache) {
 /** What to look at on the next start: this project's own sources; of packages, the one file that npm writes last. */
 function remember(root, cache, main, inputs, started) {
   const own = inputs.filter((path) => !path.split('/').includes('node_modules') && existsSync(join(root, path)))
-  const here = ['lib/cli/bin.mjs', 'lib/cli/build.mjs', 'node_modules/.package-lock.json'].filter((path) =>
+  const here = ['lib/cli/bin.cjs', 'lib/cli/build.mjs', 'node_modules/.package-lock.json'].filter((path) =>
     existsSync(join(root, path)),
   )
   const stats = [...new Set([...own, ...here])].map((path) => [path, statSync(join(root, path))])

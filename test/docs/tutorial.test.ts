@@ -29,7 +29,7 @@ it('docs/tutorial.md does what it says', { timeout: 600_000 }, (t) => {
   assert.ok(blocks.length >= 10)
   for (const { sh, text } of blocks) {
     // what npx does here, without the second that it takes
-    const script = `set -euo pipefail\nnpx() { shift; ${process.execPath} lib/cli/bin.mjs "$@"; }\n${sh}`
+    const script = `set -euo pipefail\nnpx() { shift; ${process.execPath} lib/cli/bin.cjs "$@"; }\n${sh}`
     const { stdout, stderr, status } = spawnSync('bash', ['-c', script], { cwd: place.root, encoding: 'utf8' })
     assert.equal(status, 0, `${sh}\n${stdout}\n${stderr}`)
     let rest = stdout.split('\n')

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 
-const BIN = join(import.meta.dirname, '..', '..', 'lib', 'cli', 'bin.mjs')
+const BIN = join(import.meta.dirname, '..', '..', 'lib', 'cli', 'bin.cjs')
 
 export interface Ended {
   readonly code: number | null

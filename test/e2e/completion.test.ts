@@ -6,7 +6,7 @@ import { it } from 'node:test'
 import { promisify } from 'node:util'
 import { Place } from './command.ts'
 
-const BIN = join(import.meta.dirname, '..', '..', 'lib', 'cli', 'bin.mjs')
+const BIN = join(import.meta.dirname, '..', '..', 'lib', 'cli', 'bin.cjs')
 
 const PIPELINE = `version: 1
 params: { word: a, deep: { times: [2, 3] } }

@@ -7,7 +7,7 @@ import { after, it } from 'node:test'
 
 const folder = mkdtempSync(join(tmpdir(), 'engine-'))
 after(() => rmSync(folder, { recursive: true }))
-const bin = join(import.meta.dirname, '..', '..', 'lib', 'cli', 'bin.mjs')
+const bin = join(import.meta.dirname, '..', '..', 'lib', 'cli', 'bin.cjs')
 
 function run(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
   const options = { cwd: folder, encoding: 'utf8', env: { ...process.env, ...env } } as const

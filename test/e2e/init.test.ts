@@ -24,7 +24,7 @@ it('a new project installs, runs, is fresh the second time, and its types are ri
   const own = makeProject(t)
   const place = new Place(t)
   const app = join(place.root, 'My App')
-  const { stdout } = await run(process.execPath, [join(own.root, 'lib/cli/bin.mjs'), 'init', 'My App'], {
+  const { stdout } = await run(process.execPath, [join(own.root, 'lib/cli/bin.cjs'), 'init', 'My App'], {
     cwd: place.root,
   })
   assert.match(stdout, /npm install\nnpx pipeline run\n$/)

@@ -12,7 +12,7 @@ const run = promisify(execFile)
 describe('the launcher', () => {
   const { root } = makeProject({ after })
   const command = async (...args: string[]): Promise<string> =>
-    (await run(process.execPath, [join(root, 'lib/cli/bin.mjs'), ...args], { cwd: root })).stdout
+    (await run(process.execPath, [join(root, 'lib/cli/bin.cjs'), ...args], { cwd: root })).stdout
   const cache = (): string => join(root, 'node_modules/.cache/pipeline/cli')
   const bundle = (): string => {
     const { main } = JSON.parse(readFileSync(join(cache(), 'current.json'), 'utf8')) as { main: string }

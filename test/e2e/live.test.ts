@@ -6,7 +6,7 @@ import type { TestContext } from 'node:test'
 import { promisify, stripVTControlCharacters } from 'node:util'
 import { Place } from './command.ts'
 
-const BIN = join(import.meta.dirname, '..', '..', 'lib', 'cli', 'bin.mjs')
+const BIN = join(import.meta.dirname, '..', '..', 'lib', 'cli', 'bin.cjs')
 const MOVES = /\x1b\[\d*A/ // up: only what is drawn over and over does so
 
 const YAML = `version: 1

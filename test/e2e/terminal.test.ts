@@ -8,7 +8,7 @@ import type { TestContext } from 'node:test'
 import { isAlive } from '../pipeline/drive.ts'
 import { Place } from './command.ts'
 
-const BIN = join(import.meta.dirname, '..', '..', 'lib', 'cli', 'bin.mjs')
+const BIN = join(import.meta.dirname, '..', '..', 'lib', 'cli', 'bin.cjs')
 
 /** Writes the pids of itself, a child and a grandchild, and then waits, for as long as it is let. */
 const SLOW = `version: 1

@@ -73,5 +73,5 @@ function writeUntied(folder: string): string {
 }
 
 function pipeline(...args: string[]): string {
-  return execFileSync(process.execPath, [join(ROOT, 'lib/cli/bin.mjs'), ...args], { encoding: 'utf8', maxBuffer: 1e9 })
+  return execFileSync(process.execPath, [join(ROOT, 'lib/cli/bin.cjs'), ...args], { encoding: 'utf8', maxBuffer: 1e9 })
 }

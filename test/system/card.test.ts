@@ -176,7 +176,7 @@ function examined(env: Environment): EngineFacts {
 
 function diagnosed(env: Environment): Diagnosis {
   const environment = { PATH: process.env['PATH'], ...env }
-  const command = ['lib/cli/bin.mjs', 'doctor', '--json']
+  const command = ['lib/cli/bin.cjs', 'doctor', '--json']
   const { stdout, stderr } = spawnSync(process.execPath, command, { cwd: project, env: environment, encoding: 'utf8' })
   assert.notEqual(stdout, '', stderr)
   return JSON.parse(stdout) as Diagnosis

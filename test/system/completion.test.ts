@@ -8,7 +8,7 @@ import { promisify } from 'node:util'
 import { Place } from '../e2e/command.ts'
 import { programOf } from './debian.ts'
 
-const BIN = join(import.meta.dirname, '..', '..', 'lib', 'cli', 'bin.mjs')
+const BIN = join(import.meta.dirname, '..', '..', 'lib', 'cli', 'bin.cjs')
 
 async function makePlace(t: TestContext, shell: string): Promise<Place> {
   const place = new Place(t)

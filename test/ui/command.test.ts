@@ -43,7 +43,7 @@ describe('the command to run with these parameters', () => {
     const { code, last } = await place.lines('--set', 'rate=0.5', '--set', `words=${JSON.stringify(wanted.words)}`)
     assert.equal(code, 0)
     const command = runCommand(['pipeline.yaml'], wanted, { rate: 0.1, slow: 0, words: "it's so" })
-    const bin = join(ROOT, 'lib', 'cli', 'bin.mjs')
+    const bin = join(ROOT, 'lib', 'cli', 'bin.cjs')
     const text = `${command.replace('npx pipeline', `"${process.execPath}" "${bin}"`)} --json`
     const { stdout } = await promisify(execFile)('sh', ['-c', text], { cwd: place.root })
     const again = JSON.parse(stdout.trim().split('\n').at(-1)!) as { readonly experiment: string }

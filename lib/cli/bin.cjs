@@ -1,11 +1,12 @@
 #!/usr/bin/env node
 // Starts the command from a bundle of its sources, made anew when one of them has changed. Until then nothing but
-// this file, the stat calls below and the bundle is loaded: start-up is what a person waits for most often.
-const { existsSync, readFileSync, renameSync, statSync, writeFileSync } = process.getBuiltinModule('fs')
-const { dirname, join } = process.getBuiltinModule('path')
-const { fileURLToPath, pathToFileURL } = process.getBuiltinModule('url')
+// this file, the stat calls below and the bundle is loaded, and no loader of ES modules: start-up is what a person waits
+// for most often.
+const { existsSync, readFileSync, renameSync, statSync, writeFileSync } = require('fs')
+const { dirname, join } = require('path')
+const { pathToFileURL } = require('url')
 
-const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
+const root = dirname(dirname(__dirname))
 const cache = join(root, 'node_modules', '.cache', 'pipeline', 'cli')
 const args = process.argv.slice(2)
 /** Bytes of a sha256. */
@@ -13,10 +14,11 @@ const SEAL = 32
 
 if (args.length === 1 && ['--version', '-V'].includes(args[0])) {
   console.log(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version)
-} else if (existsSync(join(root, 'package-lock.json')))
-  start(join(cache, current() ?? (await (await import('./build.mjs')).build(root, cache))))
-// a published package has no lockfile, and the bundle ready made
-else start(join(root, 'dist', 'main.cjs'))
+} else if (existsSync(join(root, 'package-lock.json'))) {
+  const main = current()
+  if (main !== undefined) start(join(cache, main))
+  else void import('./build.mjs').then(async ({ build }) => start(join(cache, await build(root, cache))))
+} else start(join(root, 'dist', 'main.cjs')) // a published package has no lockfile, and the bundle ready made
 
 /** The bundle's main file, if everything that went into it is as it was. */
 function current() {
@@ -35,8 +37,8 @@ function current() {
 
 /** Runs the bundle, compiled as an earlier start of the same command left it. */
 function start(file) {
-  const { createRequire } = process.getBuiltinModule('module')
-  const { Script } = process.getBuiltinModule('vm')
+  const { createRequire } = require('module')
+  const { Script } = require('vm')
   const command = /^(?:--)?([a-z]+)$/.exec(args[0] ?? 'help')?.[1]
   const kept = join(dirname(file), `${command}-${process.version}-${process.arch}.code`)
   const source = `(function(require,module,exports,__url){${readFileSync(file, 'utf8')}\n})`
@@ -48,7 +50,7 @@ function start(file) {
 }
 
 function sealOf(code) {
-  return process.getBuiltinModule('crypto').createHash('sha256').update(code).digest()
+  return require('crypto').createHash('sha256').update(code).digest()
 }
 
 /** Below the digest of itself: not every V8 looks whether what it kept is whole. Undefined where it is not. */

@@ -29,9 +29,10 @@ const OWN_MIB = 256
 export function argoWorkflow(prepared: Prepared, options: ArgoOptions): JsonObject {
   const stages = prepared.stages.filter(({ out }) => Object.keys(out).length > 0)
   const defined = definitions(prepared)
-  const names = new Map(stages.map((stage, index) => [stage.id, taskName(stage.id, index)]))
-  const tasks = stages.flatMap((stage) => tasksOf(stage, defined.get(stage.id)!, names))
+  const names = new Map(stages.map((stage, index) => [stage.id, argoName(stage.id, index)]))
   const byName = new Map(stages.map((stage) => [stage.name, stage]))
+  const templates = new Map([...byName.keys()].map((name, index) => [name, `make-${argoName(name, index)}`]))
+  const tasks = stages.flatMap((stage) => tasksOf(stage, defined.get(stage.id)!, names, templates.get(stage.name)!))
   const env = [...new Set(stages.flatMap((stage) => stage.env))].filter((name) => process.env[name] !== undefined)
   const record = { name: 'record', template: 'record', dependencies: [...names.values()] }
   return {
@@ -51,7 +52,7 @@ export function argoWorkflow(prepared: Prepared, options: ArgoOptions): JsonObje
       volumes: [{ name: 'project', persistentVolumeClaim: { claimName: '{{workflow.parameters.claim}}' } }],
       templates: [
         { name: 'experiment', dag: { failFast: false, tasks: [...tasks, record] } },
-        ...[...byName.values()].flatMap((stage) => templatesOf(stage, options)),
+        ...[...byName.values()].flatMap((stage) => templatesOf(stage, templates.get(stage.name)!, options)),
         { name: 'record', container: container(['run', ...options.config], {}, env) },
       ],
     },
@@ -61,29 +62,27 @@ export function argoWorkflow(prepared: Prepared, options: ArgoOptions): JsonObje
 /** The same as a text for `argo submit` and `kubectl create`. */
 export const argoYaml = (workflow: JsonObject): string => stringify(workflow, { lineWidth: 0 })
 
-/** Argo takes letters, digits and "-". */
-const taskName = (id: string, index: number): string =>
-  `${id
-    .replace(/[^A-Za-z0-9]+/g, '-')
-    .replace(/^-|-$/g, '')
-    .slice(0, 100)}-${index + 1}`
+/** Argo takes letters, digits and "-", the first of them no "-". The number tells apart what is the same without the rest. */
+function argoName(name: string, index: number): string {
+  const plain = name.replace(/[^A-Za-z0-9]+/g, '-').replace(/^-|-$/g, '')
+  return `${plain === '' ? 'stage' : plain.slice(0, 100)}-${index + 1}`
+}
 
-const templateName = ({ name }: Stage): string => `stage-${name.replace(/[^A-Za-z0-9]+/g, '-')}`
 const envParameter = (name: string): string => `env-${name}`
 
-function tasksOf(stage: Stage, key: string, names: ReadonlyMap<string, string>): JsonObject[] {
+function tasksOf(stage: Stage, key: string, names: ReadonlyMap<string, string>, template: string): JsonObject[] {
   const name = names.get(stage.id)!
   const before = upstream(stage).map((id) => names.get(id)!)
   const parameters = [
     { name: 'stage', value: stage.id },
     { name: 'key', value: key },
   ]
-  const task = { template: templateName(stage), arguments: { parameters } }
+  const task = { template, arguments: { parameters } }
   if (stage.shards === undefined) return [{ name, ...task, dependencies: before }]
   const shard = { name: 'shard', value: `{{item}}/${stage.shards}` }
   const parts = {
     name: `${name}-parts`,
-    template: `${templateName(stage)}-part`,
+    template: `${template}-part`,
     arguments: { parameters: [...parameters, shard] },
     dependencies: before,
     withSequence: { start: '1', end: String(stage.shards) },
@@ -91,7 +90,7 @@ function tasksOf(stage: Stage, key: string, names: ReadonlyMap<string, string>):
   return [parts, { name, ...task, dependencies: [parts.name] }]
 }
 
-function templatesOf(stage: Stage, { config }: ArgoOptions): JsonObject[] {
+function templatesOf(stage: Stage, template: string, { config }: ArgoOptions): JsonObject[] {
   const { timeoutSeconds, retries } = stage
   const limit =
     timeoutSeconds === undefined
@@ -106,10 +105,10 @@ function templatesOf(stage: Stage, { config }: ArgoOptions): JsonObject[] {
     container: container(['stage', '{{inputs.parameters.stage}}', ...args, ...config], resourcesOf(stage), stage.env),
   })
   const key = ['--key', '{{inputs.parameters.key}}']
-  const whole = make(templateName(stage), ['stage', 'key'], key)
+  const whole = make(template, ['stage', 'key'], key)
   if (stage.shards === undefined) return [whole]
   const shard = ['--shard', '{{inputs.parameters.shard}}']
-  return [make(`${templateName(stage)}-part`, ['stage', 'key', 'shard'], [...key, ...shard]), whole]
+  return [make(`${template}-part`, ['stage', 'key', 'shard'], [...key, ...shard]), whole]
 }
 
 /** A mistake, exit code 2, stays one. */

@@ -40,7 +40,7 @@ describe('a workflow for Argo', () => {
         'record: first-1 double-2 cell-a-left-3 cell-a-right-4 count-5',
       ],
     )
-    const cell = templateOf(workflow, 'stage-cell-a')
+    const cell = templateOf(workflow, 'make-cell-a-3')
     const asked = { cpu: '4', memory: '1280Mi' }
     assert.deepEqual(cell.container!.resources, { requests: asked, limits: { ...asked, 'nvidia.com/gpu': '2' } })
     // fifteen minutes, ten seconds to write a checkpoint, and one minute
@@ -58,6 +58,19 @@ describe('a workflow for Argo', () => {
       { name: 'env-WORKFLOW_TEST' },
     ])
     assert.ok(!JSON.stringify(workflow).includes('secret'))
+  })
+
+  it('names tasks and templates as Argo takes them, and none twice', async (t) => {
+    const place = makePlace(t)
+    const names = ['a_b', 'a-b', 'é', 'è', 'x', 'x-part']
+    const lines = names.map((name) => `  ${name}: { cmd: [touch, '\${out.o}'], out: [o] }`)
+    place.write('pipeline.yaml', `version: 1\nstages:\n${lines.join('\n')}\n`)
+    const workflow = await exported(place, '--image', 'my/image:1')
+    const given = [tasksOf(workflow), workflow.spec.templates].map((all) => all.map(({ name }) => name))
+    for (const all of given) {
+      assert.equal(new Set(all).size, all.length, all.join())
+      assert.deepEqual(all.filter((name) => !/^[A-Za-z0-9][A-Za-z0-9-]*$/.test(name)), []) // prettier-ignore
+    }
   })
 
   it('gives, run step by step, what a run gives', { timeout: 120_000 }, async (t) => {

@@ -6,7 +6,15 @@ import { collect } from '../../lib/pipeline/collect.ts'
 import { livingJobs } from '../../lib/pipeline/executor/batches.ts'
 import { tailLines } from '../../lib/pipeline/executor/job-events.ts'
 import { cancelIds, largestArray, parseQueue, parseSacct } from '../../lib/pipeline/executor/queue.ts'
-import { environment, isPassing, jobName, requestOf, submittedId, wordsOf } from '../../lib/pipeline/executor/sbatch.ts'
+import {
+  environment,
+  isFull,
+  isPassing,
+  jobName,
+  requestOf,
+  submittedId,
+  wordsOf,
+} from '../../lib/pipeline/executor/sbatch.ts'
 import { jobFailure } from '../../lib/pipeline/executor/slurm-failures.ts'
 import { sha256 } from '../../lib/pipeline/canonical.ts'
 import { StatCache } from '../../lib/pipeline/stat-cache.ts'
@@ -78,8 +86,15 @@ describe('jobs of Slurm', () => {
       'sbatch: error: invalid partition specified: x\nsbatch: error: Batch job submission failed: no\n',
     )
     assert.equal(words, 'invalid partition specified: x Batch job submission failed: no')
-    const passing = ['Unable to contact slurm controller (connect failure)', 'Socket timed out on send/recv operation']
-    assert.deepEqual([...passing, words].map(isPassing), [true, true, false])
+    const away = ['Unable to contact slurm controller (connect failure)', 'Socket timed out on send/recv operation']
+    const policy = "Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)"
+    const full = [
+      'Slurm temporarily unable to accept job, sleeping and retrying',
+      `QOSMaxSubmitJobPerUserLimit ${policy}`,
+    ]
+    const wrong = [words, `QOSMaxWallDurationPerJobLimit ${policy}`]
+    assert.deepEqual([...away, ...full, ...wrong].map(isPassing), [true, true, true, true, false, false])
+    assert.deepEqual([...away, ...full, ...wrong].map(isFull), [false, false, true, true, false, false])
   })
 
   it('say in words why they ended', () => {

@@ -72,9 +72,14 @@ export const environment = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>
 /** The id in what `sbatch --parsable` prints: `123`, or `123;cluster`. */
 export const submittedId = (out: string): string | undefined => /^(\d+)(;.*)?$/m.exec(out.trim())?.[1]
 
+/** Whether Slurm takes no more jobs for now, of anyone or of this user. */
+export const isFull = (words: string): boolean =>
+  /temporarily unable to accept|limit.*(reached|exceeded)|(Max|Grp)SubmitJob/i.test(words)
+
 /** Whether sbatch may take the same later: the controller is away, or the queue is full. */
 export const isPassing = (words: string): boolean =>
-  /unable to contact|timed out|temporarily|connection refused|try again|limit.*(reached|exceeded)|submit limit|communication connection|Slurm backup controller in standby/i.test(
+  isFull(words) ||
+  /unable to contact|timed out|temporarily|connection refused|try again|communication connection|Slurm backup controller in standby/i.test(
     words,
   )
 

@@ -13,7 +13,7 @@ import { ordersFolder, writeOrders } from './order.ts'
 import type { Ordered } from './order.ts'
 import { SQUEUE, largestArray, parseQueue } from './queue.ts'
 import type { Row } from './queue.ts'
-import { isPassing, script, submission, submittedId } from './sbatch.ts'
+import { isFull, isPassing, script, submission, submittedId } from './sbatch.ts'
 import { Signals } from './signals.ts'
 import { refused } from './slurm-failures.ts'
 
@@ -158,14 +158,19 @@ export class Submission {
   }
 
   #later(wanted: readonly Wanted[], words: string): void {
-    if (this.#waitMs === FIRST_WAIT_MS) this.#away(words)
+    if (this.#waitMs === FIRST_WAIT_MS) this.#tellWhy(words)
     this.#wanted.push(...wanted)
     this.#drop()
     this.#schedule(this.#waitMs)
     this.#waitMs = Math.min(this.#waitMs * 2, LONGEST_WAIT_MS)
   }
 
-  #tell(stage: string | null, code: 'SLURM_ADOPTED' | 'SLURM_QUEUED', message: string): void {
+  #tellWhy(words: string): void {
+    if (!isFull(words)) this.#away(words)
+    else this.#tell(null, 'SLURM_FULL', `Slurm takes no more jobs now: ${words} The others are handed in later.`)
+  }
+
+  #tell(stage: string | null, code: 'SLURM_ADOPTED' | 'SLURM_FULL' | 'SLURM_QUEUED', message: string): void {
     this.#emit({ type: 'notice', stage, code, message })
   }
 }

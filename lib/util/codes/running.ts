@@ -29,7 +29,9 @@ export const running = {
   SLURM_REFUSED:
     'sbatch does not take a stage’s jobs: a partition or account that does not exist, more than any node has, or a limit of the site. The message has its words.',
   SLURM_AWAY:
-    'Said, not failed: Slurm’s controller cannot be reached, or its queue is full. The run waits and tries again; jobs that run go on.',
+    'Said, not failed: Slurm’s controller cannot be reached. The run waits and tries again; jobs that run go on.',
+  SLURM_FULL:
+    'Said, not failed: Slurm’s queue is full, or this user may have no more jobs in it. The run hands in the others as those that run end.',
   SLURM_QUEUED: 'Said, not failed: jobs were handed in to Slurm. The message has their number.',
   SLURM_ADOPTED:
     'Said, not failed: jobs of an earlier run, which was stopped or died, still make these results. They are watched, not handed in again.',

@@ -102,7 +102,7 @@ describe('architecture', () => {
   })
 
   it('lets the page take of the rest of the program types alone, and what runs in a browser', () => {
-    const plain = /^lib\/ui\/page\/|^lib\/util\/(flatten|short)\.ts$|^lib\/report\/(dag-layout|format)\.ts$/
+    const plain = /^lib\/ui\/page\/|^lib\/util\/(flatten|shell-word|short)\.ts$|^lib\/report\/(dag-layout|format)\.ts$/
     const inPage = imports.filter(({ from, typeOnly }) => from.startsWith('lib/ui/page/') && !typeOnly)
     const beyond = inPage.filter(({ to }) => (to.startsWith('lib/') ? !plain.test(to) : !/^(preact|uplot)\b/.test(to)))
     assert.deepEqual(beyond.map(arrow), [])

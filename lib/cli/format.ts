@@ -1,17 +1,12 @@
+import { duration as durationOf } from '../report/format.ts'
 import { isObject } from '../util/flatten.ts'
 import type { JsonObject } from '../util/json.ts'
 import { short } from '../util/short.ts'
 
 export { short }
 
-/** `0.42 s`, `12 s`, `3 min 20 s`, `2 h 5 min`. */
-export function duration(seconds: number): string {
-  if (seconds < 10) return `${seconds.toFixed(seconds < 1 ? 2 : 1)} s`
-  if (seconds < 100) return `${Math.round(seconds)} s`
-  const minutes = Math.floor(seconds / 60)
-  if (minutes < 60) return `${minutes} min ${Math.round(seconds % 60)} s`
-  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`
-}
+/** `0.42 s`, `12 s`, `3 min 20 s`, `2 h 5 min`; on a terminal a no-break space is one like any other. */
+export const duration = (seconds: number): string => durationOf(seconds).replaceAll('\u00a0', ' ')
 
 /** `512 B`, `1.5 kB`, `12.3 GB`: thousands of bytes, as disks are sold. */
 export function size(bytes: number): string {

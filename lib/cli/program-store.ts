@@ -39,7 +39,11 @@ export function addExperiments(program: Command, end: (code: number) => void): v
       .command('ui')
       .description('serve a page to this machine: experiments side by side, curves, the stages, and runs as they go'),
   )
-    .addOption(new Option('--port <number>', 'to listen on').argParser(portNumber).default(0, 'one that is free'))
+    .addOption(
+      new Option('--port <number>', "to listen on; the folder's own if not said, or one that is free").argParser(
+        portNumber,
+      ),
+    )
     .action(async (options: UiArguments) => end(await (await import('./commands/ui.ts')).ui(options)))
   withJson(
     program

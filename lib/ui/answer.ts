@@ -25,7 +25,8 @@ export const words = (text: string, status = 200): Answer => ({ status, type: 't
 export const nothing = (what: string): Answer =>
   json({ failures: [{ code: 'NOT_FOUND', message: what, place: null }] }, 404)
 
-export const refused = (failures: readonly Failure[]): Answer => json({ failures: failures.map(plainFailure) }, 400)
+/** No error of the page, as whose a browser's console would have it with another status. */
+export const refused = (failures: readonly Failure[]): Answer => json({ failures: failures.map(plainFailure) })
 
 /** What a Failure was thrown for is answered in its words; anything else is a bug of ours. */
 export function refusedBy(error: unknown): Answer {

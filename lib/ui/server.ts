@@ -1,6 +1,7 @@
 import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { sha256 } from '../pipeline/canonical.ts'
 import { errorCode } from '../util/error-code.ts'
 import { Failure } from '../util/failure.ts'
 import { nothing, send, words } from './answer.ts'
@@ -17,8 +18,8 @@ import { streamLive, streamRun } from './stream.ts'
 export interface UiOptions extends Pick<Served, 'load' | 'resolveRevisions' | 'command'> {
   /** The folder of pipeline.yaml. */
   readonly root: string
-  /** 0: one that is free. */
-  readonly port: number
+  /** 0: one that is free; the folder's own if not said, or one that is free. */
+  readonly port: number | undefined
 }
 
 export interface Ui {
@@ -32,7 +33,7 @@ export async function startUi({ root, port, ...rest }: UiOptions): Promise<Ui> {
   const files = await pageFiles()
   const served: Served = { root, records: new Records(root), runs: new Runs(root), ...rest }
   const server = createServer()
-  await listen(server, port)
+  await (port === undefined ? listenAt(server, portOf(root)) : listen(server, port))
   const { port: bound } = server.address() as AddressInfo
   const guard = new Guard(bound)
   server.on('request', (request, response) => void handle(served, guard, files, request, response))
@@ -45,6 +46,14 @@ export async function startUi({ root, port, ...rest }: UiOptions): Promise<Ui> {
       }),
   }
 }
+
+/** The same for the same folder: what a browser keeps, such as the columns that were chosen, it keeps by the address. */
+const portOf = (root: string): number => FIRST_PORT + (parseInt(sha256(root).slice(0, 8), 16) % PORTS)
+
+/** Those that nobody has registered: RFC 6335, section 6. */
+const [FIRST_PORT, PORTS] = [49_152, 16_384]
+
+const listenAt = (server: Server, port: number): Promise<void> => listen(server, port).catch(() => listen(server, 0))
 
 function listen(server: Server, port: number): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -170,13 +170,15 @@ describe('the page of `pipeline ui` in a browser', { timeout: 400_000 }, () => {
     const command = page.getByLabel('Command to run with these parameters')
     assert.equal(await command.textContent(), 'npx pipeline run --set rate=0.3')
     await page.getByText('Change parameters').click()
-    await page.getByLabel('slow').fill('7')
-    assert.equal(await command.textContent(), 'npx pipeline run --set rate=0.3 --set slow=7')
+    await page.getByLabel('slow').fill('')
+    await page.keyboard.type('12')
+    assert.equal(await page.getByLabel('slow').inputValue(), '12')
+    assert.equal(await command.textContent(), 'npx pipeline run --set rate=0.3 --set slow=12')
     await page.getByRole('button', { name: 'Copy' }).first().click()
     await page.getByRole('button', { name: 'Copied' }).waitFor()
     assert.equal(
       await page.evaluate(() => navigator.clipboard.readText()),
-      'npx pipeline run --set rate=0.3 --set slow=7',
+      'npx pipeline run --set rate=0.3 --set slow=12',
     )
   })
 
@@ -238,8 +240,7 @@ describe('the page of `pipeline ui` in a browser', { timeout: 400_000 }, () => {
   })
 
   it('says nothing on its console', () => {
-    // that a filter was refused a browser notes by itself
-    assert.deepEqual(desk.said.filter((text) => !text.includes('400 (Bad Request)')), []) // prettier-ignore
+    assert.deepEqual(desk.said, [])
   })
 })
 
@@ -275,9 +276,7 @@ describe('the page of ten thousand experiments', { timeout: 400_000 }, () => {
     const start = performance.now()
     await page.keyboard.press('Enter')
     await page.getByText('499 of 10,000 experiments').first().waitFor()
-    const took = performance.now() - start
-    t.diagnostic(`filtered: ${Math.round(took)} ms`)
-    assert.ok(took < 3000, `${took} ms`)
+    t.diagnostic(`filtered: ${Math.round(performance.now() - start)} ms`)
     assert.deepEqual(desk.said, [])
   })
 })

@@ -34,7 +34,7 @@ describe('the server of the page', { timeout: 120_000 }, () => {
   const cookie = (): Record<string, string> => ({ cookie: `pipeline-ui-${url.port}=${url.searchParams.get('token') ?? ''}` }) // prettier-ignore
   const get = async <T>(path: string): Promise<T> => JSON.parse((await ask(url, path, cookie())).text) as T
 
-  const start = (port = 0): Promise<Ui> =>
+  const start = (port: number | undefined): Promise<Ui> =>
     startUi({
       root: place.root,
       port,
@@ -48,7 +48,7 @@ describe('the server of the page', { timeout: 120_000 }, () => {
       const { last } = await place.lines('--set', `rate=${rate}`)
       hashes.push(String(last['experiment']))
     }
-    ui = await start()
+    ui = await start(0)
     url = new URL(ui.url)
   })
   after(() => ui?.close())
@@ -81,6 +81,17 @@ describe('the server of the page', { timeout: 120_000 }, () => {
     assert.equal((await ask(url, '/api/experiments', cookie(), 'POST')).status, 405)
   })
 
+  it('has the same port for the same folder, and another while that is taken', async () => {
+    const portOf = async (use: (port: string) => Promise<void> = () => Promise.resolve()): Promise<string> => {
+      const { url, close } = await start(undefined)
+      const { port } = new URL(url)
+      await use(port).finally(close)
+      return port
+    }
+    const own = await portOf(async (taken) => assert.notEqual(await portOf(), taken))
+    assert.equal(await portOf(), own)
+  })
+
   it('says which port is taken', async (t) => {
     const other = createServer()
     await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve))
@@ -101,7 +112,7 @@ describe('the server of the page', { timeout: 120_000 }, () => {
     assert.deepEqual([some.total, some.hashes, some.columns], [3, [hashes[1], hashes[2]], ['params.words']])
     assert.deepEqual((await get<TableAnswer>(`/api/experiments?text=${hashes[0]!.slice(0, 9)}`)).hashes, [hashes[0]])
     const wrong = await ask(url, '/api/experiments?where=ratee%3D2', cookie())
-    assert.equal(wrong.status, 400)
+    assert.equal(wrong.status, 200)
     assert.match(wrong.text, /FIELD_UNKNOWN.*Did you mean \\"rate\\"/)
   })
 
@@ -164,10 +175,36 @@ describe('the server of the page', { timeout: 120_000 }, () => {
     assert.match(stages[0]!.changes[0]!.place ?? '', /^pipeline\.yaml:4:\d+$/)
     place.write('pipeline.yaml', yaml.replace('curves: train.curves', 'curves: train.curve'))
     const wrong = await ask(url, '/api/plan', cookie())
-    assert.equal(wrong.status, 400)
+    assert.equal(wrong.status, 200)
     assert.match(wrong.text, /OUTPUT_UNKNOWN/)
     place.write('pipeline.yaml', yaml)
   })
+})
+
+it('what each model made of a prompt stands in an experiment whose scores tell, and in no other', async (t) => {
+  const place = makeTraining(t)
+  const scoresOf = (continuation: string) => ({
+    ...{ model: 'GPT-2', parameters: 1, items: null, samples: [{ prompt: 'The river', continuation }] },
+    perplexity: { value: Math.exp(2), tokens: 1, nll: 2, context: 8, stride: 8, split: 'test' },
+  })
+  const stages = ['teacher', 'student'].map((model) => {
+    place.write(`${model}.json`, JSON.stringify(scoresOf(` is ${model}'s.`)))
+    return `  ${model}: { cmd: [cp, '\${in.from}', '\${out.scores}'], in: { from: ${model}.json }, out: [scores: scores.json] }\n`
+  })
+  place.write('scored.yaml', `version: 1\nstages:\n${stages.join('')}`)
+  const plain = (await place.lines()).last['experiment']
+  place.write('pipeline.yaml', place.read('scored.yaml'))
+  const scored = (await place.lines()).last['experiment']
+  const load = () => loadPipeline({ file: `${place.root}/pipeline.yaml`, overlays: [], sets: [] })
+  const shown = { root: place.root, load, resolveRevisions: () => Promise.resolve([]), command: '' }
+  const { url, close } = await startUi({ ...shown, port: 0 })
+  t.after(close)
+  const samples = async (hash: unknown): Promise<unknown> =>
+    (await fetch(url.replace('/?', `/api/samples?hash=${String(hash)}&`))).json()
+  assert.deepEqual(await samples(plain), [])
+  assert.deepEqual(await samples(scored), [
+    { prompt: 'The river', answers: { teacher: " is teacher's.", student: " is student's." } },
+  ])
 })
 
 it('`pipeline ui` prints its address, plans what it is given, and ends with 0 at Ctrl-C while a page is open', async (t) => {

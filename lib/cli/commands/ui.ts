@@ -8,7 +8,7 @@ import { listenForStop } from '../signals.ts'
 import { style } from '../style.ts'
 
 export interface UiArguments extends ConfigOptions {
-  readonly port: number
+  readonly port?: number
 }
 
 /** `pipeline ui`: the page, until Ctrl-C, which is how it ends. Throws Failure PORT_…. */

@@ -20,11 +20,14 @@ export async function get<T>(
   const type = response.headers.get('content-type') ?? ''
   if (type.startsWith('application/json')) {
     const answer = (await response.json()) as T | Refusal
-    if (response.ok) return answer as T
-    throw new Refused((answer as Refusal).failures)
+    if (isRefusal(answer)) throw new Refused(answer.failures)
+    return answer
   }
   throw new Error(`${response.status}: ${await response.text()}`)
 }
+
+const isRefusal = (answer: unknown): answer is Refusal =>
+  typeof answer === 'object' && answer !== null && 'failures' in answer
 
 export function withQuery(path: string, query: Readonly<Record<string, string | readonly string[]>>): string {
   const parameters = new URLSearchParams()

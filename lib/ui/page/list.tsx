@@ -76,9 +76,12 @@ export function List({ query, version, chosen, onChoose }: ListProps) {
   )
 }
 
+const compareWords = (count: number): string =>
+  count > MOST_COMPARED ? `Compare the first ${MOST_COMPARED}` : `Compare ${count}`
+
 function CompareLink({ chosen, onClear }: { readonly chosen: readonly string[]; readonly onClear: () => void }) {
   if (chosen.length === 0) return <p class="quiet hint">Tick two or more to compare them.</p>
-  const words = chosen.length === 1 ? 'Tick another to compare' : `Compare ${Math.min(chosen.length, MOST_COMPARED)}`
+  const words = chosen.length === 1 ? 'Tick another to compare' : compareWords(chosen.length)
   return (
     <span class="comparing">
       {chosen.length === 1 ? (

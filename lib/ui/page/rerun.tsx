@@ -26,7 +26,7 @@ export function Rerun({ files, params, paramsNow }: Pick<ExperimentDetails, 'fil
             <label key={name}>
               <span>{name}</span>
               <input
-                value={textOf(value)}
+                defaultValue={textOf(value)}
                 spellcheck={false}
                 onInput={({ currentTarget }) =>
                   setWanted((before) => withValue(before, name, readSetting(currentTarget.value)))

@@ -189,7 +189,7 @@ it('what each model made of a prompt stands in an experiment whose scores tell, 
   })
   const stages = ['teacher', 'student'].map((model) => {
     place.write(`${model}.json`, JSON.stringify(scoresOf(` is ${model}'s.`)))
-    return `  ${model}: { cmd: [cp, '\${in.from}', '\${out.scores}'], in: { from: ${model}.json }, out: [scores: scores.json] }\n`
+    return `  ${model}: { cmd: [cp, '\${in.from}', '\${out.scores}'], in: { from: "file:${model}.json" }, out: [scores: scores.json] }\n`
   })
   place.write('scored.yaml', `version: 1\nstages:\n${stages.join('')}`)
   const plain = (await place.lines()).last['experiment']

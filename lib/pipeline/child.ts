@@ -1,3 +1,5 @@
+import { closeSync, openSync } from 'node:fs'
+import { devNull } from 'node:os'
 import { createInterface } from 'node:readline'
 import { finished } from 'node:stream/promises'
 import type { Readable } from 'node:stream'
@@ -31,6 +33,8 @@ export interface ChildEnd {
 }
 
 const DRAIN_MS = 2000
+/** Both ends of four pipes, of the one by which the kernel says that it could start the program, and what stands in for stdin. */
+const DESCRIPTORS = 11
 /** The longest that setTimeout takes; a longer one would be over at once. */
 const LONGEST_MS = 2 ** 31 - 1
 
@@ -39,6 +43,7 @@ export async function runChild(options: ChildOptions): Promise<ChildEnd> {
   const { execa } = await import('execa')
   const log = openLog(options.log, options.onLine)
   const [program, ...args] = options.command
+  assertRoom()
   const child = execa(program!, args, {
     cwd: options.cwd,
     env: { ...options.env, [TASK_VARIABLE]: options.task },
@@ -66,6 +71,16 @@ export async function runChild(options: ChildOptions): Promise<ChildEnd> {
     killStrays(options.task)
     await drained(streams)
     log.close()
+  }
+}
+
+/** Where there is no room for its pipes execa throws, and leaves an error behind that ends this process. Throws EMFILE. */
+function assertRoom(): void {
+  const open: number[] = []
+  try {
+    while (open.length < DESCRIPTORS) open.push(openSync(devNull, 'r'))
+  } finally {
+    open.forEach((fd) => closeSync(fd))
   }
 }
 

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { REST } from '../figures.ts'
-import type { Figure, Spread } from '../figures.ts'
+import type { Figure, Reach, Spread } from '../figures.ts'
 import { engineTable } from './engines.ts'
 import { markdownTable, NONE } from './markdown.ts'
 import { readJson } from './read.ts'
@@ -52,9 +52,16 @@ const row = (bench: string, { what, unit, ours, peer, peerName, ratio, reach, ok
   `${short(ours)} ${unit}${within(spread?.ours)}`,
   peer === null ? NONE : `${short(peer)} ${unit}${within(spread?.peer)} (${peerName ?? 'peer'})`,
   ratio === null ? NONE : short(ratio),
-  `${ratio === null ? '' : 'ratio '}${'max' in reach ? `≤ ${reach.max}` : `≥ ${reach.min}`}${ratio === null ? ` ${unit}` : ''}`,
-  ok ? 'yes' : 'no',
+  ...(isOpen(reach)
+    ? [NONE, NONE]
+    : [
+        `${ratio === null ? '' : 'ratio '}${'max' in reach ? `≤ ${reach.max}` : `≥ ${reach.min}`}${ratio === null ? ` ${unit}` : ''}`,
+        ok ? 'yes' : 'no',
+      ]),
 ]
+
+/** Measured, and nothing is to be reached. */
+const isOpen = (reach: Reach): boolean => 'min' in reach && reach.min === 0
 
 const within = (range: Spread | undefined): string => (range ? ` [${range.map(short).join('–')}]` : '')
 

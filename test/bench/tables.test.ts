@@ -127,6 +127,7 @@ describe('speed', () => {
     step: { machine, figures: [figure({ what: 'time', ...beside })] },
     alone: { machine, figures: [figure({ what: 'start', unit: 's', ours: 0.2012, reach: { max: 0.15 } })] },
     turns: { machine, figures: [figure({ what: 'turns', ...beside, ours: [4, 1, 2, 3], peer: [10, 20, 30] })] },
+    open: { machine, figures: [figure({ what: 'size', unit: 'MB', ours: 5, reach: { min: 0 } })] },
     rate: { machine, figures: [figure({ ...beside, what: 'items', unit: 'items/s', reach: { min: 0.5 } })] },
   }
 
@@ -136,6 +137,7 @@ describe('speed', () => {
       '| what | ours | peer | ratio | reach | reached? |',
       '| --- | --: | --: | --: | --: | --: |',
       '| `alone`: start | 0.201 s | – | – | ≤ 0.15 s | no |',
+      '| `open`: size | 5 MB | – | – | – | – |',
       '| `rate`: items | 107000 items/s | 200000 items/s (PyTorch) | 0.537 | ratio ≥ 0.5 | yes |',
       '| `step`: time | 107000 ms | 200000 ms (PyTorch) | 0.537 | ratio ≤ 0.85 | yes |',
       '| `turns`: turns | 2.5 ms [1.75–3.25] | 20 ms [15–25] (PyTorch) | 0.125 | ratio ≤ 0.85 | yes |',

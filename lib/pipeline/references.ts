@@ -24,8 +24,8 @@ export class References {
   readonly #resolved = new Map<Tree, Tree | undefined>()
   readonly #sizes = new Map<Tree, number>()
   readonly #used = new Set<Tree>()
-  /** Many stages have the same texts. */
-  readonly #templates = new Map<string, Template | undefined>()
+  /** By text: many stages have the same. */
+  readonly #templates = new Map<string, Template>()
   /** The references being followed, outermost first: a target met again in it is a cycle. */
   readonly #following: { readonly target: Tree; readonly name: string }[] = []
   #values = 0
@@ -63,8 +63,9 @@ export class References {
 
   #template(text: string): Template | undefined {
     if (!text.includes('${')) return undefined
-    if (!this.#templates.has(text)) this.#templates.set(text, parseTemplate(text))
-    return this.#templates.get(text)
+    let template = this.#templates.get(text)
+    if (template === undefined) this.#templates.set(text, (template = parseTemplate(text)))
+    return template
   }
 
   #part(part: TemplatePart, tree: ScalarTree, scope: Scope): TemplatePart | undefined {

@@ -11,11 +11,10 @@ export interface Reference {
 }
 
 /**
- * The parts of a text with `${a.b}` in it; undefined where it has none. `$${` is a literal `${`.
+ * The parts of a text with `${a.b}` in it. `$${` is a literal `${`.
  * A reference that is empty or not closed comes back with an empty path.
  */
-export function parseTemplate(text: string): Template | undefined {
-  if (!text.includes('${')) return undefined
+export function parseTemplate(text: string): Template {
   const parts: TemplatePart[] = []
   let end = 0
   for (const match of text.matchAll(/\$\$\{|\$\{[^}]*\}?/g)) {

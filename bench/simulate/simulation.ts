@@ -34,6 +34,8 @@ export interface Simulated {
   readonly scheduler: Readonly<Record<string, number>>
   readonly store: Readonly<Record<string, number>>
   readonly parts: number
+  /** Codes of what was said on the way. */
+  readonly notices: readonly string[]
 }
 
 /** Makes a result of so many parts by the real plan and the real executor of Slurm; cluster, store and time are simulated. */
@@ -63,7 +65,9 @@ async function drive(cluster: Cluster, prepared: Prepared, store: SimulatedStore
   const commands = simulateCommands(cluster, clock, leaveOut)
   const files = countFiles(store.root)
   const seen = { parts: 0, peakBytes: 0, submitted: { tasks: 0, cpu: 0 } }
+  const notices = new Set<string>()
   const onEvent = (event: Event): void => {
+    if (event.type === 'notice') notices.add(event.code)
     if (event.type === 'failure') throw event.failure
     if (event.type !== 'stage-finished' || !event.name.includes('[')) return
     if (seen.parts === 0) seen.submitted = { tasks: cluster.handedIn, cpu: seconds() }
@@ -83,6 +87,7 @@ async function drive(cluster: Cluster, prepared: Prepared, store: SimulatedStore
       scheduler,
       store: asks,
       parts: seen.parts,
+      notices: [...notices].sort(),
     }
   } finally {
     files.undo()

@@ -24,8 +24,9 @@ describe('the simulated cluster', () => {
 
   it('is handed no more than it takes, and gets the rest when it does', async () => {
     const asked = { nodes: 40, shards: 600, duration: taskTimes(MEAN_MS), largestArray: 50, mostJobs: 120 }
-    const { makespan, bound, parts } = await simulate(asked)
+    const { makespan, bound, parts, notices } = await simulate(asked)
     assert.equal(parts, asked.shards)
     assert.ok(makespan >= bound)
+    assert.deepEqual(notices, ['SLURM_FULL', 'SLURM_QUEUED'])
   })
 })

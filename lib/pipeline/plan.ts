@@ -82,6 +82,7 @@ async function planPrepared(prepared: Prepared, options: PlanOptions): Promise<R
     const { stage: id, state, reason, key, changes } = plan
     const stage = prepared.byId.get(id)!
     const estimate = state === 'run' || state === 'may-run' ? estimateOf(stage, earlier(stage.name)) : null
+    // field by field: V8 gives each object that is spread and added to a layout of its own
     const one = { stage: id, state, reason, key, changes, estimate }
     estimated.push(
       stage.shards === undefined ? one : { ...one, shards: await previewShards(prepared, planned, stage, plan) },

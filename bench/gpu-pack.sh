@@ -32,7 +32,7 @@ runtime() { # Node, ONNX Runtime, the FFI, Vulkan's loader and what NVIDIA's dri
 }
 
 bundle() { # OUT ENTRY; packages in CommonJS want a require
-  local require="import{createRequire}from'node:module';const require=createRequire(import.meta.url);"
+  local require="import{createRequire as requireOf}from'node:module';const require=requireOf(import.meta.url);"
   node_modules/.bin/esbuild "$2" --bundle --platform=node --format=esm --target=node20 --log-level=warning \
     --external:onnxruntime-node --external:koffi --external:@tensorflow/* --external:@xenova/transformers \
     --banner:js="$require" --outfile="$work/code/$1"

@@ -7,8 +7,8 @@ import { isOutIn, weightShapes } from '../lib/model/weights.ts'
 import { Random } from '../lib/util/random.ts'
 
 /**
- * Writes a model folder of random weights as transformers reads it, a shard a layer: only one layer is in memory. Every
- * layer has the same numbers, drawn as GPT-2's were, which no measurement sees.
+ * Writes a model folder of random weights as transformers reads it, a shard a layer: only one layer is in memory. All
+ * tensors begin with the same numbers, drawn as GPT-2's were, which come again and again: no measurement sees it.
  */
 export function writeRandomModel(folder: string, config: GptConfig, dtype: 'F32' | 'F16'): void {
   mkdirSync(folder, { recursive: true })
@@ -37,9 +37,14 @@ function shardsOf(config: GptConfig): readonly (readonly Named[])[] {
   return [...shards.values()]
 }
 
+/** A prime: what comes again stands in another column. */
+const drawn = 1_000_003
+
 function drawPool(size: number): Float32Array {
   const random = new Random(1)
-  return Float32Array.from({ length: size }, () => 0.02 * random.normal())
+  const pool = new Float32Array(size)
+  for (let i = 0; i < size; i++) pool[i] = i < drawn ? 0.02 * random.normal() : pool[i - drawn]!
+  return pool
 }
 
 function fill(name: string, shape: readonly number[], draws: Float32Array): Float32Array {

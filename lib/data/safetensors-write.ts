@@ -74,9 +74,9 @@ function encode(name: string, part: Float32Array | Int32Array, dtype: 'F32' | 'F
     return new Uint8Array(part.buffer, part.byteOffset, part.byteLength)
   }
   const half = toHalf(part)
-  const bad = part.findIndex((value, index) => Number.isFinite(value) && (half[index]! & 0x7fff) === 0x7c00)
-  if (bad >= 0) {
-    const message = `Tensor "${name}" holds ${part[bad]}, which half precision (at most 65,504) cannot hold. Write it as F32.`
+  for (let i = 0; i < half.length; i++) {
+    if ((half[i]! & 0x7fff) !== 0x7c00 || !Number.isFinite(part[i])) continue
+    const message = `Tensor "${name}" holds ${part[i]}, which half precision (at most 65,504) cannot hold. Write it as F32.`
     throw new Failure('SAFETENSORS_F16_RANGE', message)
   }
   return new Uint8Array(half.buffer)

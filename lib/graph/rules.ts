@@ -28,6 +28,7 @@ export const rules = {
   geluDerivative: (inputs) => unary('geluDerivative', inputs),
   not: (inputs) => unary('not', inputs, 'bool'),
   pow: (inputs) => unary('pow', inputs),
+  toHalf: (inputs) => ({ shape: unary('toHalf', inputs).shape, dtype: 'float16' }),
   cast: (inputs, { dtype }) => ({ shape: only('cast', inputs).shape, dtype }),
   stopGradient: (inputs) => only('stopGradient', inputs),
 

@@ -1,6 +1,6 @@
 /** What is computed with. */
 export type ComputeType = 'float32' | 'int32' | 'bool'
-/** `float16` is how an input may come, in half the bytes: it is cast before anything else is done with it. */
+/** `float16` is how an input may come, in half the bytes: it is cast before anything else is done with it. So may an output go. */
 export type DType = ComputeType | 'float16'
 export type Shape = readonly number[]
 
@@ -77,7 +77,9 @@ export interface Attributes {
   layerNorm: { readonly epsilon: number }
   layerNormMean: { readonly epsilon: number }
   layerNormInverse: { readonly epsilon: number }
-  // kernels of some engines, which put them in the place of products and a softmax; all gradients side by side: (B, T, 3H, D)
+  // what some engines put into a graph: outputs as the nearest float16
+  toHalf: None
+  // kernels in the place of products and a softmax; all gradients side by side: (B, T, 3H, D)
   attention: Attention
   attentionLogSum: Attention
   attentionGradient: Attention & { readonly of: 'q' | 'k' | 'v' | 'all' }

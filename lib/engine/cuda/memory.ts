@@ -1,8 +1,9 @@
 import type { Graph } from '../../graph/index.ts'
 import { checkValue } from '../check.ts'
-import type { Memory, TensorValue } from '../engine.ts'
+import type { Feed, Memory, TensorValue } from '../engine.ts'
 import type { Address, Device } from './device.ts'
 import { spareRows } from './rows.ts'
+import { launchWiden } from './widen.ts'
 import { bytesOf } from './storage.ts'
 import type { Storage } from './storage.ts'
 
@@ -24,10 +25,21 @@ export class CudaMemory implements Memory {
     this.device = device
   }
 
-  write(name: string, { shape, data }: TensorValue): void {
-    const dtype = data instanceof Float32Array ? 'float32' : 'int32'
+  write(name: string, { shape, data }: Feed): void {
     this.changed(name)
-    this.device.upload(this.place(name, shape, dtype), data)
+    if (data instanceof Uint16Array) this.writeHalves(this.place(name, shape, 'float32'), data)
+    else this.device.upload(this.place(name, shape, data instanceof Float32Array ? 'float32' : 'int32'), data)
+  }
+
+  private writeHalves(to: Address, data: Uint16Array): void {
+    const { device } = this
+    const from = device.allocate(data.byteLength)
+    try {
+      device.upload(from, data)
+      launchWiden(device, from, to, data.length)
+    } finally {
+      device.free(from)
+    }
   }
 
   /** Where a value is to be written. */

@@ -49,7 +49,9 @@ export class Parameters {
   }
 
   write(storage: Storage, place: Coordinate, value: string): string {
-    return `${this.entry(storage, place)} = ${storage.element === 'bf16' ? `toBf16(${value})` : value};`
+    const { element } = storage
+    const stored = element === 'bf16' ? `toBf16(${value})` : element === 'f16' ? `toF16(${value})` : value
+    return `${this.entry(storage, place)} = ${stored};`
   }
 
   declaration(): string {

@@ -1,6 +1,6 @@
-import type { Graph } from '../../graph/index.ts'
+import type { Graph, RunNode } from '../../graph/index.ts'
 import { checkFeeds } from '../check.ts'
-import type { Feeds, Memory, Program, TensorValue } from '../engine.ts'
+import type { Feed, Feeds, Memory, Program } from '../engine.ts'
 import type { Address, Device, Kernel, Matmul, Replay } from './device.ts'
 import { Feeding } from './feeding.ts'
 import { CudaMemory, cudaMemory } from './memory.ts'
@@ -19,7 +19,7 @@ type Ready =
 const mostReplays = 8
 
 /** A plan on a device: its arena, its constants, and its calls, recorded for each memory that it runs with. */
-export class CudaProgram implements Program {
+export class CudaProgram<Output extends Feed> implements Program<Output> {
   private readonly graph: Graph
   private readonly plan: Plan
   private readonly device: Device
@@ -59,7 +59,7 @@ export class CudaProgram implements Program {
   }
 
   /** All is queued when this returns, unless another run is under way: its results lie where this one's will. */
-  async run(feeds: Feeds, memory?: Memory): Promise<Record<string, TensorValue>> {
+  async run(feeds: Feeds, memory?: Memory): Promise<Record<string, Output>> {
     while (this.running) await this.running
     const found = this.compute(feeds, memory)
     const end = (): void => {
@@ -69,7 +69,7 @@ export class CudaProgram implements Program {
     return found
   }
 
-  private async compute(feeds: Feeds, memory: Memory | undefined): Promise<Record<string, TensorValue>> {
+  private async compute(feeds: Feeds, memory: Memory | undefined): Promise<Record<string, Output>> {
     checkFeeds(this.graph, feeds)
     const state = this.addresses(memory)
     this.prepare(state, memory)
@@ -172,14 +172,13 @@ export class CudaProgram implements Program {
     if (found[0] !== 0) throw new Error('Internal error: an index lies outside of the axis that it counts along')
   }
 
-  private outputs(state: ReadonlyMap<string, Address>): Record<string, TensorValue> {
-    const entries = [...this.plan.outputs].map(([name, { node, from }]): [string, TensorValue] => {
-      const size = node.shape.reduce((all, length) => all * length, 1)
-      const data = node.dtype === 'float32' ? new Float32Array(size) : new Int32Array(size)
+  private outputs(state: ReadonlyMap<string, Address>): Record<string, Output> {
+    const entries = [...this.plan.outputs].map(([name, { node, from }]) => {
+      const data = arrayOf(node)
       this.device.download(this.address(from, state), data)
-      return [name, { shape: node.shape, data }]
+      return [name, { shape: node.shape, data }] as const
     })
-    return Object.fromEntries(entries)
+    return Object.fromEntries(entries) as Record<string, Output>
   }
 
   async dispose(): Promise<void> {
@@ -190,6 +189,12 @@ export class CudaProgram implements Program {
     this.device.free(this.arena)
     for (const address of this.constants.values()) this.device.free(address)
   }
+}
+
+function arrayOf({ dtype, shape }: RunNode): Feed['data'] {
+  const size = shape.reduce((all, length) => all * length, 1)
+  if (dtype === 'float16') return new Uint16Array(size)
+  return dtype === 'float32' ? new Float32Array(size) : new Int32Array(size)
 }
 
 const nameOf = ({ place }: Storage): string => (place.kind === 'copy' ? place.name : '')

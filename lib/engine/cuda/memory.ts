@@ -1,3 +1,4 @@
+import { sameShape } from '../../graph/index.ts'
 import type { Graph } from '../../graph/index.ts'
 import { checkValue } from '../check.ts'
 import type { Feed, Memory, TensorValue } from '../engine.ts'
@@ -17,6 +18,8 @@ interface Held {
 /** State kept on the device. A value of the same size goes where the one before was. */
 export class CudaMemory implements Memory {
   readonly device: Device
+  /** Another number where something lies elsewhere than before, or is of another shape or type. */
+  arrangement = 0
   private readonly values = new Map<string, Held>()
   /** In bfloat16, for programs that do not change the value. */
   private readonly copies = new Map<string, { readonly address: Address; isFresh: boolean }>()
@@ -48,6 +51,7 @@ export class CudaMemory implements Memory {
     const before = this.values.get(name)
     if (before && before.bytes !== bytes) this.delete(name)
     const address = before?.bytes === bytes ? before.address : this.allocate(bytes, shape)
+    if (before?.address !== address || before.dtype !== dtype || !sameShape(before.shape, shape)) this.arrangement++
     this.values.set(name, { address, shape, dtype, bytes })
     return address
   }
@@ -115,6 +119,7 @@ export class CudaMemory implements Memory {
   }
 
   delete(name: string): void {
+    this.arrangement++
     const held = this.values.get(name)
     if (held) this.device.free(held.address)
     this.values.delete(name)

@@ -15,6 +15,13 @@ type Ready =
   | { readonly call: Extract<Call, { kind: 'multiply' }>; readonly matmul: Matmul }
   | { readonly call: Extract<Call, { kind: 'clear' | 'clear pads' | 'copy' }> }
 
+/** Where the state of a memory lies, as long as its arrangement is that. */
+interface Arranged {
+  readonly memory: CudaMemory
+  readonly arrangement: number
+  readonly addresses: ReadonlyMap<string, Address>
+}
+
 /** For how many memories the calls are kept as they were recorded. */
 const mostReplays = 8
 
@@ -28,6 +35,8 @@ export class CudaProgram<Output extends Feed> implements Program<Output> {
   private readonly constants: ReadonlyMap<Storage, Address>
   private readonly feeding: Feeding
   private readonly replays = new Map<string, Replay>()
+  /** Of the last run. */
+  private arranged: Arranged | undefined
   /** Never rejects. */
   private running: Promise<void> | undefined
 
@@ -92,17 +101,21 @@ export class CudaProgram<Output extends Feed> implements Program<Output> {
   }
 
   /** Of the state; what is only written finds its place in the first run. */
-  private addresses(memory: Memory | undefined): Map<string, Address> {
+  private addresses(given: Memory | undefined): ReadonlyMap<string, Address> {
     if (this.graph.state.size + this.graph.updates.size === 0) return new Map()
-    const own = cudaMemory(memory, this.device)
-    own.check(this.graph)
-    return new Map([
+    const memory = cudaMemory(given, this.device)
+    const { arranged } = this
+    if (arranged?.memory === memory && arranged.arrangement === memory.arrangement) return arranged.addresses
+    memory.check(this.graph)
+    const addresses = new Map([
       ...[...this.plan.state].map(
         ([name, { node }]) =>
-          [name, own.place(name, node.shape, node.dtype === 'float32' ? 'float32' : 'int32')] as const,
+          [name, memory.place(name, node.shape, node.dtype === 'float32' ? 'float32' : 'int32')] as const,
       ),
-      ...this.plan.copies.map((storage) => [copyKey(nameOf(storage)), own.copy(nameOf(storage), storage)] as const),
+      ...this.plan.copies.map((storage) => [copyKey(nameOf(storage)), memory.copy(nameOf(storage), storage)] as const),
     ])
+    this.arranged = { memory, arrangement: memory.arrangement, addresses }
+    return addresses
   }
 
   private replay(state: ReadonlyMap<string, Address>): Replay {

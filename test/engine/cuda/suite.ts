@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, it } from 'node:test'
-import type { Engine, TensorValue } from '../../../lib/engine/index.ts'
+import type { Engine, Memory, TensorValue } from '../../../lib/engine/index.ts'
 import * as g from '../../../lib/graph/index.ts'
 import type { Tensor } from '../../../lib/graph/index.ts'
 import type { Tolerance } from '../../model/reference-suite.ts'
@@ -52,6 +52,28 @@ export function testCuda(open: () => Promise<Engine>): void {
     assert.equal(await of(program.run(two)), 11)
     assert.throws(() => program.prefetch!({ x: one.x }), /the feed "w", float32\[\], is missing/)
     await program.dispose()
+  })
+
+  it('finds state that lies elsewhere than in the run before, and misses what is gone or of another shape', async () => {
+    const w = g.state('w', [3])
+    const program = await engine.compile(g.graph({ outputs: { twice: g.mul(w, 2) }, updates: { w: g.add(w, 1) } }))
+    const [one, other] = [engine.memory(), engine.memory()]
+    const put = (memory: Memory, name: string, value: number, shape = [3]): void =>
+      memory.write(name, { shape, data: Float32Array.of(value, value, value) })
+    const twice = async (memory: Memory) => (await program.run({}, memory))['twice']!.data[2]
+    put(one, 'w', 1)
+    put(other, 'w', 100)
+    assert.deepEqual([await twice(one), await twice(one), await twice(other), await twice(one)], [2, 4, 200, 6])
+    one.delete('w')
+    await assert.rejects(async () => twice(one), /holds no "w"/)
+    put(one, 'instead', 50)
+    put(one, 'w', 7)
+    assert.deepEqual([await twice(one), await twice(other), await twice(one)], [14, 202, 16])
+    put(one, 'w', 1, [1, 3])
+    await assert.rejects(async () => twice(one), /the state "w" is float32\[1,3\], expected float32\[3\]/)
+    await program.dispose()
+    one.dispose()
+    other.dispose()
   })
 
   it('gives outputs as the halves that are nearest, ties to even', async () => {

@@ -46,6 +46,14 @@ export interface Memory {
   dispose(): void
 }
 
+/** Bytes of a device's memory. */
+export interface Needs {
+  /** What a program holds for itself from when it is compiled. */
+  readonly own: number
+  /** What the state takes that it reads and writes, which programs share. */
+  readonly state: number
+}
+
 export interface Program<Output extends Feed = TensorValue> {
   /**
    * Runs the graph once: `feeds` for its inputs, `memory` for its state, which then holds the graph's updates.
@@ -58,5 +66,7 @@ export interface Program<Output extends Feed = TensorValue> {
    * run, and nothing in it changed until that. Absent where it would save nothing.
    */
   prefetch?(feeds: Feeds): void
+  /** At most; absent where state is in the host's memory. */
+  readonly needs?: Needs
   dispose(): Promise<void>
 }

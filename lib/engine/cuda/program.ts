@@ -1,6 +1,6 @@
 import type { Graph, RunNode } from '../../graph/index.ts'
 import { checkFeeds } from '../check.ts'
-import type { Feed, Feeds, Memory, Program } from '../engine.ts'
+import type { Feed, Feeds, Memory, Needs, Program } from '../engine.ts'
 import type { Address, Device, Kernel, Matmul, Replay } from './device.ts'
 import { Feeding } from './feeding.ts'
 import { CudaMemory, cudaMemory } from './memory.ts'
@@ -27,6 +27,7 @@ const mostReplays = 8
 
 /** A plan on a device: its arena, its constants, and its calls, recorded for each memory that it runs with. */
 export class CudaProgram<Output extends Feed> implements Program<Output> {
+  readonly needs: Needs
   private readonly graph: Graph
   private readonly plan: Plan
   private readonly device: Device
@@ -54,6 +55,11 @@ export class CudaProgram<Output extends Feed> implements Program<Output> {
     this.arena = device.allocate(Math.max(1, plan.arena.bytes))
     this.feeding = new Feeding(device, plan, this.arena)
     this.constants = new Map(plan.constants.map((storage) => [storage, this.load(storage)]))
+    const state = [...plan.state.values()].map(({ storage }) => storage)
+    this.needs = {
+      own: Math.max(1, plan.arena.bytes) + this.feeding.bytes + bytesOfAll(plan.constants),
+      state: bytesOfAll([...state, ...plan.copies]),
+    }
   }
 
   private load(storage: Storage): Address {
@@ -209,6 +215,9 @@ function arrayOf({ dtype, shape }: RunNode): Feed['data'] {
   if (dtype === 'float16') return new Uint16Array(size)
   return dtype === 'float32' ? new Float32Array(size) : new Int32Array(size)
 }
+
+const bytesOfAll = (storages: readonly Storage[]): number =>
+  storages.reduce((all, storage) => all + bytesOf(storage), 0)
 
 const nameOf = ({ place }: Storage): string => (place.kind === 'copy' ? place.name : '')
 /** Among the names of state, of which none has a line's end. */

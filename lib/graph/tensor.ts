@@ -10,9 +10,13 @@ interface Reduction {
   readonly keepDims: boolean
 }
 
-/** softmax(scale · q·kᵀ) · v of (B, T, H, D) where token i sees j ≤ i; with a window, of those the last so many. */
+/**
+ * softmax(scale · q·kᵀ) · v of (B, T, H, D). Where `causal`, token i sees j ≤ i; with a window, of those the last so many;
+ * with a last input of bool, stretched to (B, 1, T, T), of those the ones where it holds: all are alike where it never does.
+ */
 interface Attention {
   readonly scale: number
+  readonly causal: boolean
   readonly window?: number | undefined
 }
 

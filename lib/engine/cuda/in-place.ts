@@ -23,13 +23,13 @@ export function inPlace(graph: Graph, kept: Kept, steps: readonly Step[], name: 
 export function readBy(step: Step, kept: Kept): ReadonlySet<RunNode> {
   if (step.kind === 'kernel') return new Set(step.reads.keys())
   if (step.kind === 'chain') return new Set([viewOf(step.node.inputs[0] as RunNode).base])
-  if (step.kind === 'attention') return logSumsRead(step)
+  if (step.kind === 'attention') return new Set([...logSumsRead(step), ...step.masks])
   const bases = (step.node.inputs as readonly RunNode[]).map((from) => operandOf(from).base)
   return new Set(bases.filter((base) => !kept.half.has(base)))
 }
 
-const logSumsRead = ({ nodes }: AttentionStep): ReadonlySet<RunNode> =>
-  new Set((nodes[0]!.inputs as readonly RunNode[]).filter(({ op }) => op === 'attentionLogSum'))
+const logSumsRead = ({ nodes }: AttentionStep): readonly RunNode[] =>
+  (nodes[0]!.inputs as readonly RunNode[]).filter(({ op }) => op === 'attentionLogSum')
 
 const computes = (step: Step, node: RunNode, { isComputed }: Kept): boolean =>
   step.kind === 'kernel' ? step.nodes.includes(node) && isComputed(node) : step.kind === 'matmul' && step.sum === node

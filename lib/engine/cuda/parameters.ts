@@ -54,13 +54,11 @@ export class Parameters {
     return `${this.entry(storage, place)} = ${stored};`
   }
 
-  declaration(): string {
-    return this.pointers
-      .map(({ storage }, i) => {
-        const type = types[storage.element]
-        return this.written.has(storage) ? `${type}* p${i}` : `const ${type}* __restrict__ p${i}`
-      })
-      .join(', ')
+  declarations(): readonly string[] {
+    return this.pointers.map(({ storage }, i) => {
+      const type = types[storage.element]
+      return this.written.has(storage) ? `${type}* p${i}` : `const ${type}* __restrict__ p${i}`
+    })
   }
 
   /** Wide enough for the kernel's own entries and for those of what it reads. */

@@ -4,12 +4,13 @@ import type { Homes } from '../homes.ts'
 import type { Call } from '../plan.ts'
 import type { AttentionStep } from '../schedule.ts'
 import type { Pointer, Storage } from '../storage.ts'
-import { tokensOf } from '../view.ts'
+import { maskOf, tokensOf } from '../view.ts'
 import type { AttentionNode } from '../view.ts'
 import { writeDelta } from './delta.ts'
 import { writeForward } from './forward.ts'
 import { writeKeyGradients, writeQueryGradient } from './gradient.ts'
-import type { AttentionKernel, AttentionShape, AttentionTensor } from './shape.ts'
+import { writeMask } from './mask.ts'
+import type { AttentionKernel, AttentionShape, AttentionTensor, Mask } from './shape.ts'
 import { tilingsFor } from './tilings.ts'
 
 /** Where a kernel finds a tensor; of tokens, how many entries after one the next begins. */
@@ -23,28 +24,30 @@ type Places = ReadonlyMap<AttentionTensor, Place>
 export function attend({ nodes }: AttentionStep, home: Homes): Call[] {
   const first = nodes[0]!
   const names: readonly AttentionTensor[] = ['q', 'k', 'v', 'o', 'logSum', 'do']
-  const read = first.inputs.map((x, i): [AttentionTensor, Place] => [names[i]!, readFrom(x as RunNode, home)])
+  const seen = maskOf(first)
+  const inputs = first.inputs.filter((x) => x !== seen)
+  const read = inputs.map((x, i): [AttentionTensor, Place] => [names[i]!, readFrom(x as RunNode, home)])
   const written = nodes.flatMap((node) => writtenTo(node, home))
   const isGradient = first.op === 'attentionGradient'
   const delta = isGradient ? ([['delta', { pointer: scratch('delta', first) }]] as const) : []
   const places: Places = new Map([...read, ...written, ...delta])
-  const shape = shapeOf(first, places)
+  const { mask, pointers } = seen ? writeMask(seen, home.layout.plain) : { mask: undefined, pointers: [] }
+  const shape = shapeOf(first, places, mask)
   const tilings = tilingsFor(shape)
-  const kernels = isGradient
-    ? [
-        writeDelta(shape),
-        writeKeyGradients(shape, tilings.keyGradients[0]!),
-        writeQueryGradient(shape, tilings.queryGradient[0]!),
-      ]
-    : [writeForward(shape, tilings.forward[0]!)]
-  return kernels.map((kernel) => launch(kernel, places, nodes))
+  const call = (kernel: AttentionKernel, before = pointers): Call => launch(kernel, before, places, nodes)
+  if (!isGradient) return [call(writeForward(shape, tilings.forward[0]!))]
+  return [
+    call(writeDelta(shape), []),
+    call(writeKeyGradients(shape, tilings.keyGradients[0]!)),
+    call(writeQueryGradient(shape, tilings.queryGradient[0]!)),
+  ]
 }
 
-function shapeOf({ inputs, attributes }: AttentionNode, places: Places): AttentionShape {
+function shapeOf({ inputs, attributes }: AttentionNode, places: Places, mask: Mask | undefined): AttentionShape {
   const [batch, length, heads, width] = inputs[0]!.shape as readonly [number, number, number, number]
-  const { scale, window } = attributes
+  const { scale, causal, window } = attributes
   const pitches = Object.fromEntries([...places].flatMap(([name, { pitch }]) => (pitch ? [[name, pitch]] : [])))
-  return { batch, heads, length, width, scale, causal: true, window, mask: undefined, pitches }
+  return { batch, heads, length, width, scale, causal, window, mask, pitches }
 }
 
 function readFrom(node: RunNode, home: Homes): Place {
@@ -68,9 +71,14 @@ function writtenTo(node: AttentionNode, home: Homes): readonly [AttentionTensor,
 
 const plainOf = (node: RunNode, home: Homes): Pointer => home.plain({ base: node, offset: 0 })
 
-function launch({ text, tensors, grid }: AttentionKernel, places: Places, nodes: readonly AttentionNode[]): Call {
-  const pointers = tensors.map((tensor) => places.get(tensor)?.pointer ?? scratch(tensor, nodes[0]!))
-  return { kind: 'launch', source: { text, pointers, grid }, nodes }
+function launch(
+  { text, tensors, grid }: AttentionKernel,
+  before: readonly Pointer[],
+  places: Places,
+  nodes: readonly AttentionNode[],
+): Call {
+  const own = tensors.map((tensor) => places.get(tensor)?.pointer ?? scratch(tensor, nodes[0]!))
+  return { kind: 'launch', source: { text, pointers: [...before, ...own], grid }, nodes }
 }
 
 /** Memory for what only these kernels, or nobody, needs. */

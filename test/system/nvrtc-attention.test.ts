@@ -17,7 +17,7 @@ after(() => {
 })
 const ffi = await loadFfi()
 
-const sizes = { batch: 2, heads: 3, scale: 0.1, pitches: {}, window: undefined, mask: undefined }
+const sizes = { precision: 'bf16', batch: 2, heads: 3, scale: 0.1, pitches: {}, window: undefined, mask: undefined } as const
 const lines = ['const int own = p0[b * 200 + i];']
 const mask = { lines, value: 'own == p0[b * 200 + j] ? 0.0f : -1e9f', declarations: ['const int* __restrict__ p0'] }
 const shapes: readonly AttentionShape[] = [
@@ -34,11 +34,13 @@ for (const [cuda, architectures] of [
 ] as const) {
   const library = openCompilerLibrary(ffi, { env: { CUDA_HOME: nvrtcHome(cuda) }, local: root }, cuda)
   for (const architecture of architectures) {
-    it(`NVRTC ${cuda} compiles attention for ${architecture}`, () => {
-      const texts = shapes.flatMap((shape) => choicesFor(shape).flatMap((chosen) => kernelsOf(shape, chosen)))
-      for (const { grid } of texts) assert.ok((grid.shared ?? 0) <= 99 * 1024, `a block has ${grid.shared} bytes`)
-      const { source } = unitOf([...new Set(texts.map(({ text }) => text))], 'bf16')
-      assert.ok(openCompiler(library, architecture, root).compile(source).length > 0)
-    })
+    for (const precision of ['bf16', 'fp32', 'tf32'] as const)
+      it(`NVRTC ${cuda} compiles attention for ${architecture} with products of ${precision}`, () => {
+        const own = shapes.map((shape) => ({ ...shape, precision }))
+        const texts = own.flatMap((shape) => choicesFor(shape).flatMap((chosen) => kernelsOf(shape, chosen)))
+        for (const { grid } of texts) assert.ok((grid.shared ?? 0) <= 99 * 1024, `a block has ${grid.shared} bytes`)
+        const { source } = unitOf([...new Set(texts.map(({ text }) => text))], precision)
+        assert.ok(openCompiler(library, architecture, root).compile(source).length > 0)
+      })
   }
 }

@@ -16,7 +16,7 @@ export const areMadeTogether = (a: AttentionNode, b: AttentionNode): boolean =>
   a.attributes.window === b.attributes.window &&
   a.inputs.every((x, i) => x === b.inputs[i])
 
-/** Of what it takes, what it reads as tokens in bfloat16: all but log-sums. */
+/** Of what it takes, what it reads as tokens: all but log-sums. */
 export const tokensRead = ({ inputs }: AttentionNode): readonly TokensView[] =>
   (inputs as readonly RunNode[]).filter(({ op }) => op !== 'attentionLogSum').map(tokensOf)
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, it } from 'node:test'
 import { plan } from '../../../lib/engine/cuda/plan.ts'
+import type { CudaPrecision } from '../../../lib/engine/precision.ts'
 import { openEngine } from '../../../lib/engine/index.ts'
 import type { Engine, TensorValue } from '../../../lib/engine/index.ts'
 import * as g from '../../../lib/graph/index.ts'
@@ -27,7 +28,7 @@ const cases: Readonly<Record<string, readonly [GptConfig, kernels: number, docum
 }
 
 /** Attention by kernels of its own, through a whole model and back, beside an engine that has none. */
-export function testAttention(open: () => Promise<Engine>, tolerance: number): void {
+export function testAttention(open: () => Promise<Engine>, precision: CudaPrecision, tolerance: number): void {
   let engines: Engine[]
   before(async () => void (engines = [await open(), await openEngine({ name: 'onnx-cpu', threads: 1 })]))
   after(() => Promise.all(engines.map((engine) => engine.dispose())))
@@ -35,7 +36,7 @@ export function testAttention(open: () => Promise<Engine>, tolerance: number): v
   for (const [name, [config, kernels, documents]] of Object.entries(cases)) {
     it(`attends ${name}`, async () => {
       const graph = graphOf(config, documents)
-      assert.equal(plan(graph, 'bf16').calls.filter(isForward).length, kernels)
+      assert.equal(plan(graph, precision).calls.filter(isForward).length, kernels)
       const [found, expected] = await Promise.all(engines.map((engine) => run(engine, graph, config, documents)))
       for (const [output, { data }] of Object.entries(expected!)) near(output, found![output]!.data, data, tolerance)
     })

@@ -70,8 +70,8 @@ const cases: readonly Case[] = [
   { length: 70, width: 16, blind: true, all: true },
 ]
 
-/** With tf32 only the products are others; and where a query sees itself alone, dq is nothing but its rounding. */
-const some = cases.filter((_, n) => n % 3 === 2)
+/** With tf32 only the products are others. */
+const some = cases.filter((_, n) => n % 3 === 1)
 
 for (const precision of ['bf16', 'fp32', 'tf32'] as const) {
   describe(`attention on the host with products of ${precision}`, () => {

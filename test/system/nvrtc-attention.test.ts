@@ -17,7 +17,15 @@ after(() => {
 })
 const ffi = await loadFfi()
 
-const sizes = { precision: 'bf16', batch: 2, heads: 3, scale: 0.1, pitches: {}, window: undefined, mask: undefined } as const
+const sizes = {
+  precision: 'bf16',
+  batch: 2,
+  heads: 3,
+  scale: 0.1,
+  pitches: {},
+  window: undefined,
+  mask: undefined,
+} as const
 const lines = ['const int own = p0[b * 200 + i];']
 const mask = { lines, value: 'own == p0[b * 200 + j] ? 0.0f : -1e9f', declarations: ['const int* __restrict__ p0'] }
 const shapes: readonly AttentionShape[] = [

@@ -42,7 +42,7 @@ const bits = (change: (bits: number) => number) => {
 export const bf16 = bits((x) => (x + 0x7fff + ((x >>> 16) & 1)) & 0xffff0000)
 const tf32 = bits((x) => (x + 0x1000) & 0xffffe000)
 
-const single = { finish: Math.fround, last: 2 ** -24, slack: 5e-6 }
+const single = { finish: Math.fround, last: 2 ** -24, slack: 1e-5 }
 export const roundings: Readonly<Record<CudaPrecision, Rounding>> = {
   bf16: { round: bf16, unit: 2 ** -8, finish: bf16, last: 2 ** -8, slack: 2e-5 },
   tf32: { round: tf32, unit: 2 ** -11, ...single },
@@ -112,21 +112,20 @@ export function outputOf(shape: AttentionShape, { v }: Head, made: Scores, keys:
   return finished(found, precision)
 }
 
-/** dq, dk and dv, with deltas of the `o` and of the `whole` do that the kernels take. */
+/** dq, dk and dv, with deltas of the `o` that the kernels take. */
 export function gradientsOf(
   shape: AttentionShape,
   head: Head,
   made: Scores,
   o: Float64Array,
-  whole: Float64Array,
 ): Record<'dq' | 'dk' | 'dv', Found> {
   const { length, width, scale, precision } = shape
   const { round, unit, slack } = roundings[precision]
   const { q, k, v, do: given } = head
   const [dq, dk, dv] = [empty(length * width), empty(length * width), empty(length * width)]
   for (let i = 0; i < length; i++) {
-    const delta = dot(o, i, whole, i, width)
-    const size = sizeOf(o, i, whole, i, width)
+    const delta = dot(o, i, given, i, width)
+    const size = sizeOf(o, i, given, i, width)
     for (let j = 0; j < length; j++) {
       const share = made.shares[i * length + j]!
       if (share === 0) continue

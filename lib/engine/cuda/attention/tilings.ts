@@ -39,4 +39,17 @@ const fp32 = {
   },
 }
 
-const all = { bf16, fp32, tf32: fp32 } satisfies Record<AttentionShape['precision'], Record<'narrow' | 'wide', Tilings>>
+const tf32 = {
+  narrow: {
+    forward: [tiling(128, 64, 4), tiling(128, 32, 4), tiling(64, 64, 4), tiling(64, 32, 4)],
+    queryGradient: [tiling(128, 32, 4), tiling(64, 32, 4), tiling(64, 64, 4), tiling(64, 32, 2)],
+    keyGradients: [tiling(32, 64, 4), tiling(32, 128, 8), tiling(16, 64, 4), tiling(32, 128, 4)],
+  },
+  wide: {
+    forward: [tiling(128, 16, 4), tiling(64, 32, 4), tiling(64, 16, 4), tiling(128, 16, 8)],
+    queryGradient: [tiling(64, 16, 4), tiling(32, 32, 2), tiling(64, 16, 2)],
+    keyGradients: [tiling(16, 64, 4), tiling(16, 32, 2)],
+  },
+}
+
+const all = { bf16, fp32, tf32 } satisfies Record<AttentionShape['precision'], Record<'narrow' | 'wide', Tilings>>

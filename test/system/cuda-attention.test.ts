@@ -112,7 +112,17 @@ function shapeOf({ length, width, window, all, parts = 1, scale }: Case, precisi
   const [batch, heads] = [2, 2]
   const pitch = parts * heads * width
   const pitches =
-    parts === 1 ? {} : { q: pitch, k: pitch, v: pitch, dq: pitch, dk: pitch, dv: pitch, o: heads * width + 8 }
+    parts === 1
+      ? {}
+      : {
+          q: pitch,
+          k: pitch,
+          v: pitch,
+          dq: pitch,
+          dk: pitch,
+          dv: pitch,
+          o: heads * width + (precision === 'bf16' ? 8 : 4),
+        }
   const common = { batch, heads, length, width, scale: scale ?? 1 / Math.sqrt(width), window, mask: undefined, pitches }
   return { ...common, precision, causal: all === undefined }
 }

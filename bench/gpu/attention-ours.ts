@@ -7,19 +7,22 @@ import { median } from '../figures.ts'
 import { say } from './measured.ts'
 
 /**
- * attention-ours: attention's kernels in each of their tilings against float64, and how fast they are, for GPT-2 124M at
- * 8 × 1,024 tokens and GPT-Neo-2.7B's layers of both kinds. Exit code 1 where one is wrong.
+ * attention-ours [PRECISION …]: attention's kernels in each of their tilings against float64, and how fast they are, for
+ * GPT-2 124M at 8 × 1,024 tokens and GPT-Neo-2.7B's layers of both kinds. Exit code 1 where one is wrong.
  */
 const part = 'attention'
 const launchesAtOnce = 20
+const asked = process.argv.slice(2)
+const precisions = (['bf16', 'fp32', 'tf32'] as const).filter((one) => asked.length === 0 || asked.includes(one))
+type Shape = Omit<AttentionShape, 'precision'>
 const none = { window: undefined, mask: undefined, pitches: {} }
 const joined = (channels: number): AttentionShape['pitches'] => ({ q: 3 * channels, k: 3 * channels, v: 3 * channels })
-const gpt2: AttentionShape = {
+const gpt2: Shape = {
   ...none,
   ...{ batch: 8, heads: 12, length: 1024, width: 64, scale: 1 / 8, causal: true, pitches: joined(768) },
 }
-const neo: AttentionShape = { ...none, batch: 8, heads: 20, length: 1024, width: 128, scale: 1 / 8, causal: true }
-const timed: readonly AttentionShape[] = [gpt2, neo, { ...neo, window: 256 }]
+const neo: Shape = { ...none, batch: 8, heads: 20, length: 1024, width: 128, scale: 1 / 8, causal: true }
+const timed: readonly Shape[] = [gpt2, neo, { ...neo, window: 256 }]
 
 const document = (token: string): string => `(${token}) / 50`
 const documents: Mask = {
@@ -27,7 +30,7 @@ const documents: Mask = {
   value: `${document('i')} == ${document('j')} ? 0.0f : -1e9f`,
   declarations: [],
 }
-const odd: readonly AttentionShape[] = [
+const odd: readonly Shape[] = [
   { ...none, batch: 2, heads: 3, length: 1, width: 64, scale: 1, causal: true },
   { ...none, batch: 2, heads: 3, length: 333, width: 16, scale: 0.25, causal: true, window: 70 },
   { ...none, batch: 1, heads: 2, length: 200, width: 48, scale: 0.2, causal: false, pitches: joined(96) },
@@ -37,13 +40,15 @@ const odd: readonly AttentionShape[] = [
 
 let wrong = 0
 const card = await openCard()
-for (const shape of timed) {
+const eachOf = (shapes: readonly Shape[]): readonly AttentionShape[] =>
+  precisions.flatMap((precision) => shapes.map((shape) => ({ ...shape, precision })))
+for (const shape of eachOf(timed)) {
   const rig = new Rig(card, shape)
   for (const chosen of choicesFor(shape)) check(rig, shape, chosen, [[3, 5]])
   time(card, rig, shape)
   rig.free()
 }
-for (const shape of odd) {
+for (const shape of eachOf(odd)) {
   const rig = new Rig(card, shape)
   // compiling takes most of the time: the tilings are all tried where there is most to go wrong
   for (const chosen of choicesFor(shape).slice(0, shape.mask ? undefined : 1)) check(rig, shape, chosen, [[0, 1], [shape.batch - 1, 0]]) // prettier-ignore
@@ -51,9 +56,9 @@ for (const shape of odd) {
 }
 process.exit(wrong > 0 ? 1 : 0) // the driver's threads would hold the process
 
-function nameOf({ batch, heads, length, width, causal, window, mask }: AttentionShape): string {
+function nameOf({ precision, batch, heads, length, width, causal, window, mask }: AttentionShape): string {
   const kind = window ? `a window of ${window}` : causal ? 'causal' : 'all'
-  return `${batch * heads} × ${length} × ${width}, ${kind}${mask ? ', documents' : ''}`
+  return `${batch * heads} × ${length} × ${width}, ${kind}${mask ? ', documents' : ''}${precision === 'bf16' ? '' : `, ${precision}`}`
 }
 
 function check(rig: Rig, shape: AttentionShape, chosen: Chosen, places: readonly (readonly [number, number])[]): void {

@@ -136,9 +136,8 @@ export const rules = {
     if (!value || sizeOf(value.shape) !== 1) mismatch('withGradient', inputs, 'expected a scalar value')
     for (let i = 1; i < inputs.length; i += 2) {
       const [x, gradient] = [inputs[i], inputs[i + 1]]
-      if (!x || !gradient || !sameShape(x.shape, gradient.shape)) {
+      if (!x || !gradient || !sameShape(x.shape, gradient.shape))
         mismatch('withGradient', inputs, 'expected a gradient of the same shape for each tensor')
-      }
     }
     return { shape: value.shape, dtype: value.dtype }
   },

@@ -27,6 +27,10 @@ describe('cuda on a card', () => {
     testReference(() => open('fp32'))
   })
 
+  describe('attention', () => {
+    testAttention(() => open('fp32'), 'fp32', 2e-6)
+  })
+
   // of 10 bits a term is wrong by up to 2⁻¹⁰, of 8 by up to 2⁻⁸: what bfloat16 is allowed is enough for both
   for (const precision of ['tf32', 'bf16'] as const) {
     describe(`ops with products of ${precision}`, () => {
@@ -35,7 +39,7 @@ describe('cuda on a card', () => {
     })
 
     describe(`attention with products of ${precision}`, () => {
-      testAttention(() => open(precision), bfloat16.ops.values)
+      testAttention(() => open(precision), precision, bfloat16.ops.values)
     })
 
     describe(`models with products of ${precision}`, () => {

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, describe, it } from 'node:test'
 import type { AttentionShape, Mask, Tiling } from '../../lib/engine/cuda/attention/shape.ts'
+import type { Device } from '../../lib/engine/cuda/device.ts'
+import type { CudaPrecision } from '../../lib/engine/precision.ts'
 import type { Added } from '../engine/cuda/attention-reference.ts'
 import { Rig, distances, kernelsOf } from '../engine/cuda/attention-rig.ts'
 import type { Chosen } from '../engine/cuda/attention-rig.ts'
@@ -9,9 +11,12 @@ import { programOf } from './debian.ts'
 
 // The kernels of attention, compiled by g++ and run on the CPU, where copies come as late, and disturb as early, as they may.
 
-const device = new HostDevice(programOf('g++'))
+const compiler = programOf('g++')
+// a kernel's text may be the same with two precisions, and what it calls another
+const open = (): Device => new HostDevice(compiler)
+const devices: Readonly<Record<CudaPrecision, Device>> = { bf16: open(), fp32: open(), tf32: open() }
 after(() => {
-  device.dispose()
+  for (const device of Object.values(devices)) device.dispose()
 })
 
 interface Case {
@@ -65,56 +70,76 @@ const cases: readonly Case[] = [
   { length: 70, width: 16, blind: true, all: true },
 ]
 
-describe('attention on the host', () => {
-  for (const one of cases) {
-    const { tilings = small, ...rest } = one
-    it(`is as in float64: ${JSON.stringify(rest)}`, () => {
-      check(one, tilings)
-    })
-  }
+/** With tf32 only the products are others. */
+const some = cases.filter((_, n) => n % 3 === 1)
 
-  it('gives the same bytes again', () => {
-    const shape = shapeOf({ length: 130, width: 32, parts: 3 })
-    const [first, second] = [1, 2].map(() => {
-      const rig = new Rig(device, shape)
-      for (const launch of rig.launches(kernelsOf(shape, tall))) launch()
-      rig.download()
-      const found = (['o', 'dq', 'dk', 'dv'] as const).map((name) => rig.read(name, 1, 1))
-      rig.free()
-      return found
+for (const precision of ['bf16', 'fp32', 'tf32'] as const) {
+  describe(`attention on the host with products of ${precision}`, () => {
+    for (const one of precision === 'tf32' ? some : cases) {
+      const { tilings = small, ...rest } = one
+      it(`is as in float64: ${JSON.stringify(rest)}`, () => {
+        check(one, tilings, precision)
+      })
+    }
+
+    it('gives the same bytes again', () => {
+      const [first, second] = [1, 2].map(() => bytesOf(shapeOf({ length: 130, width: 32, parts: 3 }, precision)))
+      assert.deepEqual(first, second)
     })
-    assert.deepEqual(first, second)
   })
+}
 
+describe('attention on the host', () => {
   it('refuses a shape for which there is no kernel', () => {
     const refused = (change: Partial<AttentionShape>): void => {
-      const shape = { ...shapeOf({ length: 64, width: 64 }), ...change }
+      const shape = { ...shapeOf({ length: 64, width: 64 }, 'bf16'), ...change }
       assert.throws(() => kernelsOf(shape, small), /^Error: Internal error: no attention is written for \{"batch":2/)
     }
     for (const width of [8, 72, 144]) refused({ width })
-    refused({ pitches: { q: 130 } })
+    refused({ pitches: { q: 132 } })
+    refused({ precision: 'fp32', pitches: { q: 130 } })
     refused({ pitches: { dk: 64 } })
     refused({ causal: false, window: 3 })
     refused({ scale: -1 })
     assert.throws(
-      () => kernelsOf(shapeOf({ length: 64, width: 64 }), { ...small, forward: tile(96, 64, 4) }),
+      () => kernelsOf(shapeOf({ length: 64, width: 64 }, 'bf16'), { ...small, forward: tile(96, 64, 4) }),
       /4 warps/,
     )
   })
 })
 
-function shapeOf({ length, width, window, all, parts = 1, scale }: Case): AttentionShape {
+function shapeOf({ length, width, window, all, parts = 1, scale }: Case, precision: CudaPrecision): AttentionShape {
   const [batch, heads] = [2, 2]
   const pitch = parts * heads * width
   const pitches =
-    parts === 1 ? {} : { q: pitch, k: pitch, v: pitch, dq: pitch, dk: pitch, dv: pitch, o: heads * width + 8 }
+    parts === 1
+      ? {}
+      : {
+          q: pitch,
+          k: pitch,
+          v: pitch,
+          dq: pitch,
+          dk: pitch,
+          dv: pitch,
+          o: heads * width + (precision === 'bf16' ? 8 : 4),
+        }
   const common = { batch, heads, length, width, scale: scale ?? 1 / Math.sqrt(width), window, mask: undefined, pitches }
-  return { ...common, causal: all === undefined }
+  return { ...common, precision, causal: all === undefined }
 }
 
-function check(one: Case, tilings: Chosen): void {
+function bytesOf(shape: AttentionShape): unknown {
+  const rig = new Rig(devices[shape.precision], shape)
+  for (const launch of rig.launches(kernelsOf(shape, tall))) launch()
+  rig.download()
+  const found = (['o', 'dq', 'dk', 'dv'] as const).map((name) => rig.read(name, 1, 1))
+  rig.free()
+  return found
+}
+
+function check(one: Case, tilings: Chosen, precision: CudaPrecision): void {
+  const device = devices[precision]
   const { mask, ids, added } = maskOf(one)
-  const shape = { ...shapeOf(one), mask }
+  const shape = { ...shapeOf(one, precision), mask }
   const rig = new Rig(device, shape)
   const address = device.allocate(ids.byteLength)
   device.upload(address, ids)

@@ -83,7 +83,15 @@ describe('cuda on the host', () => {
   })
 
   describe('attention with products of bfloat16', () => {
-    testAttention(() => open('bf16'), 2e-2)
+    testAttention(() => open('bf16'), 'bf16', 2e-2)
+  })
+
+  describe('attention', () => {
+    testAttention(() => open('fp32'), 'fp32', 2e-6)
+  })
+
+  describe('attention with products of tf32', () => {
+    testAttention(() => open('tf32'), 'tf32', 2e-3)
   })
 
   describe('models', () => {

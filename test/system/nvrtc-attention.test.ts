@@ -10,6 +10,7 @@ import { openCompilerLibrary } from '../../lib/engine/cuda/libraries.ts'
 import { plan } from '../../lib/engine/cuda/plan.ts'
 import { isAttention } from '../../lib/engine/cuda/view.ts'
 import { loadFfi } from '../../lib/engine/ffi.ts'
+import type { CudaPrecision } from '../../lib/engine/precision.ts'
 import { choicesFor, kernelsOf } from '../engine/cuda/attention-rig.ts'
 import { maskedGraphs } from '../engine/cuda/sources.ts'
 import { nvrtcHome } from './nvrtc.ts'
@@ -20,7 +21,15 @@ after(() => {
 })
 const ffi = await loadFfi()
 
-const sizes = { batch: 2, heads: 3, scale: 0.1, pitches: {}, window: undefined, mask: undefined }
+const sizes = {
+  precision: 'bf16',
+  batch: 2,
+  heads: 3,
+  scale: 0.1,
+  pitches: {},
+  window: undefined,
+  mask: undefined,
+} as const
 const lines = ['const int own = p0[b * 200 + i];']
 const mask = { lines, value: 'own == p0[b * 200 + j] ? 0.0f : -1e9f', declarations: ['const int* __restrict__ p0'] }
 const shapes: readonly AttentionShape[] = [
@@ -35,11 +44,12 @@ const models = [
   ...maskedGraphs['a training within segments, from positions'](),
   ...(await maskedGraphs['scores of trees']()),
 ]
-const masked = models.flatMap((graph) =>
-  plan(graph, 'bf16').calls.flatMap((call) =>
-    call.kind === 'launch' && call.nodes.some(isAttention) ? [call.source.text] : [],
-  ),
-)
+const masked = (precision: CudaPrecision): string[] =>
+  models.flatMap((graph) =>
+    plan(graph, precision).calls.flatMap((call) =>
+      call.kind === 'launch' && call.nodes.some(isAttention) ? [call.source.text] : [],
+    ),
+  )
 
 for (const [cuda, architectures] of [
   [12, ['sm_80']],
@@ -47,16 +57,19 @@ for (const [cuda, architectures] of [
 ] as const) {
   const library = openCompilerLibrary(ffi, { env: { CUDA_HOME: nvrtcHome(cuda) }, local: root }, cuda)
   for (const architecture of architectures) {
-    it(`NVRTC ${cuda} compiles attention for ${architecture}`, () => {
-      const texts = shapes.flatMap((shape) => choicesFor(shape).flatMap((chosen) => kernelsOf(shape, chosen)))
-      for (const { grid } of texts) assert.ok((grid.shared ?? 0) <= 99 * 1024, `a block has ${grid.shared} bytes`)
-      const { source } = unitOf([...new Set(texts.map(({ text }) => text))], 'bf16')
-      assert.ok(openCompiler(library, architecture, root).compile(source).length > 0)
-    })
+    for (const precision of ['bf16', 'fp32', 'tf32'] as const) {
+      it(`NVRTC ${cuda} compiles attention for ${architecture} with products of ${precision}`, () => {
+        const own = shapes.map((shape) => ({ ...shape, precision }))
+        const texts = own.flatMap((shape) => choicesFor(shape).flatMap((chosen) => kernelsOf(shape, chosen)))
+        for (const { grid } of texts) assert.ok((grid.shared ?? 0) <= 99 * 1024, `a block has ${grid.shared} bytes`)
+        const { source } = unitOf([...new Set(texts.map(({ text }) => text))], precision)
+        assert.ok(openCompiler(library, architecture, root).compile(source).length > 0)
+      })
 
-    it(`NVRTC ${cuda} compiles the masks of models for ${architecture}`, () => {
-      const { source } = unitOf([...new Set(masked)], 'bf16')
-      assert.ok(openCompiler(library, architecture, root).compile(source).length > 0)
-    })
+      it(`NVRTC ${cuda} compiles the masks of models for ${architecture} with products of ${precision}`, () => {
+        const { source } = unitOf([...new Set(masked(precision))], precision)
+        assert.ok(openCompiler(library, architecture, root).compile(source).length > 0)
+      })
+    }
   }
 }

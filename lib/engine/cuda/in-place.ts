@@ -4,7 +4,8 @@ import type { Kept } from './keep.ts'
 import { ownKey } from './schedule.ts'
 import type { AttentionStep, Step } from './schedule.ts'
 import { isReduction } from './space.ts'
-import { operandOf, viewOf } from './view.ts'
+import { operandOf, tokensRead, viewOf } from './view.ts'
+import type { AttentionNode } from './view.ts'
 
 /** Whether the new value of a state may be written where the old one is: nobody reads that afterwards. */
 export function inPlace(graph: Graph, kept: Kept, steps: readonly Step[], name: string, node: RunNode): boolean {
@@ -23,13 +24,17 @@ export function inPlace(graph: Graph, kept: Kept, steps: readonly Step[], name: 
 export function readBy(step: Step, kept: Kept): ReadonlySet<RunNode> {
   if (step.kind === 'kernel') return new Set(step.reads.keys())
   if (step.kind === 'chain') return new Set([viewOf(step.node.inputs[0] as RunNode).base])
-  if (step.kind === 'attention') return new Set([...logSumsRead(step), ...step.masks])
-  const bases = (step.node.inputs as readonly RunNode[]).map((from) => operandOf(from).base)
-  return new Set(bases.filter((base) => !kept.half.has(base)))
+  const isPlain = (base: RunNode): boolean => !kept.half.has(base)
+  if (step.kind === 'attention') return new Set([...readByAttention(step).filter(isPlain), ...step.masks])
+  return new Set((step.node.inputs as readonly RunNode[]).map((from) => operandOf(from).base).filter(isPlain))
 }
 
-const logSumsRead = ({ nodes }: AttentionStep): readonly RunNode[] =>
-  (nodes[0]!.inputs as readonly RunNode[]).filter(({ op }) => op === 'attentionLogSum')
+/** Tokens, and log-sums. */
+function readByAttention({ nodes }: AttentionStep): RunNode[] {
+  const [first] = nodes as readonly [AttentionNode]
+  const logSums = (first.inputs as readonly RunNode[]).filter(({ op }) => op === 'attentionLogSum')
+  return [...tokensRead(first).map(({ base }) => base), ...logSums]
+}
 
 const computes = (step: Step, node: RunNode, { isComputed }: Kept): boolean =>
   step.kind === 'kernel' ? step.nodes.includes(node) && isComputed(node) : step.kind === 'matmul' && step.sum === node

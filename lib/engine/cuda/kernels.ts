@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { tilesPrelude, usesTiles } from './attention/tiles.ts'
+import { tilesPreludeFor, usesTiles } from './attention/tiles.ts'
 import type { Device, Kernel } from './device.ts'
 import type { CudaPrecision } from '../precision.ts'
 import { preludeFor } from './prelude.ts'
@@ -34,7 +34,9 @@ export function unitOf(
   const names = texts.map((text) => `k${createHash('sha256').update(text).digest('hex').slice(0, 16)}`)
   const kernels = texts.map((text, i) => text.replaceAll('NAME', names[i]!))
   return {
-    source: [preludeFor(precision), ...(texts.some(usesTiles) ? [tilesPrelude] : []), ...kernels].join('\n'),
+    source: [preludeFor(precision), ...(texts.some(usesTiles) ? [tilesPreludeFor(precision)] : []), ...kernels].join(
+      '\n',
+    ),
     names,
   }
 }

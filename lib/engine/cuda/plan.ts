@@ -63,7 +63,7 @@ export interface Plan {
  * → calls with their sources, and an arena for what they touch.
  */
 export function plan(graph: Graph, precision: CudaPrecision): Plan {
-  const lowered = lower(precision === 'bf16' ? withAttention(graph) : graph)
+  const lowered = lower(withAttention(graph))
   const { rest, patches } = splitPatches(lowered)
   const kept = keep(rest, precision)
   const steps = schedule(rest, kept)
@@ -111,7 +111,7 @@ function callsOf(
 ): Call[] {
   const calls = steps.flatMap((step): Call[] => {
     if (step.kind === 'matmul') return [multiply(step, home, precision)]
-    if (step.kind === 'attention') return attend(step, home)
+    if (step.kind === 'attention') return attend(step, home, precision)
     if (step.kind === 'chain') {
       const chain = home.layout.chains.get(step.node)!
       const ids = home.plain(viewOf(step.node.inputs[0] as RunNode))

@@ -22,7 +22,7 @@ export const areMadeTogether = (a: AttentionNode, b: AttentionNode): boolean =>
 export const maskOf = ({ inputs }: AttentionNode): RunNode | undefined =>
   (inputs as readonly RunNode[]).find(({ dtype }) => dtype === 'bool')
 
-/** Of what it takes, what it reads as tokens in bfloat16: all but log-sums and a mask. */
+/** Of what it takes, what it reads as tokens: all but log-sums and a mask. */
 export const tokensRead = ({ inputs }: AttentionNode): readonly TokensView[] =>
   (inputs as readonly RunNode[]).filter(({ op, dtype }) => op !== 'attentionLogSum' && dtype !== 'bool').map(tokensOf)
 

@@ -1,6 +1,7 @@
 import type { AttentionShape } from '../../../lib/engine/cuda/attention/shape.ts'
+import type { CudaPrecision } from '../../../lib/engine/precision.ts'
 
-/** Of one head in one row of the batch: length × width entries, each a number that bf16 has. */
+/** Of one head in one row of the batch: length × width entries, each as products take it. */
 export interface Head {
   readonly q: Float64Array
   readonly k: Float64Array
@@ -18,19 +19,35 @@ export interface Found {
   readonly bound: Float64Array
 }
 
-/** Half the distance of bf16's numbers, over the greater one. */
-const unit = 2 ** -8
-/** Of float32's sums and powers, over what is summed up. */
-const slack = 2e-5
-
-/** Rounds to bf16. */
-export function bf16(x: number): number {
-  scratch.setFloat32(0, x)
-  const bits = scratch.getUint32(0)
-  scratch.setUint32(0, ((bits + 0x7fff + ((bits >>> 16) & 1)) & 0xffff0000) >>> 0)
-  return scratch.getFloat32(0)
+/** What a precision makes of numbers, each unit half the distance of its numbers, over the greater one. */
+interface Rounding {
+  /** Of what products take. */
+  readonly round: (x: number) => number
+  readonly unit: number
+  /** Of results. */
+  readonly finish: (x: number) => number
+  readonly last: number
+  /** Of float32's sums and powers, over what is summed up. */
+  readonly slack: number
 }
-const scratch = new DataView(new ArrayBuffer(4))
+
+const bits = (change: (bits: number) => number) => {
+  const scratch = new DataView(new ArrayBuffer(4))
+  return (x: number): number => {
+    scratch.setFloat32(0, x)
+    scratch.setUint32(0, change(scratch.getUint32(0)) >>> 0)
+    return scratch.getFloat32(0)
+  }
+}
+export const bf16 = bits((x) => (x + 0x7fff + ((x >>> 16) & 1)) & 0xffff0000)
+const tf32 = bits((x) => (x + 0x1000) & 0xffffe000)
+
+const single = { finish: Math.fround, last: 2 ** -24, slack: 1e-5 }
+export const roundings: Readonly<Record<CudaPrecision, Rounding>> = {
+  bf16: { round: bf16, unit: 2 ** -8, finish: bf16, last: 2 ** -8, slack: 2e-5 },
+  tf32: { round: tf32, unit: 2 ** -11, ...single },
+  fp32: { round: (x) => x, unit: 0, ...single },
+}
 
 interface Scores {
   /** Scores; −∞ where nothing is to be seen. */
@@ -64,7 +81,9 @@ export function scoresOf(shape: AttentionShape, { q, k }: Head, added: Added): S
 }
 
 /** o: shares are rounded as they stand when a tile of `keys` is over, over the maximum that is known by then. */
-export function outputOf({ length, width }: AttentionShape, { v }: Head, made: Scores, keys: number): Found {
+export function outputOf(shape: AttentionShape, { v }: Head, made: Scores, keys: number): Found {
+  const { length, width, precision } = shape
+  const { round, unit, slack } = roundings[precision]
   const { scores, shares } = made
   const found = empty(length * width)
   for (let i = 0; i < length; i++) {
@@ -80,14 +99,17 @@ export function outputOf({ length, width }: AttentionShape, { v }: Head, made: S
         const power = Math.exp(scores[i * length + j]! - now)
         if (power === 0) continue
         total += power
-        for (let d = 0; d < width; d++) row[d]! += bf16(power) * v[j * width + d]!
+        for (let d = 0; d < width; d++) row[d]! += round(power) * v[j * width + d]!
       }
       most = now
     }
-    for (let j = 0; j < length; j++) add(found, i, shares[i * length + j]!, v, j, width)
+    for (let j = 0; j < length; j++) {
+      const share = shares[i * length + j]!
+      add(found, i, { exact: share, rounded: share, doubt: share * (unit + slack) }, v, j, width)
+    }
     row.forEach((x, d) => (found.rounded[i * width + d] = x / total))
   }
-  return finished(found)
+  return finished(found, precision)
 }
 
 /** dq, dk and dv, with deltas of the `o` that the kernels take. */
@@ -97,7 +119,8 @@ export function gradientsOf(
   made: Scores,
   o: Float64Array,
 ): Record<'dq' | 'dk' | 'dv', Found> {
-  const { length, width, scale } = shape
+  const { length, width, scale, precision } = shape
+  const { round, unit, slack } = roundings[precision]
   const { q, k, v, do: given } = head
   const [dq, dk, dv] = [empty(length * width), empty(length * width), empty(length * width)]
   for (let i = 0; i < length; i++) {
@@ -107,13 +130,14 @@ export function gradientsOf(
       const share = made.shares[i * length + j]!
       if (share === 0) continue
       const slope = share * (dot(given, i, v, j, width) - delta)
-      const doubt = share * (sizeOf(given, i, v, j, width) + size) * slack
-      add(dv, j, share, given, i, width)
-      add(dq, i, scale * slope, k, j, width, scale * bf16(slope), scale * doubt)
-      add(dk, j, scale * slope, q, i, width, scale * bf16(slope), scale * doubt)
+      const doubt = share * (sizeOf(given, i, v, j, width) + size) * slack + Math.abs(slope) * (unit + slack)
+      const factor = { exact: scale * slope, rounded: scale * round(slope), doubt: scale * doubt }
+      add(dv, j, { exact: share, rounded: round(share), doubt: share * (unit + slack) }, given, i, width)
+      add(dq, i, factor, k, j, width)
+      add(dk, j, factor, q, i, width)
     }
   }
-  return { dq: finished(dq), dk: finished(dk), dv: finished(dv) }
+  return { dq: finished(dq, precision), dk: finished(dk, precision), dv: finished(dv, precision) }
 }
 
 const empty = (entries: number): Found => ({
@@ -122,30 +146,28 @@ const empty = (entries: number): Found => ({
   bound: new Float64Array(entries),
 })
 
+/** As it is, as it is rounded, and how far off it may be. */
+interface Factor {
+  readonly exact: number
+  readonly rounded: number
+  readonly doubt: number
+}
+
 /** Adds a factor times a row of `b`. */
-function add(
-  to: Found,
-  row: number,
-  factor: number,
-  b: Float64Array,
-  j: number,
-  width: number,
-  rounded = bf16(factor),
-  doubt = 0,
-): void {
-  const most = Math.abs(factor) * (unit + slack) + doubt
+function add(to: Found, row: number, factor: Factor, b: Float64Array, j: number, width: number): void {
   for (let d = 0; d < width; d++) {
     const x = b[j * width + d]!
-    to.exact[row * width + d]! += factor * x
-    to.rounded[row * width + d]! += rounded * x
-    to.bound[row * width + d]! += most * Math.abs(x)
+    to.exact[row * width + d]! += factor.exact * x
+    to.rounded[row * width + d]! += factor.rounded * x
+    to.bound[row * width + d]! += factor.doubt * Math.abs(x)
   }
 }
 
 /** The sum is rounded, too. */
-function finished({ exact, rounded, bound }: Found): Found {
-  exact.forEach((x, n) => (bound[n]! += unit * (Math.abs(x) + bound[n]!) + 1e-30))
-  return { exact, rounded: rounded.map(bf16), bound }
+function finished({ exact, rounded, bound }: Found, precision: CudaPrecision): Found {
+  const { finish, last } = roundings[precision]
+  exact.forEach((x, n) => (bound[n]! += last * (Math.abs(x) + bound[n]!) + 1e-30))
+  return { exact, rounded: rounded.map(finish), bound }
 }
 
 function dot(a: Float64Array, i: number, b: Float64Array, j: number, width: number): number {

@@ -13,7 +13,7 @@ import { tilingsFor } from '../../../lib/engine/cuda/attention/tilings.ts'
 import type { Address, Device } from '../../../lib/engine/cuda/device.ts'
 import { unitOf } from '../../../lib/engine/cuda/kernels.ts'
 import { Random } from '../../../lib/util/random.ts'
-import { bf16, gradientsOf, outputOf, scoresOf } from './attention-reference.ts'
+import { bf16, gradientsOf, outputOf, roundings, scoresOf } from './attention-reference.ts'
 import type { Added, Found, Head } from './attention-reference.ts'
 
 /** One tiling for each kernel. */
@@ -50,8 +50,8 @@ const together: readonly (readonly TokenTensor[])[] = [['q', 'k', 'v'], ['dq', '
 /** Tensors of a shape on a device: random inputs, and for what is written NaN, which is still there between the tokens. */
 export class Rig {
   readonly addresses = new Map<AttentionTensor, Address>()
-  private readonly held: { readonly address: Address; readonly data: Uint16Array }[] = []
-  private readonly where = new Map<TokenTensor, { readonly data: Uint16Array; readonly from: number }>()
+  private readonly held: { readonly address: Address; readonly data: Bits }[] = []
+  private readonly where = new Map<TokenTensor, { readonly data: Bits; readonly from: number }>()
   private readonly device: Device
   private readonly shape: AttentionShape
 
@@ -59,14 +59,26 @@ export class Rig {
     this.device = device
     this.shape = shape
     const random = new Random(seed)
-    const pool = Uint16Array.from({ length: 65_537 }, () => toBits(random.normal()))
+    const pool = this.bits(65_537, () => random.normal())
     for (const names of together) this.place(names, pool, random.below(pool.length))
     const { batch, heads, length } = shape
     for (const name of ['logSum', 'delta'] as const)
       this.addresses.set(name, device.allocate(4 * batch * heads * length))
   }
 
-  private place(names: readonly TokenTensor[], pool: Uint16Array, start: number): void {
+  /** A NaN that no arithmetic makes. */
+  private get blank(): number {
+    return this.shape.precision === 'bf16' ? 0x7fc1 : 0x7fc10000
+  }
+
+  /** Entries as the kernels read them. */
+  private bits(length: number, of: () => number): Bits {
+    return this.shape.precision === 'bf16'
+      ? Uint16Array.from({ length }, () => floatBits(bf16(of())) >>> 16)
+      : Uint32Array.from({ length }, () => floatBits(of()))
+  }
+
+  private place(names: readonly TokenTensor[], pool: Bits, start: number): void {
     const { batch, length, heads, width } = this.shape
     const pitch = pitchOf(this.shape, names[0]!)
     const tokens = batch * length * pitch
@@ -74,14 +86,16 @@ export class Rig {
     const groups = isJoined ? [names] : names.map((name) => [name])
     for (const group of groups) {
       const isInput = inputs.some((name) => name === group[0])
-      const data = new Uint16Array(tokens).fill(0x7fc1)
-      if (isInput) for (let n = 0; n < tokens; n++) data[n] = pool[(start + n) % pool.length]!
+      const data = new (this.shape.precision === 'bf16' ? Uint16Array : Uint32Array)(tokens).fill(this.blank)
+      // of do, deltas are made of all bits, and dP of those that tf32 has: where they should be equal, they would not be
+      const kept = this.shape.precision === 'tf32' && group[0] === 'do' ? 0xffffe000 : 0xffffffff
+      if (isInput) for (let n = 0; n < tokens; n++) data[n] = pool[(start + n) % pool.length]! & kept
       const address = this.device.allocate(data.byteLength)
       this.device.upload(address, data)
       this.held.push({ address, data })
       group.forEach((name, n) => {
         this.where.set(name, { data, from: n * heads * width })
-        this.addresses.set(name, address + 2 * n * heads * width)
+        this.addresses.set(name, address + data.BYTES_PER_ELEMENT * n * heads * width)
       })
       start = (start * 31 + 7) % pool.length
     }
@@ -91,7 +105,7 @@ export class Rig {
   launches(kernels: readonly AttentionKernel[], masks: readonly Address[] = []): readonly (() => void)[] {
     const { source, names } = unitOf(
       kernels.map(({ text }) => text),
-      'bf16',
+      this.shape.precision,
     )
     const compiled = this.device.compile(source, names)
     return kernels.map(({ tensors, grid }, n) => () => {
@@ -114,7 +128,8 @@ export class Rig {
     const pitch = pitchOf(this.shape, name)
     return Float64Array.from({ length: length * width }, (_, n) => {
       const token = b * length + Math.floor(n / width)
-      return fromBits(data[token * pitch + from + h * width + (n % width)]!)
+      const entry = data[token * pitch + from + h * width + (n % width)]!
+      return floatOf(data.BYTES_PER_ELEMENT === 2 ? entry * 65536 : entry)
     })
   }
 
@@ -128,7 +143,8 @@ export class Rig {
       )
       if (parts.length === 0) continue
       const pitch = pitchOf(this.shape, parts[0]![0])
-      for (let n = 0; n < data.length; n++) if (n % pitch >= parts.length * heads * width && data[n] !== 0x7fc1) count++
+      const own = parts.length * heads * width
+      for (let n = 0; n < data.length; n++) if (n % pitch >= own && data[n] !== this.blank) count++
     }
     return count
   }
@@ -164,7 +180,8 @@ export function distances(
   h: number,
   added: Added,
 ): Distance[] {
-  const head = Object.fromEntries(inputs.map((name) => [name, rig.read(name, b, h)])) as unknown as Head
+  const { round } = roundings[shape.precision]
+  const head = Object.fromEntries(inputs.map((name) => [name, rig.read(name, b, h).map(round)])) as unknown as Head
   const made = scoresOf(shape, head, added)
   const o = rig.read('o', b, h)
   const output = outputOf(shape, head, made, tilings.forward.keys)
@@ -176,12 +193,14 @@ export function distances(
   )
   return [
     { what: 'logSum', worst, typical: 0 },
-    distance('o', o, output),
-    ...(['dq', 'dk', 'dv'] as const).map((name) => distance(name, rig.read(name, b, h), gradients[name])),
+    distance('o', o, output, limit(shape, o.length)),
+    ...(['dq', 'dk', 'dv'] as const).map((name) =>
+      distance(name, rig.read(name, b, h), gradients[name], limit(shape, o.length)),
+    ),
   ]
 }
 
-function distance(what: string, found: Float64Array, { exact, rounded, bound }: Found): Distance {
+function distance(what: string, found: Float64Array, { exact, rounded, bound }: Found, most: number): Distance {
   let [worst, square, all, noise] = [0, 0, 0, 0]
   found.forEach((x, n) => {
     worst = higher(worst, Math.abs(x - exact[n]!) / bound[n]!)
@@ -190,21 +209,26 @@ function distance(what: string, found: Float64Array, { exact, rounded, bound }: 
     noise += bound[n]! ** 2
   })
   // where terms cancel each other, what is left is rounding
-  return { what, worst, typical: all > noise ? Math.sqrt(square / all) / limit(found.length) : 0 }
+  return { what, worst, typical: all > noise ? Math.sqrt(square / all) / most : 0 }
 }
 
-/** A few entries may be rounded the other way: a difference in the last of their bits. */
-const limit = (entries: number): number => 4e-4 + 2 ** -6 / Math.sqrt(entries)
+/** A few entries, or factors, may be rounded the other way: a difference in the last of their bits. */
+function limit({ precision }: AttentionShape, entries: number): number {
+  if (precision === 'bf16') return 4e-4 + 2 ** -6 / Math.sqrt(entries)
+  return precision === 'tf32' ? 1e-4 : 1e-6
+}
 
 /** NaN is the worst. */
 const higher = (a: number, b: number): number => (a >= b ? a : b)
 
-const toBits = (x: number): number => {
-  words.setFloat32(0, bf16(x))
-  return words.getUint16(0)
+type Bits = Uint16Array | Uint32Array
+
+const floatBits = (x: number): number => {
+  words.setFloat32(0, x)
+  return words.getUint32(0)
 }
-const fromBits = (bits: number): number => {
-  words.setUint32(0, bits * 65536)
+const floatOf = (bits: number): number => {
+  words.setUint32(0, bits)
   return words.getFloat32(0)
 }
 const words = new DataView(new ArrayBuffer(4))

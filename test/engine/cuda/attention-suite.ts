@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, it } from 'node:test'
 import { plan } from '../../../lib/engine/cuda/plan.ts'
+import type { CudaPrecision } from '../../../lib/engine/precision.ts'
 import { openEngine } from '../../../lib/engine/index.ts'
 import type { Engine, TensorValue } from '../../../lib/engine/index.ts'
 import * as g from '../../../lib/graph/index.ts'
@@ -35,7 +36,7 @@ const cases: Readonly<Record<string, readonly [GptConfig, kernels: number, ...to
 }
 
 /** Attention by kernels of its own, through a whole model and back, beside an engine that has none. */
-export function testAttention(open: () => Promise<Engine>, tolerance: number): void {
+export function testAttention(open: () => Promise<Engine>, precision: CudaPrecision, tolerance: number): void {
   let engines: Engine[]
   before(async () => void (engines = [await open(), await openEngine({ name: 'onnx-cpu', threads: 1 })]))
   after(() => Promise.all(engines.map((engine) => engine.dispose())))
@@ -48,7 +49,7 @@ export function testAttention(open: () => Promise<Engine>, tolerance: number): v
   for (const [name, [config, kernels, ...told]] of Object.entries(cases)) {
     it(`attends ${name}`, async () => {
       const graph = graphOf(config, told)
-      assert.equal(forwards(graph), kernels)
+      assert.equal(forwards(graph, precision), kernels)
       const random = new Random(5)
       const ids = ([from, end]: readonly [number, number]) => integers(() => from + random.below(end - from))
       const feeds = ['tokens', ...told].map((one) => [one, ids(one === 'tokens' ? [0, 30] : numbers[one as Told])])
@@ -58,7 +59,7 @@ export function testAttention(open: () => Promise<Engine>, tolerance: number): v
 
   it('attends to all of a row alike where a token sees nothing', async () => {
     const graph = g.graph({ outputs: attended({ allowed: g.and(causal, g.greater(row('seen'), 0)) }) })
-    assert.equal(forwards(graph), 1)
+    assert.equal(forwards(graph, precision), 1)
     // of the second row, no token sees anything
     await check(graph, { ...tokens, seen: integers((i) => (i % length < 20 || i > length ? 0 : i)) })
   })
@@ -73,7 +74,7 @@ export function testAttention(open: () => Promise<Engine>, tolerance: number): v
       any: by,
     })
     const graph = g.graph({ outputs })
-    assert.equal(forwards(graph), 5)
+    assert.equal(forwards(graph, precision), 5)
     await check(graph, { ...tokens, own: integers((n) => n % 3) })
   })
 
@@ -81,7 +82,7 @@ export function testAttention(open: () => Promise<Engine>, tolerance: number): v
     const own = g.state('own', [rows, length], 'int32')
     const by = g.equal(g.reshape(own, row('').shape), g.reshape(own, column('').shape))
     const graph = g.graph({ outputs: attended({ by: g.and(causal, by) }), updates: { own: g.mul(own, 0) } })
-    assert.equal(forwards(graph), 1)
+    assert.equal(forwards(graph, precision), 1)
     await check(graph, tokens, { own: integers((n) => n % 3) })
   })
 }
@@ -125,7 +126,8 @@ function attended(masks: Readonly<Record<string, Tensor>>): Record<string, Tenso
   return Object.fromEntries([...values, ...gradients])
 }
 
-const forwards = (graph: Graph): number => plan(graph, 'bf16').calls.filter(isForward).length
+const forwards = (graph: Graph, precision: CudaPrecision): number =>
+  plan(graph, precision).calls.filter(isForward).length
 
 const isForward = (call: ReturnType<typeof plan>['calls'][number]): boolean =>
   call.kind === 'launch' && call.nodes.some(({ op }) => op === 'attention')

@@ -9,6 +9,9 @@ struct alignas(16) uint4 {
 struct alignas(8) float2 {
   float x, y;
 };
+struct alignas(16) float4 {
+  float x, y, z, w;
+};
 
 namespace tiles {
 
@@ -37,7 +40,7 @@ inline float lower(unsigned both) { return __uint_as_float(both << 16); }
 
 // Row i, column k of A is in lane 4 (i % 8) + k % 8 / 2, register i / 8 + 2 (k / 8); column j of B, row k, in lane
 // 4 j + k % 8 / 2, register k / 8. Even k are in the lower half.
-inline void multiplyAdd(float (&c)[4], const unsigned (&a)[4], unsigned b0, unsigned b1) {
+inline void multiplyAddBf16(float (&c)[4], const unsigned (&a)[4], unsigned b0, unsigned b1) {
   const int lane = current % 32;
   const Shown* all = show({{a[0], a[1], a[2], a[3]}, {b0, b1}, nullptr});
   for (int r = 0; r < 4; ++r) {
@@ -47,6 +50,21 @@ inline void multiplyAdd(float (&c)[4], const unsigned (&a)[4], unsigned b0, unsi
       c[r] += lower(left) * lower(right);
       c[r] += upper(left) * upper(right);
     }
+  }
+}
+
+// The same with k / 4 in the place of k / 8, and entries of 4 bytes.
+inline void multiplyAddTf32(float (&c)[4], const unsigned (&a)[4], unsigned b0, unsigned b1) {
+  const int lane = current % 32;
+  const Shown* all = show({{a[0], a[1], a[2], a[3]}, {b0, b1}, nullptr});
+  if ((a[0] | a[1] | a[2] | a[3] | b0 | b1) & 0x1fffu) {
+    fprintf(stderr, "an operand is not rounded to tf32\n");
+    abort();
+  }
+  for (int r = 0; r < 4; ++r) {
+    const int i = lane / 4 + r / 2 * 8, j = lane % 4 * 2 + r % 2;
+    for (int k = 0; k < 8; ++k)
+      c[r] += __uint_as_float(all[i % 8 * 4 + k % 4].a[i / 8 + k / 4 * 2]) * __uint_as_float(all[j * 4 + k % 4].b[k / 4]);
   }
 }
 
@@ -77,6 +95,20 @@ inline void loadTransposed(unsigned (&to)[4], Shared place) {
     to[m] = entry(all[8 * m + lane % 4 * 2].row, lane / 4) | entry(all[8 * m + lane % 4 * 2 + 1].row, lane / 4) << 16;
 }
 
+inline void mustBeShared(Shared place, int bytes) {
+  if ((uintptr_t)place % bytes == 0 && place >= dynamicShared && place + bytes <= dynamicShared + dynamicBytes) return;
+  fprintf(stderr, "a place is not aligned, or beyond the shared memory\n");
+  abort();
+}
+inline float loadFloat(Shared place) {
+  mustBeShared(place, 4);
+  return *(const float*)place;
+}
+inline float4 loadPiece(Shared place) {
+  mustBeShared(place, 16);
+  return *(const float4*)place;
+}
+
 struct Copy {
   Shared to;
   const void* from;
@@ -86,8 +118,9 @@ struct Copy {
 std::vector<Copy> copies[most];
 
 inline void copyAsync(Shared to, const void* from, int bytes, bool inside) {
-  if (((uintptr_t)to | (uintptr_t)from) % bytes != 0 || to < dynamicShared || to + bytes > dynamicShared + dynamicBytes) {
-    fprintf(stderr, "a copy is not aligned, or beyond the shared memory\n");
+  mustBeShared(to, bytes);
+  if ((uintptr_t)from % bytes != 0) {
+    fprintf(stderr, "a copy is not aligned\n");
     abort();
   }
   memset(to, 0xff, bytes);
@@ -107,6 +140,8 @@ inline unsigned short rounded(float x) {
   return x != x ? 0x7fffu : (unsigned short)((bits + 0x7fffu + (bits >> 16 & 1u)) >> 16);
 }
 inline unsigned packBf16(float low, float high) { return rounded(low) | (unsigned)rounded(high) << 16; }
+// NaN with lower bits that are zero
+inline unsigned roundToTf32(float x) { return x != x ? 0x7fffe000u : (__float_as_uint(x) + 0x1000u) & ~0x1fffu; }
 inline float powerOf2(float x) { return exp2f(x); }
 
 }  // namespace tiles

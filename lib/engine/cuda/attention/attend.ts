@@ -1,5 +1,6 @@
 import type { RunNode } from '../../../graph/index.ts'
 import { sizeOf } from '../../../graph/index.ts'
+import type { CudaPrecision } from '../../precision.ts'
 import type { Homes } from '../homes.ts'
 import type { Call } from '../plan.ts'
 import type { AttentionStep } from '../schedule.ts'
@@ -21,20 +22,20 @@ interface Place {
 type Places = ReadonlyMap<AttentionTensor, Place>
 
 /** The calls of an attention, or of its gradients. What nobody asks for is written all the same. */
-export function attend({ nodes }: AttentionStep, home: Homes): Call[] {
+export function attend({ nodes }: AttentionStep, home: Homes, precision: CudaPrecision): Call[] {
   const first = nodes[0]!
   const names: readonly AttentionTensor[] = ['q', 'k', 'v', 'o', 'logSum', 'do']
   const seen = maskOf(first)
   const inputs = first.inputs.filter((x) => x !== seen)
-  const read = inputs.map((x, i): [AttentionTensor, Place] => [names[i]!, readFrom(x as RunNode, home)])
+  const read = inputs.map((x, i): [AttentionTensor, Place] => [names[i]!, readFrom(x as RunNode, home, precision)])
   const written = nodes.flatMap((node) => writtenTo(node, home))
   const isGradient = first.op === 'attentionGradient'
-  const delta = isGradient ? ([['delta', { pointer: scratch('delta', first) }]] as const) : []
-  const places: Places = new Map([...read, ...written, ...delta])
   const { mask, pointers } = seen ? writeMask(seen, home.layout.plain) : { mask: undefined, pointers: [] }
-  const shape = shapeOf(first, places, mask)
+  const shape = shapeOf(first, [...read, ...written], precision, mask)
+  const delta = isGradient ? ([['delta', { pointer: scratch('delta', shape) }]] as const) : []
+  const places: Places = new Map([...read, ...written, ...delta])
+  const call = (kernel: AttentionKernel, before = pointers): Call => launch(kernel, { before, shape, places, nodes })
   const tilings = tilingsFor(shape)
-  const call = (kernel: AttentionKernel, before = pointers): Call => launch(kernel, before, places, nodes)
   if (!isGradient) return [call(writeForward(shape, tilings.forward[0]!))]
   return [
     call(writeDelta(shape), []),
@@ -43,17 +44,22 @@ export function attend({ nodes }: AttentionStep, home: Homes): Call[] {
   ]
 }
 
-function shapeOf({ inputs, attributes }: AttentionNode, places: Places, mask: Mask | undefined): AttentionShape {
+function shapeOf(
+  { inputs, attributes }: AttentionNode,
+  places: readonly (readonly [AttentionTensor, Place])[],
+  precision: CudaPrecision,
+  mask: Mask | undefined,
+): AttentionShape {
   const [batch, length, heads, width] = inputs[0]!.shape as readonly [number, number, number, number]
   const { scale, causal, window } = attributes
-  const pitches = Object.fromEntries([...places].flatMap(([name, { pitch }]) => (pitch ? [[name, pitch]] : [])))
-  return { batch, heads, length, width, scale, causal, window, mask, pitches }
+  const pitches = Object.fromEntries(places.flatMap(([name, { pitch }]) => (pitch ? [[name, pitch]] : [])))
+  return { precision, batch, heads, length, width, scale, causal, window, mask, pitches }
 }
 
-function readFrom(node: RunNode, home: Homes): Place {
+function readFrom(node: RunNode, home: Homes, precision: CudaPrecision): Place {
   if (node.op === 'attentionLogSum') return { pointer: plainOf(node, home) }
   const { pitch, ...view } = tokensOf(node)
-  return { pointer: home.half(view), pitch }
+  return { pointer: precision === 'bf16' ? home.half(view) : home.plain(view), pitch }
 }
 
 function writtenTo(node: AttentionNode, home: Homes): readonly [AttentionTensor, Place][] {
@@ -71,21 +77,24 @@ function writtenTo(node: AttentionNode, home: Homes): readonly [AttentionTensor,
 
 const plainOf = (node: RunNode, home: Homes): Pointer => home.plain({ base: node, offset: 0 })
 
-function launch(
-  { text, tensors, grid }: AttentionKernel,
-  before: readonly Pointer[],
-  places: Places,
-  nodes: readonly AttentionNode[],
-): Call {
-  const own = tensors.map((tensor) => places.get(tensor)?.pointer ?? scratch(tensor, nodes[0]!))
+interface Surroundings {
+  /** Of the mask. */
+  readonly before: readonly Pointer[]
+  readonly shape: AttentionShape
+  readonly places: Places
+  readonly nodes: readonly AttentionNode[]
+}
+
+function launch({ text, tensors, grid }: AttentionKernel, { before, shape, places, nodes }: Surroundings): Call {
+  const own = tensors.map((tensor) => places.get(tensor)?.pointer ?? scratch(tensor, shape))
   return { kind: 'launch', source: { text, pointers: [...before, ...own], grid }, nodes }
 }
 
 /** Memory for what only these kernels, or nobody, needs. */
-function scratch(tensor: AttentionTensor, { inputs }: AttentionNode): Pointer {
-  const [batch, length, heads, width] = inputs[0]!.shape as readonly [number, number, number, number]
+function scratch(tensor: AttentionTensor, { precision, batch, length, heads, width }: AttentionShape): Pointer {
   const isRow = tensor === 'delta' || tensor === 'logSum'
   const entries = sizeOf([batch, length, heads, isRow ? 1 : width])
-  const storage: Storage = { element: isRow ? 'f32' : 'bf16', entries, place: { kind: 'temporary' } }
+  const element = isRow || precision !== 'bf16' ? 'f32' : 'bf16'
+  const storage: Storage = { element, entries, place: { kind: 'temporary' } }
   return { storage, offset: 0 }
 }

@@ -1,4 +1,4 @@
-import { LOG2_E, checkShape, float, layoutOf, pitchOf } from './shape.ts'
+import { LOG2_E, checkShape, float, isHeld, layoutOf, pitchOf, readType, writtenType } from './shape.ts'
 import type { AttentionKernel, AttentionShape, Layout, Tiling } from './shape.ts'
 import { blocksOf, hideText, idleText, placeText, rangeText } from './sight.ts'
 
@@ -20,8 +20,8 @@ export function writeForward(shape: AttentionShape, { queries, keys, warps }: Ti
   ]
   const declarations = [
     ...first,
-    ...[`unsigned short* ${o}`, `float* ${logSum}`],
-    ...[q, k, v].map((name) => `const unsigned short* __restrict__ ${name}`),
+    ...[`${writtenType(shape)} ${o}`, `float* ${logSum}`],
+    ...[q, k, v].map((name) => `${readType(shape)} ${name}`),
   ]
   const text = `extern "C" __global__ void __launch_bounds__(${threads}) NAME(${declarations.join(', ')}) {
   DYNAMIC_SHARED(shared);${placeText(shape, layout, 'queries')}${rangeText(shape, layout, 'queries')}
@@ -43,12 +43,9 @@ ${storeText(shape, layout, o, logSum)}
   }
 }
 
-/** Whether a warp keeps its queries in registers, where they take at most 32 of a lane's. */
-const isHeld = ({ width }: AttentionShape, { groups }: Layout): boolean => (groups * width) / 4 <= 32
-
 function loadText(shape: AttentionShape, layout: Layout, { q, k, v }: Record<'q' | 'k' | 'v', string>): string {
   const { width, length } = shape
-  const { rows, columns, chunks, threads, groups, rowBytes } = layout
+  const { rows, columns, chunks, threads, groups, rowBytes, steps } = layout
   const pitches = { q: pitchOf(shape, 'q'), k: pitchOf(shape, 'k'), v: pitchOf(shape, 'v') }
   const from = (p: string, name: 'q' | 'k' | 'v', start: string): string =>
     `${p} + (token + ${start}) * ${pitches[name]} + h * ${width}`
@@ -57,9 +54,9 @@ function loadText(shape: AttentionShape, layout: Layout, { q, k, v }: Record<'q'
   const held = `
   tiles::waitForCopies();
   __syncthreads();
-  unsigned held[${width / 16}][${groups}][4];
+  unsigned held[${steps}][${groups}][4];
 #pragma unroll
-  for (int k = 0; k < ${width / 16}; ++k) tiles::loadOperand<${groups}, ${chunks}>(held[k], queries, warp * ${16 * groups}, k);`
+  for (int k = 0; k < ${steps}; ++k) tiles::loadOperand<${groups}, ${chunks}>(held[k], queries, warp * ${16 * groups}, k);`
   return `
   const tiles::Shared queries = tiles::sharedAddress(shared), stages = queries + ${rows * rowBytes};
   const auto copyKeys = [&](int tile) {
@@ -69,14 +66,14 @@ function loadText(shape: AttentionShape, layout: Layout, { q, k, v }: Record<'q'
     ${copy(columns, 'v')}(to + ${columns * rowBytes}, ${from(v, 'v', 'at')}, ${length} - at);
   };
   ${copy(rows, 'q')}(queries, ${from(q, 'q', 'first')}, ${length} - first);
-  copyKeys(begin);${isHeld(shape, layout) ? held : ''}`
+  copyKeys(begin);${isHeld(shape, layout, 1) ? held : ''}`
 }
 
 function loopText(shape: AttentionShape, layout: Layout): string {
   const { columns, rowBytes, groups, chunks } = layout
   const { width } = shape
   const form = `<${groups}, ${columns}, ${width}, ${chunks}>`
-  const operand = isHeld(shape, layout) ? 'held' : `queries, warp * ${16 * groups}`
+  const operand = isHeld(shape, layout, 1) ? 'held' : `queries, warp * ${16 * groups}`
   return `
   for (int tile = begin; tile < end; ++tile) {
     tiles::waitForCopies();
@@ -93,10 +90,11 @@ function loopText(shape: AttentionShape, layout: Layout): string {
 }
 
 /** Scores become shares of the maximum so far, and what was summed up by another one is scaled. */
-function softmaxText({ scale, width, mask }: AttentionShape, { groups, columns }: Layout): string {
+function softmaxText({ scale, width, mask, precision }: AttentionShape, { groups, columns }: Layout): string {
   const factor = float(scale * LOG2_E)
-  // a maximum of −1e9 times the factor is rounded by more than all scores are apart
-  const power = mask ? `(score - now) * ${factor}` : `fmaf(score, ${factor}, -shift)`
+  // a maximum of −1e9 times the factor is rounded by more than all scores are apart, and any by more than float32 need be
+  const isRough = precision === 'bf16' && !mask
+  const power = isRough ? `fmaf(score, ${factor}, -shift)` : `(score - now) * ${factor}`
   return `
 #pragma unroll
     for (int m = 0; m < ${groups}; ++m)
@@ -107,7 +105,7 @@ function softmaxText({ scale, width, mask }: AttentionShape, { groups, columns }
         for (int n = 0; n < ${columns / 8}; ++n) now = fmaxf(now, fmaxf(scores[m][n][2 * r], scores[m][n][2 * r + 1]));
         now = fmaxf(now, __shfl_xor_sync(0xffffffffu, now, 1));
         now = fmaxf(now, __shfl_xor_sync(0xffffffffu, now, 2));
-        const float kept = tiles::powerOf2((most[m][r] - now) * ${factor}), shift = now * ${factor};
+        const float kept = tiles::powerOf2((most[m][r] - now) * ${factor})${isRough ? `, shift = now * ${factor}` : ''};
         float total = 0.0f;
 #pragma unroll
         for (int n = 0; n < ${columns / 8}; ++n)

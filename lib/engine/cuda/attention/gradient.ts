@@ -1,4 +1,4 @@
-import { checkShape, float, layoutOf, pitchOf } from './shape.ts'
+import { checkShape, float, isHeld, layoutOf, pitchOf, readType, writtenType } from './shape.ts'
 import type { AttentionKernel, AttentionShape, AttentionTensor, Layout, Tiling, TokenTensor } from './shape.ts'
 import { blocksOf, evenText, hideText, idleText, placeText, rangeText, shareText } from './sight.ts'
 import type { Side } from './sight.ts'
@@ -62,7 +62,7 @@ ${this.storeText()}
     const own = [...this.names].map(([tensor, name]) => {
       if (tensor === 'logSum' || tensor === 'delta') return `const float* __restrict__ ${name}`
       const isWritten = tensor === 'dq' || tensor === 'dk' || tensor === 'dv'
-      return isWritten ? `unsigned short* ${name}` : `const unsigned short* __restrict__ ${name}`
+      return `${isWritten ? writtenType(this.shape) : readType(this.shape)} ${name}`
     })
     return [...(this.shape.mask?.declarations ?? []), ...own]
   }
@@ -129,14 +129,12 @@ ${this.storeText()}
     }`
   }
 
-  /** Whether a warp keeps its rows in registers, where they take at most 32 of a lane's. */
   private get isHeld(): boolean {
-    return (2 * this.layout.groups * this.shape.width) / 4 <= 32
+    return isHeld(this.shape, this.layout, 2)
   }
 
   private holdText(): string {
-    const { groups, chunks, rows, rowBytes } = this.layout
-    const steps = this.shape.width / 16
+    const { groups, chunks, rows, rowBytes, steps } = this.layout
     return `
   tiles::waitForCopies();
   __syncthreads();

@@ -1,11 +1,14 @@
 import type { Grid } from '../device.ts'
+import type { CudaPrecision } from '../../precision.ts'
 
 /**
  * Attention of queries to as many keys, for each row of a batch and each head: softmax(scale · q·kᵀ) · v. What is read and
- * written, in bf16, are tokens: the heads of one lie one behind another, `width` entries each. Rows of the batch lie
- * `length` tokens apart. Log-sums and deltas are f32 (batch, heads, length).
+ * written are tokens: the heads of one lie one behind another, `width` entries each. Rows of the batch lie `length` tokens
+ * apart. Log-sums and deltas are f32 (batch, heads, length).
  */
 export interface AttentionShape {
+  /** Of the products. Tokens are bf16 with `bf16`, else f32. */
+  readonly precision: CudaPrecision
   readonly batch: number
   readonly heads: number
   /** Of queries and of keys. */
@@ -19,7 +22,7 @@ export interface AttentionShape {
   /** With `causal`: of those only the last so many. */
   readonly window: number | undefined
   readonly mask: Mask | undefined
-  /** Entries from a token to the next: multiples of 8. What is not named lies dense. */
+  /** Entries from a token to the next: multiples of 16 bytes. What is not named lies dense. */
   readonly pitches: Readonly<Partial<Record<TokenTensor, number>>>
 }
 
@@ -64,21 +67,38 @@ export interface Layout {
   /** Pieces of 16 bytes that a row takes in shared memory. */
   readonly chunks: number
   readonly rowBytes: number
+  /** Of two pieces of each row, in which a product on tensor cores goes along the width. */
+  readonly steps: number
 }
 
-export function layoutOf({ width }: AttentionShape, rows: number, columns: number, warps: number): Layout {
+export function layoutOf(shape: AttentionShape, rows: number, columns: number, warps: number): Layout {
   const groups = rows / (16 * warps)
   if (!Number.isInteger(groups) || columns % 16 !== 0)
     throw new Error(`Internal error: ${warps} warps cannot share tiles of ${rows} by ${columns}`)
-  const chunks = 2 ** Math.ceil(Math.log2(width / 8))
-  return { rows, columns, warps, threads: 32 * warps, groups, chunks, rowBytes: 16 * chunks }
+  const pieces = shape.width / entriesPerPiece(shape)
+  const chunks = 2 ** Math.ceil(Math.log2(pieces))
+  return { rows, columns, warps, threads: 32 * warps, groups, chunks, rowBytes: 16 * chunks, steps: pieces / 2 }
 }
+
+/** Whether a warp keeps its rows of so many operands in registers, where they take at most 32 of a lane's. */
+export const isHeld = ({ precision }: AttentionShape, { groups, steps }: Layout, operands: 1 | 2): boolean =>
+  precision !== 'fp32' && 4 * operands * groups * steps <= 32
+
+export const entriesPerPiece = ({ precision }: Pick<AttentionShape, 'precision'>): number =>
+  precision === 'bf16' ? 8 : 4
+
+/** C of a pointer to tokens that are read, and to those that are written. */
+export const readType = (shape: AttentionShape): string => `const ${writtenType(shape)} __restrict__`
+export const writtenType = ({ precision }: AttentionShape): string =>
+  precision === 'bf16' ? 'unsigned short*' : 'float*'
 
 /** Throws on what no kernel is written for. */
 export function checkShape(shape: AttentionShape): void {
   const { length, width, scale, causal, window, pitches } = shape
   const fits = width % 16 === 0 && width >= 16 && width <= 128 && length >= 1 && scale > 0
-  const apart = Object.values(pitches).every((pitch) => pitch % 8 === 0 && pitch >= shape.heads * width)
+  const apart = Object.values(pitches).every(
+    (pitch) => pitch % entriesPerPiece(shape) === 0 && pitch >= shape.heads * width,
+  )
   if (!fits || !apart || (window !== undefined && (!causal || window < 1)))
     throw new Error(`Internal error: no attention is written for ${JSON.stringify({ ...shape, mask: undefined })}`)
 }

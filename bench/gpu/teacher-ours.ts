@@ -33,7 +33,9 @@ const form = { kind: 'hidden', dtype: 'F16', width: config.width } as const
 const options = { context, batch: rowsAtOnce(config, context), tokenizerDigest: 'none', form }
 const first = { rows: 0, at: 0 }
 const onRows = (done: number): void => {
-  if (first.at === 0) Object.assign(first, { rows: done, at: performance.now() })
+  if (first.at > 0) return
+  sayMemory(part, engine.device, before) // later it is free again
+  Object.assign(first, { rows: done, at: performance.now() })
 }
 const hooks = { signal: new AbortController().signal, onRows }
 const split = makeSplit(ids, Uint32Array.of(0), 'anywhere')
@@ -49,6 +51,5 @@ say({
 })
 // the peer has the model on the device before it begins, and writes nothing
 say({ part, who: engine.device, what: `teacher of ${layers} layers, once it is there`, unit: 'tokens/s', value: rate })
-sayMemory(part, engine.device, before)
 rmSync(folder, { recursive: true })
 process.exit(0) // the driver's threads would hold the process

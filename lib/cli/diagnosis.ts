@@ -3,6 +3,7 @@ import type { Diagnosis, EngineFound } from '../util/diagnosis.ts'
 import type { Machine } from '../util/machine.ts'
 import { table } from './format.ts'
 import { style } from './style.ts'
+import { gib } from '../util/gib.ts'
 
 /** A diagnosis for people, in lines of so many characters: a table, what has no room in it, the choice, advice. */
 export function wordDiagnosis(diagnosis: Diagnosis, width: number): string {
@@ -87,8 +88,6 @@ function memoryWords(memory: EngineFound['memory']): string {
   const { total, free } = memory
   return free === null ? `of ${gib(total)}` : `${(free / 2 ** 30).toFixed(1)} of ${gib(total)}`
 }
-
-const gib = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`
 
 /** Three digits: `0.751`, `181`, `51,100`. */
 const rate = (gflops: number | undefined): string =>

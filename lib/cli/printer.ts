@@ -136,7 +136,10 @@ function print(event: Event, state: State): void {
 
 function flush({ there, manner }: State): void {
   for (const [outcome, stages] of there) {
-    if (manner.live === true) write(`${style('green', '✓')} ${listed(stages)}  ${style('dim', outcome)}`)
+    if (manner.live === true)
+      write(
+        `${outcome === 'skipped' ? style('dim', '–') : style('green', '✓')} ${listed(stages)}  ${style('dim', outcome)}`,
+      )
     else write(`${style('dim', outcome.padEnd(8))} ${listed(stages)}`)
   }
   there.clear()
@@ -157,10 +160,15 @@ function printProgress(event: Extract<Event, { type: 'stage-progress' }>, { said
 function printStage(event: Extract<Event, { type: 'stage-finished' }>, state: State): void {
   const { name, outcome, key } = event
   const live = state.manner.live === true
-  if (outcome === 'failed') return
+  const took = duration(event.seconds)
+  if (outcome === 'failed') {
+    flush(state)
+    write(`${live ? style('red', '✗') : style('red', 'failed  ')} ${name}  ${took}`)
+    return
+  }
   if (live && outcome === 'restored' && key !== null) {
     flush(state)
-    write(`${style('green', '✓')} ${name}  ${style('dim', `restored from ${key.slice(0, 8)}`)}`)
+    write(`${style('green', '✓')} ${name}  ${took}  ${style('dim', `restored from ${key.slice(0, 8)}`)}`)
     return
   }
   if (outcome !== 'ran') {
@@ -169,9 +177,7 @@ function printStage(event: Extract<Event, { type: 'stage-finished' }>, state: St
   }
   flush(state)
   const device = event.device === undefined ? '' : `  ${style('dim', event.device)}`
-  write(
-    `${live ? `${style('green', '✓')} ` : `${style('green', 'done')}     `}${name}  ${duration(event.seconds)}${device}`,
-  )
+  write(`${live ? `${style('green', '✓')} ` : `${style('green', 'done')}     `}${name}  ${took}${device}`)
 }
 
 function printFailure(event: Extract<Event, { type: 'failure' }>, { lines, manner }: State): void {

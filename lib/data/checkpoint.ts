@@ -8,6 +8,8 @@ export interface StoredTensor {
   readonly dtype: Dtype
   /** Its values, row-major, as float32: F64 and integers beyond 2²⁴ are rounded. Throws `Failure` …_TRUNCATED. */
   data(): Float32Array
+  /** Their bits, of F16 alone. Throws `Failure` …_TRUNCATED. */
+  readonly halves?: () => Uint16Array
   /** Its bytes, row-major, little-endian. Throws `Failure` …_TRUNCATED. */
   bytes(): Uint8Array
 }
@@ -41,7 +43,8 @@ export function checkpointOf(
 
 /** `read` gives its bytes, row-major, in a buffer of their own. */
 export function storedTensor(shape: readonly number[], dtype: Dtype, read: () => ArrayBuffer): StoredTensor {
-  return { shape, dtype, data: () => dtypes[dtype].toFloat(read()), bytes: () => new Uint8Array(read()) }
+  const halves = dtype === 'F16' ? { halves: () => new Uint16Array(read()) } : {}
+  return { shape, dtype, data: () => dtypes[dtype].toFloat(read()), bytes: () => new Uint8Array(read()), ...halves }
 }
 
 function noTensor(path: string, name: string, names: readonly string[]): Failure {

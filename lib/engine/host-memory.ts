@@ -1,10 +1,12 @@
-import type { Memory, TensorValue } from './engine.ts'
+import type { Feed, Memory, TensorValue } from './engine.ts'
+import { widened } from './widened.ts'
 
 /** State kept in JavaScript's own memory. */
 export class HostMemory implements Memory {
   private readonly values = new Map<string, TensorValue>()
 
-  write(name: string, value: TensorValue): void {
+  write(name: string, given: Feed): void {
+    const value = widened(given)
     // a program that changed one in place would change the other
     for (const [other, { data }] of this.values) {
       if (data === value.data && other !== name)

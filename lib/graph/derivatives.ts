@@ -147,6 +147,7 @@ export const derivatives = {
   // put in where derivatives are there already
   attention: refuse,
   attentionLogSum: refuse,
+  toHalf: refuse,
   attentionGradient: refuse,
   withGradient: (dy, node) => node.inputs.map((_, i) => (i % 2 === 1 ? scaled(dy, node.inputs[i + 1]!) : undefined)),
   recomputed: (dy, node, _, pull) => {

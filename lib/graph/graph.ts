@@ -7,7 +7,7 @@ import { memoryOrder, topological } from './topological.ts'
 /** The ops that a finished graph holds: what only concerns derivatives is gone. */
 export type RunOp = Exclude<OpName, 'stopGradient' | 'withGradient' | 'recomputed'>
 /** Put in by the engines that have kernels for them. */
-export type KernelOp = 'attention' | 'attentionLogSum' | 'attentionGradient'
+export type KernelOp = 'toHalf' | 'attention' | 'attentionLogSum' | 'attentionGradient'
 /** Those that every engine computes. */
 export type PlainOp = Exclude<RunOp, KernelOp>
 /** A node of a finished graph. */

@@ -28,6 +28,7 @@ export const rules = {
   geluDerivative: (inputs) => unary('geluDerivative', inputs),
   not: (inputs) => unary('not', inputs, 'bool'),
   pow: (inputs) => unary('pow', inputs),
+  toHalf: (inputs) => ({ shape: unary('toHalf', inputs).shape, dtype: 'float16' }),
   cast: (inputs, { dtype }) => ({ shape: only('cast', inputs).shape, dtype }),
   stopGradient: (inputs) => only('stopGradient', inputs),
 
@@ -271,10 +272,16 @@ function matrix(shape: Shape, transposed: boolean): readonly [number, number] {
   return transposed ? [columns, rows] : [rows, columns]
 }
 
+/** Of so many inputs, and a mask after them or none. */
 function attention(op: OpName, inputs: Inputs, count: number): readonly [number, number, number, number] {
-  expectCount(op, inputs, count)
+  expectCount(op, inputs.slice(0, count), count)
   const [q, k, v] = inputs.map(({ shape }) => shape)
   if (q!.length !== 4 || !sameShape(q!, k!) || !sameShape(q!, v!)) mismatch(op, inputs, 'expected three (B, T, H, D)')
+  const [rows, tokens] = q as unknown as readonly [number, number, number, number]
+  const all = [rows, 1, tokens, tokens]
+  const fits = ({ dtype, shape }: Kind): boolean =>
+    dtype === 'bool' && sameShape(broadcastShapes(shape, all) ?? [], all)
+  if (inputs.length > count + 1 || !inputs.slice(count).every(fits)) mismatch(op, inputs, 'expected one mask at most')
   return q as unknown as readonly [number, number, number, number]
 }
 

@@ -1,6 +1,6 @@
 /** What is computed with. */
 export type ComputeType = 'float32' | 'int32' | 'bool'
-/** `float16` is how an input may come, in half the bytes: it is cast before anything else is done with it. */
+/** `float16` is how an input may come, in half the bytes: it is cast before anything else is done with it. So may an output go. */
 export type DType = ComputeType | 'float16'
 export type Shape = readonly number[]
 
@@ -10,9 +10,13 @@ interface Reduction {
   readonly keepDims: boolean
 }
 
-/** softmax(scale · q·kᵀ) · v of (B, T, H, D) where token i sees j ≤ i; with a window, of those the last so many. */
+/**
+ * softmax(scale · q·kᵀ) · v of (B, T, H, D). Where `causal`, token i sees j ≤ i; with a window, of those the last so many;
+ * with a last input of bool, stretched to (B, 1, T, T), of those the ones where it holds: all are alike where it never does.
+ */
 interface Attention {
   readonly scale: number
+  readonly causal: boolean
   readonly window?: number | undefined
 }
 
@@ -77,7 +81,9 @@ export interface Attributes {
   layerNorm: { readonly epsilon: number }
   layerNormMean: { readonly epsilon: number }
   layerNormInverse: { readonly epsilon: number }
-  // kernels of some engines, which put them in the place of products and a softmax; all gradients side by side: (B, T, 3H, D)
+  // what some engines put into a graph: outputs as the nearest float16
+  toHalf: None
+  // kernels in the place of products and a softmax; all gradients side by side: (B, T, 3H, D)
   attention: Attention
   attentionLogSum: Attention
   attentionGradient: Attention & { readonly of: 'q' | 'k' | 'v' | 'all' }

@@ -1,5 +1,5 @@
 import type { Form } from '../data/targets/form.ts'
-import type { Columns } from '../data/targets/records.ts'
+import type { Columns, GivenColumns } from '../data/targets/records.ts'
 import type { Engine, Memory, TensorValue } from '../engine/engine.ts'
 import { input, matmul, state } from '../graph/index.ts'
 import type { Tensor } from '../graph/index.ts'
@@ -12,8 +12,11 @@ import type { StoredModel } from './weights.ts'
 
 /** Makes of the teacher's hidden states what a form keeps of them. Who opens it disposes of it. */
 export interface Condenser {
-  /** Of the hidden states (n, D) of the stream's positions from `start` on. Throws Failure SCORE_NOT_FINITE. */
-  columns(hidden: Float32Array, start: number): Promise<Columns>
+  /**
+   * Of the hidden states (n, D) of the stream's positions from `start` on, halves where the form is of them alone.
+   * Throws Failure SCORE_NOT_FINITE.
+   */
+  columns(hidden: Float32Array | Uint16Array, start: number): Promise<GivenColumns>
   dispose(): Promise<void>
 }
 
@@ -42,7 +45,7 @@ export async function openCondenser(
   const memory = engine.memory()
   memory.write('head', firstRows(model.weight(headWeight(model.config)), form.vocabulary))
   return {
-    columns: (hidden, start) => inPieces(pieces, memory, shape, hidden, start),
+    columns: (hidden, start) => inPieces(pieces, memory, shape, hidden as Float32Array, start),
     dispose: async () => {
       await pieces.dispose()
       memory.dispose()

@@ -1,5 +1,5 @@
 import type { Attend } from '../data/windows.ts'
-import type { TensorValue } from '../engine/engine.ts'
+import type { Feed, TensorValue } from '../engine/engine.ts'
 import { input } from '../graph/index.ts'
 import type { Batch } from './gpt.ts'
 
@@ -11,6 +11,8 @@ export interface PassShape {
   readonly length: number
   /** What a token sees; the row where not given. */
   readonly attend?: Attend
+  /** Nobody asks for more of the states than halves hold: where that is faster they come as such. */
+  readonly halves?: boolean
 }
 
 export interface PassHooks {
@@ -32,7 +34,7 @@ export interface HiddenPass {
    * Tokens (B, T) of each batch, and their documents where nothing else is seen, to its hidden states (B, T, C), after
    * the last norm, in their order. Throws Failure of `weight`.
    */
-  run(batches: readonly PassBatch[], hooks: PassHooks): AsyncIterable<TensorValue>
+  run(batches: readonly PassBatch[], hooks: PassHooks): AsyncIterable<Feed>
   dispose(): Promise<void>
 }
 

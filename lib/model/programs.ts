@@ -33,8 +33,11 @@ export async function compilePrograms(
   }
 }
 
-export async function disposePrograms({ gradient, apply, validate, fixed }: Programs): Promise<void> {
-  await Promise.all([gradient.dispose(), apply?.dispose(), validate.dispose(), fixed?.dispose()])
+export const programsOf = ({ gradient, apply, validate, fixed }: Programs): readonly Program[] =>
+  [gradient, apply, validate, fixed].filter((program) => program !== undefined)
+
+export async function disposePrograms(programs: Programs): Promise<void> {
+  await Promise.all(programsOf(programs).map((program) => program.dispose()))
 }
 
 /** A program with each of these feeds in turn, while those after them are on their way: the last are `following`. */

@@ -8,7 +8,7 @@ import type { Form } from '../data/targets/form.ts'
 import type { TargetsHeader } from '../data/targets/header.ts'
 import type { Split } from '../data/tokens.ts'
 import type { Attend } from '../data/windows.ts'
-import type { Engine, TensorValue } from '../engine/engine.ts'
+import type { Engine, Feed, TensorValue } from '../engine/engine.ts'
 import type { UnitRange } from '../util/unit-range.ts'
 import { Rows, documentsOf, rowsOf } from './batches.ts'
 import { openCondenser } from './condense.ts'
@@ -106,7 +106,8 @@ async function writeRows(
 ): Promise<void> {
   const { form, context, attend = 'row', batch, range } = options
   checkContext(model.config, context)
-  const hidden = await openPass(engine, model, { rows: batch, length: context, attend })
+  const halves = form.kind === 'hidden' && form.dtype === 'F16'
+  const hidden = await openPass(engine, model, { rows: batch, length: context, attend, halves })
   const condenser = await openCondenser(engine, model, form, context)
   const writer = open()
   try {
@@ -231,13 +232,14 @@ async function appendRows(
 export function statesOf(
   rows: Rows,
   indices: readonly number[],
-  { shape, data }: TensorValue,
-): { readonly start: number; readonly length: number; readonly states: Float32Array }[] {
+  { shape, data }: Feed,
+): { readonly start: number; readonly length: number; readonly states: Float32Array | Uint16Array }[] {
   const [, T, C] = shape as readonly [number, number, number]
   return indices.flatMap((index, row) => {
     const window = rows.windows[index]
     if (!window) return []
     const { start, length } = window
-    return [{ start, length, states: (data as Float32Array).subarray(row * T * C, (row * T + length) * C) }]
+    const states = (data as Float32Array | Uint16Array).subarray(row * T * C, (row * T + length) * C)
+    return [{ start, length, states }]
   })
 }

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { digestParts } from '../data/digest.ts'
 import type { Feeds, Memory, TensorValue } from '../engine/engine.ts'
+import { describeNeeds } from '../engine/needs.ts'
 import { averageName } from './average.ts'
 import { Rows } from './batches.ts'
 import { Checkpoints } from './checkpoint.ts'
@@ -10,7 +11,7 @@ import { openFixed } from './fixed.ts'
 import type { FixedStates } from './fixed.ts'
 import { afterStep, firstScale } from './loss-scale.ts'
 import type { LossScale } from './loss-scale.ts'
-import { compilePrograms, disposePrograms, runEach } from './programs.ts'
+import { compilePrograms, disposePrograms, programsOf, runEach } from './programs.ts'
 import type { Programs } from './programs.ts'
 import { rateAt } from './schedule.ts'
 import { startBeside } from './start-state.ts'
@@ -103,7 +104,9 @@ export class Trainer {
 
   /** Loads the last checkpoint, or the start; validates the start, so that a training can never leave worse. */
   async resume(): Promise<void> {
-    const { teacher, weights } = this.#inputs
+    const { engine, teacher, weights } = this.#inputs
+    const needs = describeNeeds(engine, programsOf(this.#programs))
+    if (needs) this.#hooks.log(needs)
     if (teacher) loadTeacher(this.#memory, teacher)
     const last = this.#checkpoints.load() ?? this.#shorter()
     loadInto(this.#memory, last ? last.state : new Map([...weights, ...startBeside(this.#inputs, this.#options)]))

@@ -4,8 +4,8 @@ import { publishFile } from '../data/publish.ts'
 import type { Checkpoint, StoredTensor } from '../data/checkpoint.ts'
 import { writeSafetensors } from '../data/safetensors-write.ts'
 import { readWeights } from '../data/weights.ts'
-import type { Memory, TensorValue } from '../engine/engine.ts'
-import { sizeOf, state } from '../graph/index.ts'
+import type { Feed, Memory, TensorValue } from '../engine/engine.ts'
+import { sizeOf, state, transpose } from '../graph/index.ts'
 import { Failure } from '../util/failure.ts'
 import type { JsonObject } from '../util/json.ts'
 import { startInduction } from './induction.ts'
@@ -23,6 +23,8 @@ export interface StoredModel {
   readonly digest: string
   /** Reads a weight by its checkpoint name; all matrices are (in, out). Throws Failure …_TRUNCATED. */
   readonly weight: (name: string) => TensorValue
+  /** The same as its file has it: halves where they are, and matrices as `storedState` takes them. */
+  readonly stored: (name: string) => Feed
 }
 
 export interface Model {
@@ -66,6 +68,12 @@ export function weightShapes(config: GptConfig): Map<string, Shape> {
 
 /** The weights as state leaves of a graph, under their own names. */
 export const weightState = (config: GptConfig): Weights => stateOf(weightShapes(config))
+
+/** The same of what `stored` gives: matrices are (out, in) in memory where the file has them so. */
+export function storedState(config: GptConfig): Weights {
+  const leaf = stateOf(new Map([...weightShapes(config)].map(([name, shape]) => [name, inFile(config, name, shape)])))
+  return (name) => (isOutIn(config, name) ? transpose(leaf(name), [1, 0]) : leaf(name))
+}
 
 /** State leaves of a graph by their names. */
 export function stateOf(shapes: ReadonlyMap<string, Shape>): Weights {
@@ -121,14 +129,23 @@ export async function openModel(folder: string): Promise<StoredModel> {
     ]),
   )
   if (config.value.tied) checkHead(checkpoint, folder, stored.get('transformer.wte.weight')!)
+  const find = (name: string): StoredTensor => {
+    const tensor = stored.get(name)
+    if (!tensor) throw new Error(`Internal error: the model has no weight "${name}"`)
+    return tensor
+  }
   return {
     config: config.value,
     digest: await digestModel(folder),
     weight: (name) => {
-      const tensor = stored.get(name)
-      if (!tensor) throw new Error(`Internal error: the model has no weight "${name}"`)
+      const tensor = find(name)
       const value = { shape: tensor.shape, data: tensor.data() }
       return isOutIn(config.value, name) ? transposed(value) : value
+    },
+    stored: (name) => {
+      const tensor = find(name)
+      const { shape, halves } = tensor
+      return halves ? { shape, data: halves() } : { shape, data: tensor.data() }
     },
   }
 }
@@ -193,6 +210,9 @@ export function isOutIn(config: GptConfig, name: string): boolean {
   return config.architecture === 'gpt_neo' && /\.h\.\d+\..*(_proj|c_fc)\.weight$/.test(name)
 }
 
+const inFile = (config: GptConfig, name: string, shape: Shape): Shape =>
+  isOutIn(config, name) ? [...shape].reverse() : shape
+
 function locate(from: Checkpoint, folder: string, config: GptConfig, name: string, shape: Shape): StoredTensor {
   const stored = [name, name.replace(/^transformer\./, '')].find((one) => from.has(one))
   if (stored === undefined) {
@@ -202,7 +222,7 @@ function locate(from: Checkpoint, folder: string, config: GptConfig, name: strin
     )
   }
   const tensor = from.tensor(stored)
-  const expected = isOutIn(config, name) ? [...shape].reverse() : shape
+  const expected = inFile(config, name, shape)
   if (expected.join() !== tensor.shape.join()) {
     const message = `"${stored}" in "${folder}" has the shape [${tensor.shape.join()}]; its config.json asks for [${expected.join()}].`
     throw new Failure('WEIGHTS_SHAPE', message)

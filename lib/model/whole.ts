@@ -1,10 +1,10 @@
-import type { Engine, Memory, Program } from '../engine/engine.ts'
+import type { Engine, Feed, Memory, Program } from '../engine/engine.ts'
 import { graph } from '../graph/index.ts'
 import { gpt } from './gpt.ts'
 import { batchOf } from './hidden-pass.ts'
 import type { HiddenPass, PassBatch, PassHooks, PassShape } from './hidden-pass.ts'
 import { openLayerwise } from './layerwise.ts'
-import { parameterCount, weightState } from './weights.ts'
+import { parameterCount, storedState } from './weights.ts'
 import type { StoredModel } from './weights.ts'
 
 /** Of a weight: float32, and a copy of half of that. */
@@ -25,11 +25,12 @@ export const openPass = (engine: Engine, model: StoredModel, shape: PassShape): 
 
 export async function openWhole(engine: Engine, model: StoredModel, shape: PassShape): Promise<HiddenPass> {
   const rows = shape.rows * Math.max(1, Math.floor(tokensAtOnce / (shape.rows * shape.length)))
-  const x = gpt(model.config, weightState(model.config), batchOf({ ...shape, rows }))
+  const x = gpt(model.config, storedState(model.config), batchOf({ ...shape, rows }))
   const whole = graph({ outputs: { x } })
-  const program = await engine.compile(whole)
+  const program: Program<Feed> =
+    shape.halves && engine.compileToHalves ? await engine.compileToHalves(whole) : await engine.compile(whole)
   const memory = engine.memory()
-  for (const name of whole.state.keys()) memory.write(name, model.weight(name))
+  for (const name of whole.state.keys()) memory.write(name, model.stored(name))
   return {
     rows,
     run: (batches, hooks) => inTurn(program, memory, batches, hooks),
@@ -42,12 +43,12 @@ export async function openWhole(engine: Engine, model: StoredModel, shape: PassS
 
 /** While a batch is taken, the next one is computed. */
 async function* inTurn(
-  program: Program,
+  program: Program<Feed>,
   memory: Memory,
   batches: readonly PassBatch[],
   { signal, onBatch }: PassHooks,
 ): ReturnType<HiddenPass['run']> {
-  const begin = (i: number): ReturnType<Program['run']> | undefined =>
+  const begin = (i: number): ReturnType<typeof program.run> | undefined =>
     batches[i] && program.run({ ...batches[i] }, memory)
   let next = begin(0)
   try {

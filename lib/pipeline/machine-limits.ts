@@ -2,6 +2,7 @@ import { Failure } from '../util/failure.ts'
 import { machineMemory } from '../util/machine.ts'
 import type { Stage } from './pipeline.ts'
 import type { StagePlan } from './plan.ts'
+import { gib } from '../util/gib.ts'
 
 /**
  * What is wrong where a stage that will run, or may, asks for more memory than this machine has: it would fill it, hours
@@ -22,5 +23,3 @@ function tooLarge({ id, resources, place }: Stage, most: number): Failure {
   const message = `Stage "${id}" asks for ${gib(resources.memory)} of memory, and this machine has ${gib(most)}. Run it on a larger one, or lower its \`resources.memory\`.`
   return new Failure('MEMORY_TOO_LARGE', message, { place })
 }
-
-const gib = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`

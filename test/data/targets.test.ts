@@ -11,6 +11,7 @@ import type { Form } from '../../lib/data/targets/form.ts'
 import type { TargetsHeader } from '../../lib/data/targets/header.ts'
 import { recordSize } from '../../lib/data/targets/records.ts'
 import type { Columns } from '../../lib/data/targets/records.ts'
+import { toHalf } from '../../lib/util/half.ts'
 
 const temporary = mkdtempSync(join(tmpdir(), 'targets-'))
 after(() => rmSync(temporary, { recursive: true }))
@@ -119,6 +120,27 @@ describe('a targets file', () => {
     writer.append(columns, 5)
     assert.throws(() => writer.append({ hidden: values.subarray(0, 3) }, 1), /Internal error/)
     writer.discard()
+  })
+
+  it('takes halves as they are, and refuses those that are infinite or no number', () => {
+    const form = { ...hidden, dtype: 'F16' } as const
+    const file = (name: string, given: Float32Array | Uint16Array): Buffer => {
+      const writer = createTargets(join(temporary, name), { ...header, form })
+      writer.append({ hidden: given }, given.length / form.width)
+      writer.commit()
+      return readFileSync(join(temporary, name))
+    }
+    assert.deepEqual(file('halves', toHalf(values)), file('floats', values))
+    for (const [bits, said] of [
+      [0x7c00, 'Infinity'],
+      [0xfc00, '-Infinity'],
+      [0x7c01, 'NaN'],
+    ] as const) {
+      const bad = toHalf(values)
+      bad[4] = bits
+      const message = new RegExp(`hidden state at position 1 holds ${said}, which half precision`)
+      assert.throws(() => file('bad', bad), { code: 'TARGETS_RANGE', message })
+    }
   })
 
   for (const [dtype, bad] of [

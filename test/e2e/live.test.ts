@@ -39,13 +39,27 @@ it('on a terminal a block shows who is at work, and finished stages fold to a li
   const shown = await onTerminal(place, {})
   assert.match(shown, MOVES)
   const text = stripVTControlCharacters(shown)
-  assert.match(text, /⠋|⠙|⠹/)
+  assert.match(text, /[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏]/)
   assert.match(text, /1 to come: second/)
   assert.match(text, /✓ first {2}\d+(\.\d+)? s/)
   assert.match(text, /finished in .*2 ran/)
   assert.match(stripVTControlCharacters(await onTerminal(place, {})), /✓ first, second {2}fresh/)
   assert.match(stripVTControlCharacters(await onTerminal(place, {}, '--set', 'text=two')), /✓ first {2}\d/)
-  assert.match(stripVTControlCharacters(await onTerminal(place, {})), /✓ first {2}restored from [0-9a-f]{8}\b/)
+  assert.match(
+    stripVTControlCharacters(await onTerminal(place, {})),
+    /✓ first {2}\d+(\.\d+)? s {2}restored from [0-9a-f]{8}\b/,
+  )
+})
+
+it('on a terminal a stage that failed leaves a line, and one that was not reached another', async (t) => {
+  const place = project(t, 3)
+  const third = `  third: { cmd: [sh, -c, 'cp "$0" "$1"', '\${in.i}', '\${out.o}'], in: { i: second.o }, out: [o] }\n`
+  place.write('pipeline.yaml', place.read('pipeline.yaml') + third)
+  const text = stripVTControlCharacters(await onTerminal(place, {}))
+  assert.match(text, /✗ second {2}\d+(\.\d+)? s/)
+  assert.match(text, /– third {2}skipped/)
+  const { out } = await place.run('run', '--force')
+  assert.match(out, /^failed {3}second {2}\d+(\.\d+)? s$/m)
 })
 
 it('draws nothing over and over in a continuous integration, on a dumb terminal, with --quiet, and has no colour without', async (t) => {

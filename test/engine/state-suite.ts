@@ -83,6 +83,21 @@ export function testState(open: (threads: number) => Promise<Engine>): void {
     await program.dispose()
   })
 
+  it('takes state as halves, too', async () => {
+    const engine = await open(1)
+    const memory = engine.memory()
+    const bits = Uint16Array.from({ length: 65536 }, (_, half) => half)
+    memory.write('x', { shape: [256, 256], data: bits })
+    const kept = await memory.read('x')
+    assert.deepEqual([kept.shape, quieted(kept.data as Float32Array)], [[256, 256], quieted(fromHalf(bits))])
+    const program = await engine.compile(
+      g.graph({ outputs: { part: g.slice(g.state('x', [256, 256]), [1, 2], [1, 3]) } }),
+    )
+    const { part } = await program.run({}, memory)
+    assert.deepEqual(part!.data, fromHalf(bits.subarray(258, 261)))
+    await program.dispose()
+  })
+
   it('computes the same bytes from halves as from their float32', async () => {
     const engine = await open(1)
     const halves = { shape: [3, 64, 8], data: toHalf(floats([3, 64, 8], 5).data as Float32Array) }

@@ -16,7 +16,7 @@ import type { Others } from '../../lib/model/taught.ts'
 import { readTargets, writeTargets } from '../../lib/model/teacher.ts'
 import { initialise } from '../../lib/model/weights.ts'
 import { Random } from '../../lib/util/random.ts'
-import { assertClose, engine, plainKl, scalar, scratch, stream, tinyNeo } from './rig.ts'
+import { assertClose, asStored, engine, plainKl, scalar, scratch, stream, tinyNeo } from './rig.ts'
 
 const temporary = scratch()
 const { signal } = new AbortController()
@@ -29,7 +29,7 @@ const weights = new Map(
     return [name, { shape, data: shape.length === 1 ? data : data.map((value) => 15 * value) }] as const
   }),
 )
-const teacher = { config, weight: (name: string) => copy(weights.get(name)!), digest: 'teacher' }
+const teacher = asStored({ config, weight: (name) => copy(weights.get(name)!), digest: 'teacher' })
 const split = stream(95, V)
 const rows = new Rows(split, 12)
 
@@ -80,7 +80,7 @@ describe('sparse targets', () => {
 
   it('are drawn anew at each position', async () => {
     const zeros = ({ shape, data }: TensorValue): TensorValue => ({ shape, data: new Float32Array(data.length) })
-    const even = { ...teacher, weight: (name: string) => zeros(teacher.weight(name)) }
+    const even = asStored({ ...teacher, weight: (name) => zeros(teacher.weight(name)) })
     const folder = await written(sampled, 3, even)
     const { targets } = readTargets(folder, 'bucket')
     const ids = targets.columns(0, 94)['ids']!
@@ -95,14 +95,14 @@ describe('sparse targets', () => {
   })
 
   it('of a teacher whose logits are no numbers are refused', async () => {
-    const broken = {
+    const broken = asStored({
       ...teacher,
-      weight: (name: string) => {
+      weight: (name) => {
         const value = teacher.weight(name)
         if (name === 'transformer.wte.weight') value.data[3 * 12] = NaN
         return value
       },
-    }
+    })
     for (const form of [topk, sampled]) {
       const options = { context: 12, batch: 3, tokenizerDigest: 'tokenizer', form }
       const hooks = { signal, onRows: () => undefined }

@@ -13,7 +13,7 @@ import { joinedRows } from '../../lib/model/mixture.ts'
 import type { StoredTeacher } from '../../lib/model/taught.ts'
 import { readTargets, writeTargets } from '../../lib/model/teacher.ts'
 import { initialise, weightState } from '../../lib/model/weights.ts'
-import { assertClose, copied, engine, evaluate, ids, plainKl, splitOf, stream, tiny, tinyNeo } from './rig.ts'
+import { assertClose, asStored, copied, engine, evaluate, ids, plainKl, splitOf, stream, tiny, tinyNeo } from './rig.ts'
 import { config, newFolder, options, text, trained } from './training.ts'
 import type { Setup } from './training.ts'
 
@@ -119,7 +119,7 @@ async function taught(
   split: Split,
 ): Promise<Extract<StoredTeacher, { head: unknown }>> {
   const folder = newFolder()
-  const teacher = { config: of, digest: 'teacher', weight: (name: string) => weights.get(name)! }
+  const teacher = asStored({ config: of, digest: 'teacher', weight: (name) => weights.get(name)! })
   const form = { kind: 'hidden', dtype: 'F16', width: of.width } as const
   const how = { context: 12, attend: 'document', batch: 2, tokenizerDigest: 'tokenizer', form } as const
   const quiet = { signal: new AbortController().signal, onRows: (): void => undefined }

@@ -14,7 +14,7 @@ import { train } from '../../lib/model/train.ts'
 import type { TrainOptions, Trained, TrainTeacher } from '../../lib/model/train.ts'
 import { initialise } from '../../lib/model/weights.ts'
 import type { Model } from '../../lib/model/weights.ts'
-import { assertClose, copied, engine, plainKl, scratch, stream, tinyNeo } from './rig.ts'
+import { assertClose, asStored, copied, engine, plainKl, scratch, stream, tinyNeo } from './rig.ts'
 
 const temporary = scratch()
 const quiet = { signal: new AbortController().signal, onRows: (): void => undefined, onBatch: (): void => undefined }
@@ -22,7 +22,7 @@ const quiet = { signal: new AbortController().signal, onRows: (): void => undefi
 /** Wider than the student, and of more tokens. */
 const teacherConfig = tinyNeo({ width: 12, heads: 3, inner: 24, vocabSize: 16 })
 const model: Model = { config: teacherConfig, digest: 'teacher', weights: sharp(initialise(teacherConfig, 2)) }
-const stored = { ...model, weight: (name: string) => model.weights.get(name)! }
+const stored = asStored({ ...model, weight: (name) => model.weights.get(name)! })
 const split = stream(95, 13)
 /** No key has a bias here: its gradient would be rounding alone, which AdamW blows up. */
 const config = tinyNeo({ layers: 1, attention: ['local'] })

@@ -1,6 +1,6 @@
 import type { GptConfig } from '../../lib/model/config.ts'
 import type { initialise } from '../../lib/model/weights.ts'
-import { ids, tiny, tinyNeo } from './rig.ts'
+import { asStored, ids, tiny, tinyNeo } from './rig.ts'
 
 // What the passes of a model are tried with: batches of B rows of T tokens.
 
@@ -29,11 +29,12 @@ export const stored = (
   config: GptConfig,
   weights: ReturnType<typeof initialise>,
   onRead: (name: string) => void = () => undefined,
-) => ({
-  config,
-  digest: 'model',
-  weight: (name: string) => {
-    onRead(name)
-    return weights.get(name)!
-  },
-})
+) =>
+  asStored({
+    config,
+    digest: 'model',
+    weight: (name) => {
+      onRead(name)
+      return weights.get(name)!
+    },
+  })

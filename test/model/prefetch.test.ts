@@ -41,6 +41,26 @@ for (const accumulate of [1, 2]) {
   })
 }
 
+it('training says before its first step what it takes of a device, of each program its own', async () => {
+  const said: string[] = []
+  let compiled = 0
+  const needing = (program: Program): Program => {
+    const needs = { own: 2 ** 30, state: ++compiled * 2 ** 30 }
+    return { needs, run: (feeds, memory) => program.run(feeds, memory), dispose: () => program.dispose() }
+  }
+  const device: Engine = {
+    ...engine,
+    compile: async (graph) => needing(await engine.compile(graph)),
+    room: () => 5.5 * 2 ** 30,
+  }
+  const onStep = (step: number): void => void said.push(`step ${step}`)
+  const setup = { ...options, accumulate: 2, rate: { ...options.rate, steps: 1 } }
+  await trained({ inputs: taught.inputs, options: setup }, { engine: device, onStep, log: (line) => said.push(line) })
+  assert.equal(compiled, 3)
+  const line = '3.0 GiB for weights and what goes with them, 3.0 GiB for what is computed, of 8.5 GiB that are free'
+  assert.deepEqual(said, [`memory of the device: ${line}`, 'step 1'])
+})
+
 describe('where the next feeds cannot be had', () => {
   /** What comes of a run that ends so, and whether it had ended by then. */
   async function failing(end: () => void): Promise<{ message: string; hasEnded: boolean }> {

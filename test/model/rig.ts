@@ -13,6 +13,8 @@ import { graph } from '../../lib/graph/index.ts'
 import type { Tensor } from '../../lib/graph/index.ts'
 import type { GptConfig } from '../../lib/model/config.ts'
 import type { Objective } from '../../lib/model/losses.ts'
+import { isOutIn, transposed } from '../../lib/model/weights.ts'
+import type { StoredModel } from '../../lib/model/weights.ts'
 import { Random } from '../../lib/util/random.ts'
 
 export type Values = Readonly<Record<string, TensorValue>>
@@ -120,3 +122,9 @@ export function stream(length: number, vocabSize: number, seed = 1): Split {
 
 export const splitOf = (tokens: Uint16Array, starts: readonly number[], rows: RowCut = 'anywhere'): Split =>
   makeSplit(tokens, Uint32Array.from(starts), rows)
+
+/** A model as if it lay in a file, from what it is in memory. */
+export const asStored = (model: Omit<StoredModel, 'stored'>): StoredModel => ({
+  ...model,
+  stored: (name) => (isOutIn(model.config, name) ? transposed(model.weight(name)) : model.weight(name)),
+})

@@ -13,7 +13,7 @@ import type { Others, StoredTeacher } from '../../lib/model/taught.ts'
 import { readTargets, writeTargets } from '../../lib/model/teacher.ts'
 import type { Trained } from '../../lib/model/train.ts'
 import { initialise } from '../../lib/model/weights.ts'
-import { assertClose, engine, plainKl, scratch, stream, tinyNeo } from './rig.ts'
+import { assertClose, asStored, engine, plainKl, scratch, stream, tinyNeo } from './rig.ts'
 import { config, newFolder, options, stateAfter, text, trained } from './training.ts'
 import type { Setup } from './training.ts'
 
@@ -26,7 +26,7 @@ after(() => {
 
 const neo = tinyNeo({ width: 12, heads: 3, inner: 24, vocabSize: 16 })
 const weights = initialise(neo, 2, { deviation: 1 })
-const model = { config: neo, weight: (name: string) => weights.get(name)!, digest: 'teacher' }
+const model = asStored({ config: neo, weight: (name) => weights.get(name)!, digest: 'teacher' })
 
 const hidden: Form = { kind: 'hidden', dtype: 'F16', width: 12 }
 const sampled: SampledForm = { kind: 'sampled', vocabulary: 13, samples: 5, temperature: 2, seed: 3 }

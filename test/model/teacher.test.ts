@@ -15,7 +15,7 @@ import { collect } from '../../lib/util/collect.ts'
 import { readTargets, writeTargets } from '../../lib/model/teacher.ts'
 import { initialise, weightShapes, weightState } from '../../lib/model/weights.ts'
 import { fromHalf, toHalf } from '../../lib/util/half.ts'
-import { assertClose, engine, evaluate, plainKl, scalar, scratch, stream, tiny, tinyNeo } from './rig.ts'
+import { assertClose, asStored, engine, evaluate, plainKl, scalar, scratch, stream, tiny, tinyNeo } from './rig.ts'
 import type { Values } from './rig.ts'
 
 const temporary = scratch()
@@ -24,7 +24,7 @@ const quiet = { signal: new AbortController().signal, onRows: (): void => undefi
 /** Wider than the student, and of more tokens. */
 const config = tinyNeo({ width: 12, heads: 3, inner: 24, vocabSize: 16 })
 const weights = sharpened(initialise(config, 2))
-const teacher = { config, weight: (name: string) => weights.get(name)!, digest: 'teacher' }
+const teacher = asStored({ config, weight: (name) => weights.get(name)!, digest: 'teacher' })
 const student = { config: tiny(), weights: initialise(tiny(), 1) }
 const names = [...weightShapes(student.config).keys()]
 
@@ -102,10 +102,10 @@ describe('cached targets', async () => {
 
   it('cannot be of a teacher whose states half precision cannot hold', async () => {
     const large = { shape: [12], data: new Float32Array(12).fill(1e5) }
-    const loud = {
+    const loud = asStored({
       ...teacher,
-      weight: (name: string) => (name === 'transformer.ln_f.bias' ? large : teacher.weight(name)),
-    }
+      weight: (name) => (name === 'transformer.ln_f.bias' ? large : teacher.weight(name)),
+    })
     const folder = join(temporary, 'loud')
     const options = { context: 12, batch: 3, tokenizerDigest: 'tokenizer', form }
     await assert.rejects(writeTargets(folder, engine, loud, split, options, quiet), { code: 'TARGETS_RANGE' })
@@ -127,7 +127,7 @@ async function online(indices: readonly number[]): Promise<TensorValue> {
   const hooks = { signal: quiet.signal, onBatch: () => undefined }
   const [hidden] = await collect(layerwise.run([{ tokens: rows.feeds(indices).tokens }], hooks))
   await layerwise.dispose()
-  return { shape: [indices.length * 12, 12], data: hidden!.data }
+  return { shape: [indices.length * 12, 12], data: hidden!.data as Float32Array }
 }
 
 /** The student's loss on these rows, and every gradient. */

@@ -10,7 +10,15 @@ import { parseConfig, writeConfig } from '../../lib/model/config.ts'
 import type { GptConfig } from '../../lib/model/config.ts'
 import { gpt } from '../../lib/model/gpt.ts'
 import { distillLoss } from '../../lib/model/losses.ts'
-import { initialise, loadModel, parameterCount, saveModel, weightShapes, weightState } from '../../lib/model/weights.ts'
+import {
+  initialise,
+  loadModel,
+  openModel,
+  parameterCount,
+  saveModel,
+  weightShapes,
+  weightState,
+} from '../../lib/model/weights.ts'
 import { fromHalf, toHalf } from '../../lib/util/half.ts'
 import { assertClose, evaluate, fixtures, ids, scratch, tensorsOf, tiny, tinyNeo } from './rig.ts'
 
@@ -105,6 +113,10 @@ for (const name of ['gpt2', 'gpt-neo'] as const) {
         const rounded = ([one, { shape, data }]: [string, TensorValue]) => [one, { shape, data: round(data) }] as const
         assert.deepEqual(again.weights, new Map([...model.weights].map(rounded)))
         assert.deepEqual(tensorsOf(saved), new Map([...stored].map(rounded)))
+        const opened = await openModel(saved)
+        const inFile = (data: TensorValue['data']) => (dtype === 'F32' ? data : toHalf(data as Float32Array))
+        for (const [one, { shape, data }] of stored)
+          assert.deepEqual(opened.stored(one), { shape, data: inFile(data) }, one)
         const { tie_word_embeddings: tied, eos_token_id: eos } = readConfig(saved)
         assert.deepEqual([tied, eos], [true, 60])
       })

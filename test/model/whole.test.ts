@@ -7,6 +7,7 @@ import { collect } from '../../lib/util/collect.ts'
 import type { HiddenPass } from '../../lib/model/hidden-pass.ts'
 import { openLayerwise } from '../../lib/model/layerwise.ts'
 import { mergeTargets, readTargets, writeBatches, writeTargets } from '../../lib/model/teacher.ts'
+import { toHalf } from '../../lib/util/half.ts'
 import { initialise, parameterCount } from '../../lib/model/weights.ts'
 import { openPass, openWhole } from '../../lib/model/whole.ts'
 import { B, T, models, quiet, stored } from './passes.ts'
@@ -72,6 +73,35 @@ describe('a model held as a whole', () => {
       for (const [i, values] of mine.entries()) assertClose(t, `batch ${i}`, values, layerwise[i]!, 1e-6)
     })
   }
+
+  it('writes the same targets of states that come as halves', async () => {
+    const folder = scratch()
+    const form = { kind: 'hidden', dtype: 'F16', width: config.width } as const
+    const options = { context: T, batch: B, tokenizerDigest: 'tokenizer', form }
+    const write = async (name: string, own: Engine): Promise<Buffer> => {
+      const hooks = { signal: quiet.signal, onRows: () => undefined }
+      await writeTargets(join(folder, name), own, stored(config, weights), stream(95, 30), options, hooks)
+      return readFileSync(join(folder, name, 'targets.bin'))
+    }
+    const room = (): number => 1e12
+    let inHalves = 0
+    const compileToHalves: Engine['compileToHalves'] = async (graph) => {
+      const program = await engine.compile(graph)
+      return {
+        dispose: () => program.dispose(),
+        run: async (given, memory) => {
+          inHalves++
+          const { x } = await program.run(given, memory)
+          return { x: { shape: x!.shape, data: toHalf(x!.data as Float32Array) } }
+        },
+      }
+    }
+    assert.deepEqual(
+      await write('halves', otherwise({ room, compileToHalves })),
+      await write('floats', otherwise({ room })),
+    )
+    assert.equal(inHalves, 1)
+  })
 
   it('reads each weight once, and computes a batch while the one before is taken', async () => {
     const seen: string[] = []

@@ -10,7 +10,7 @@ import { testOddRows } from '../engine/cuda/odd-rows.ts'
 import { HostDevice } from '../engine/cuda/host-device.ts'
 import { opGraphs, sourcesOf } from '../engine/cuda/sources.ts'
 import { testOps } from '../engine/op-suite.ts'
-import { testState } from '../engine/state-suite.ts'
+import { floats, testState } from '../engine/state-suite.ts'
 import { testReference } from '../model/reference-suite.ts'
 import { programOf } from './debian.ts'
 
@@ -46,6 +46,32 @@ describe('cuda on the host', () => {
   describe('state with products of bfloat16', () => {
     testState(() => open('bf16'))
     testCuda(() => open('bf16'))
+  })
+
+  it('says what a program takes of the memory, before it runs: no more is taken then', async () => {
+    for (const precision of ['fp32', 'bf16'] as const) {
+      const host = device()
+      const engine = openCuda(host, { precision })
+      const [x, w, v] = [g.input('x', [40, 30]), g.state('w', [30, 50]), g.state('v', [50, 20])]
+      const table = g.constant(Array.from({ length: 50 }, (_, i) => i))
+      const hidden = g.mul(g.tanh(g.matmul(x, w)), table)
+      const graph = g.graph({
+        outputs: { y: g.matmul(hidden, v) },
+        updates: { w: g.mul(w, 0.5), mean: g.mean(hidden, [0]) },
+      })
+      const program = await engine.compile(graph)
+      const { own, state } = program.needs!
+      assert.equal(host.bytes, own)
+      const memory = engine.memory()
+      for (const [name, { shape }] of graph.state) memory.write(name, floats([...shape], 1))
+      for (let run = 0; run < 2; run++) await program.run({ x: floats([40, 30], 2) }, memory)
+      assert.equal(host.bytes, own + state)
+      memory.dispose()
+      assert.equal(host.bytes, own)
+      await program.dispose()
+      assert.equal(host.bytes, 0)
+      await engine.dispose()
+    }
   })
 
   describe('rows', () => {

@@ -7,8 +7,11 @@ import type { AttentionShape } from '../../lib/engine/cuda/attention/shape.ts'
 import { openCompiler } from '../../lib/engine/cuda/compiler.ts'
 import { unitOf } from '../../lib/engine/cuda/kernels.ts'
 import { openCompilerLibrary } from '../../lib/engine/cuda/libraries.ts'
+import { plan } from '../../lib/engine/cuda/plan.ts'
+import { isAttention } from '../../lib/engine/cuda/view.ts'
 import { loadFfi } from '../../lib/engine/ffi.ts'
 import { choicesFor, kernelsOf } from '../engine/cuda/attention-rig.ts'
+import { maskedGraphs } from '../engine/cuda/sources.ts'
 import { nvrtcHome } from './nvrtc.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'nvrtc-attention-'))
@@ -36,13 +39,23 @@ const shapes: readonly AttentionShape[] = [
   { ...sizes, length: 200, width: 16, causal: true, window: 50, mask },
 ]
 
+const models = [
+  ...maskedGraphs['a training within segments, from positions'](),
+  ...(await maskedGraphs['scores of trees']()),
+]
+const masked = models.flatMap((graph) =>
+  plan(graph, 'bf16').calls.flatMap((call) =>
+    call.kind === 'launch' && call.nodes.some(isAttention) ? [call.source.text] : [],
+  ),
+)
+
 for (const [cuda, architectures] of [
   [12, ['sm_80']],
   [13, ['sm_80', 'sm_90', 'sm_100']],
 ] as const) {
   const library = openCompilerLibrary(ffi, { env: { CUDA_HOME: nvrtcHome(cuda) }, local: root }, cuda)
   for (const architecture of architectures) {
-    for (const precision of ['bf16', 'fp32', 'tf32'] as const)
+    for (const precision of ['bf16', 'fp32', 'tf32'] as const) {
       it(`NVRTC ${cuda} compiles attention for ${architecture} with products of ${precision}`, () => {
         const own = shapes.map((shape) => ({ ...shape, precision }))
         const texts = own.flatMap((shape) => choicesFor(shape).flatMap((chosen) => kernelsOf(shape, chosen)))
@@ -50,5 +63,11 @@ for (const [cuda, architectures] of [
         const { source } = unitOf([...new Set(texts.map(({ text }) => text))], precision)
         assert.ok(openCompiler(library, architecture, root).compile(source).length > 0)
       })
+    }
+
+    it(`NVRTC ${cuda} compiles the masks of models for ${architecture}`, () => {
+      const { source } = unitOf([...new Set(masked)], 'bf16')
+      assert.ok(openCompiler(library, architecture, root).compile(source).length > 0)
+    })
   }
 }

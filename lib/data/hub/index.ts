@@ -9,6 +9,7 @@ import type { FetchHooks, Pick } from '../fetch/hooks.ts'
 import type { FetchSettings } from '../fetch/settings.ts'
 import { cachedRepository, hubRequest, rememberRevision, repositoryFolder, resolveRepository } from './repository.ts'
 import type { HubFile, Repository } from './repository.ts'
+import { gib } from '../../util/gib.ts'
 
 /** Files that are fetched at once. */
 const atOnce = 4
@@ -86,7 +87,6 @@ function checkRoom(cache: string, what: string, files: readonly HubFile[]): void
   mkdirSync(cache, { recursive: true })
   const { bavail, bsize } = statfsSync(cache)
   if (needed <= bavail * bsize) return
-  const gib = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`
   const message = `"${what}" needs ${gib(needed)} in "${cache}", which has room for ${gib(bavail * bsize)}. Make room, or name another folder by HF_HOME.`
   throw new Failure('DISK_SMALL', message, { exitCode: 1 })
 }

@@ -12,29 +12,36 @@ export interface Column {
 
 /** Values by column, those of one record after another. */
 export type Columns = Readonly<Record<string, Float32Array | Int32Array>>
+/** The same to be written: those of F16 may be halves already. */
+export type GivenColumns = Readonly<Record<string, Given>>
+export type Given = Float32Array | Int32Array | Uint16Array
 
 interface Codec {
   /** Bytes of `width` values. */
   readonly size: (width: number) => number
-  readonly encode: (values: Float32Array | Int32Array, width: number) => Uint8Array
-  readonly decode: (bytes: Uint8Array<ArrayBuffer>, width: number) => Float32Array | Int32Array
+  readonly encode: (values: Given, width: number) => Uint8Array
+  readonly decode: (bytes: Uint8Array<ArrayBuffer>, width: number) => Columns[string]
 }
 
 export const recordSize = (layout: readonly Column[]): number =>
   layout.reduce((sum, { dtype, width }) => sum + codecs[dtype].size(width), 0)
 
 /** `count` records, one after another. The values must be finite in their column's type. */
-export function encodeRecords(layout: readonly Column[], columns: Columns, count: number): Uint8Array {
-  const size = recordSize(layout)
-  const records = new Uint8Array(count * size)
-  let offset = 0
-  for (const { name, dtype, width } of layout) {
+export function encodeRecords(layout: readonly Column[], columns: GivenColumns, count: number): Uint8Array {
+  const packed = layout.map(({ name, dtype, width }) => {
     const values = columns[name]
     if (values?.length !== count * width) {
       throw new Error(`Internal error: column "${name}" has ${values?.length} values for ${count} records of ${width}`)
     }
-    const [packed, part] = [codecs[dtype].encode(values, width), codecs[dtype].size(width)]
-    for (let n = 0; n < count; n++) records.set(packed.subarray(n * part, (n + 1) * part), n * size + offset)
+    return codecs[dtype].encode(values, width)
+  })
+  if (packed.length === 1) return packed[0]!
+  const size = recordSize(layout)
+  const records = new Uint8Array(count * size)
+  let offset = 0
+  for (const [i, { dtype, width }] of layout.entries()) {
+    const part = codecs[dtype].size(width)
+    for (let n = 0; n < count; n++) records.set(packed[i]!.subarray(n * part, (n + 1) * part), n * size + offset)
     offset += part
   }
   return records
@@ -43,7 +50,7 @@ export function encodeRecords(layout: readonly Column[], columns: Columns, count
 export function decodeRecords(layout: readonly Column[], records: Uint8Array): Columns {
   const size = recordSize(layout)
   const count = records.length / size
-  const columns: Record<string, Float32Array | Int32Array> = {}
+  const columns: Record<string, Columns[string]> = {}
   let offset = 0
   for (const { name, dtype, width } of layout) {
     const part = codecs[dtype].size(width)
@@ -60,12 +67,12 @@ export function decodeRecords(layout: readonly Column[], records: Uint8Array): C
 const codecs: Readonly<Record<ColumnType, Codec>> = {
   F32: {
     size: (width) => 4 * width,
-    encode: (values) => bytesOf(new Float32Array(values)),
+    encode: (values) => bytesOf(asFloats(values)),
     decode: (bytes) => new Float32Array(bytes.buffer),
   },
   F16: {
     size: (width) => 2 * width,
-    encode: (values) => bytesOf(toHalf(new Float32Array(values))),
+    encode: (values) => bytesOf(values instanceof Uint16Array ? values : toHalf(asFloats(values))),
     decode: (bytes) => fromHalf(new Uint16Array(bytes.buffer)),
   },
   I8: { size: (width) => 4 + width, encode: encodeScaled, decode: decodeScaled },
@@ -82,7 +89,7 @@ const codecs: Readonly<Record<ColumnType, Codec>> = {
 }
 
 /** The scale is a record's largest magnitude over 127. */
-function encodeScaled(values: Float32Array | Int32Array, width: number): Uint8Array {
+function encodeScaled(values: Given, width: number): Uint8Array {
   const bytes = new Uint8Array((values.length / width) * (4 + width))
   const view = new DataView(bytes.buffer)
   for (let from = 0, at = 0; from < values.length; from += width, at += 4 + width) {
@@ -106,4 +113,7 @@ function decodeScaled(bytes: Uint8Array<ArrayBuffer>, width: number): Float32Arr
   return values
 }
 
-const bytesOf = (array: Float32Array | Uint16Array | Uint32Array): Uint8Array => new Uint8Array(array.buffer)
+const asFloats = (values: Given): Float32Array => (values instanceof Float32Array ? values : new Float32Array(values))
+
+const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array | Uint16Array | Uint32Array): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength)

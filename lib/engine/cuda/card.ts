@@ -10,6 +10,7 @@ import type { Ffi } from '../ffi.ts'
 import type { Library } from './native.ts'
 import { Products, WORKSPACE_BYTES } from './products.ts'
 import { Staging } from './staging.ts'
+import { gib } from '../../util/gib.ts'
 
 export interface CardParts {
   readonly ffi: Ffi
@@ -229,5 +230,3 @@ function memoryOf(driver: Driver): { readonly free: number; readonly total: numb
   driver.cuMemGetInfo_v2(free, total)
   return { free: Number(free[0]), total: Number(total[0]) }
 }
-
-const gib = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`

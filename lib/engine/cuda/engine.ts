@@ -1,6 +1,8 @@
 import { writeSync } from 'node:fs'
+import { apply } from '../../graph/apply.ts'
+import { graph as graphOf } from '../../graph/index.ts'
 import type { Graph } from '../../graph/index.ts'
-import type { Engine } from '../engine.ts'
+import type { Engine, Feed, HalfValue, TensorValue } from '../engine.ts'
 import type { Device } from './device.ts'
 import type { CudaPrecision } from '../precision.ts'
 import { Kernels } from './kernels.ts'
@@ -23,7 +25,7 @@ export interface CudaOptions {
  */
 export function openCuda(device: Device, { precision }: CudaOptions): Engine {
   const kernels = new Kernels(device, precision)
-  const compile = (graph: Graph): CudaProgram => {
+  const compile = <Output extends Feed>(graph: Graph): CudaProgram<Output> => {
     const made = plan(graph, precision)
     if (process.env['PIPELINE_DEBUG'] === 'kernels') writeSync(2, `${printPlan(made)}\n`)
     return new CudaProgram(graph, made, device, kernels)
@@ -32,8 +34,14 @@ export function openCuda(device: Device, { precision }: CudaOptions): Engine {
     name: 'cuda',
     device: precision === 'fp32' ? `cuda, ${device.name}` : `cuda in ${precision}, ${device.name}`,
     memory: () => new CudaMemory(device),
-    compile: (graph) => Promise.resolve().then(() => compile(graph)),
+    compile: (graph) => Promise.resolve().then(() => compile<TensorValue>(graph)),
+    compileToHalves: (graph) => Promise.resolve().then(() => compile<HalfValue>(toHalves(graph))),
     room: () => device.room(),
     dispose: () => device.settled().then(() => device.dispose()),
   }
+}
+
+function toHalves({ outputs, updates }: Graph): Graph {
+  const halves = [...outputs].map(([name, node]) => [name, apply('toHalf', [node], {})] as const)
+  return graphOf({ outputs: Object.fromEntries(halves), updates: Object.fromEntries(updates) })
 }

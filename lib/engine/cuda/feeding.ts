@@ -8,6 +8,8 @@ const alignment = 256
 
 /** Brings feeds to their places in a program's arena; those of the next run begin their way while one computes. */
 export class Feeding {
+  /** Of the device's memory, beside the places. */
+  readonly bytes: number
   private readonly names: readonly string[]
   private readonly places: readonly Placed[]
   /** Undefined where nothing is fed. */
@@ -22,6 +24,7 @@ export class Feeding {
       size += Math.ceil(bytes / alignment) * alignment
       return { offset, to: arena + offsets.get(storage)!, bytes }
     })
+    this.bytes = size
     this.inlet = size === 0 ? undefined : device.inlet(size)
   }
 

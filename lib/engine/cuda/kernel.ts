@@ -209,7 +209,7 @@ class KernelWriter {
       ...emitter.lines,
     ]
     const body = each === 1 ? row : ['#pragma unroll', `for (int n = 0; n < ${each}; ++n) {`, ...row.map(indented), '}']
-    const head = `extern "C" __global__ void __launch_bounds__(${width}) NAME(${parameters.declaration()}) {`
+    const head = `extern "C" __global__ void __launch_bounds__(${width}) NAME(${parameters.declarations().join(', ')}) {`
     return [head, ...[...start, ...body].map(indented), '}'].join('\n')
   }
 }

@@ -1,8 +1,10 @@
+import { sameShape } from '../../graph/index.ts'
 import type { Graph } from '../../graph/index.ts'
 import { checkValue } from '../check.ts'
-import type { Memory, TensorValue } from '../engine.ts'
+import type { Feed, Memory, TensorValue } from '../engine.ts'
 import type { Address, Device } from './device.ts'
 import { spareRows } from './rows.ts'
+import { launchWiden } from './widen.ts'
 import { bytesOf } from './storage.ts'
 import type { Storage } from './storage.ts'
 
@@ -16,6 +18,8 @@ interface Held {
 /** State kept on the device. A value of the same size goes where the one before was. */
 export class CudaMemory implements Memory {
   readonly device: Device
+  /** Another number where something lies elsewhere than before, or is of another shape or type. */
+  arrangement = 0
   private readonly values = new Map<string, Held>()
   /** In bfloat16, for programs that do not change the value. */
   private readonly copies = new Map<string, { readonly address: Address; isFresh: boolean }>()
@@ -24,10 +28,21 @@ export class CudaMemory implements Memory {
     this.device = device
   }
 
-  write(name: string, { shape, data }: TensorValue): void {
-    const dtype = data instanceof Float32Array ? 'float32' : 'int32'
+  write(name: string, { shape, data }: Feed): void {
     this.changed(name)
-    this.device.upload(this.place(name, shape, dtype), data)
+    if (data instanceof Uint16Array) this.writeHalves(this.place(name, shape, 'float32'), data)
+    else this.device.upload(this.place(name, shape, data instanceof Float32Array ? 'float32' : 'int32'), data)
+  }
+
+  private writeHalves(to: Address, data: Uint16Array): void {
+    const { device } = this
+    const from = device.allocate(data.byteLength)
+    try {
+      device.upload(from, data)
+      launchWiden(device, from, to, data.length)
+    } finally {
+      device.free(from)
+    }
   }
 
   /** Where a value is to be written. */
@@ -36,6 +51,7 @@ export class CudaMemory implements Memory {
     const before = this.values.get(name)
     if (before && before.bytes !== bytes) this.delete(name)
     const address = before?.bytes === bytes ? before.address : this.allocate(bytes, shape)
+    if (before?.address !== address || before.dtype !== dtype || !sameShape(before.shape, shape)) this.arrangement++
     this.values.set(name, { address, shape, dtype, bytes })
     return address
   }
@@ -103,6 +119,7 @@ export class CudaMemory implements Memory {
   }
 
   delete(name: string): void {
+    this.arrangement++
     const held = this.values.get(name)
     if (held) this.device.free(held.address)
     this.values.delete(name)

@@ -15,6 +15,7 @@ export type PointOp =
   | 'not'
   | 'pow'
   | 'cast'
+  | 'toHalf'
   | 'add'
   | 'sub'
   | 'mul'
@@ -63,6 +64,7 @@ export const operations = {
     price: 1,
     text: ([x], { attributes: { dtype } }) => (dtype === 'bool' ? `${x!} != 0` : `(${typeOf(dtype)})${x!}`),
   },
+  toHalf: { price: 1, text: ([x]) => x! },
   add: infix('+'),
   sub: infix('-'),
   mul: infix('*'),
@@ -85,7 +87,7 @@ const types = { float32: 'float', float16: 'float', int32: 'int', bool: 'bool' }
   DType,
   string
 >
-/** Of a value: float16 is widened where it is read. */
+/** Of a value: float16 is widened where it is read, and made where it is written. */
 export const typeOf = (dtype: DType): 'float' | 'int' | 'bool' => types[dtype]
 
 /** A number as C writes it: the very float32 that it is. */

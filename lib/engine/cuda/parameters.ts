@@ -49,16 +49,16 @@ export class Parameters {
   }
 
   write(storage: Storage, place: Coordinate, value: string): string {
-    return `${this.entry(storage, place)} = ${storage.element === 'bf16' ? `toBf16(${value})` : value};`
+    const { element } = storage
+    const stored = element === 'bf16' ? `toBf16(${value})` : element === 'f16' ? `toF16(${value})` : value
+    return `${this.entry(storage, place)} = ${stored};`
   }
 
-  declaration(): string {
-    return this.pointers
-      .map(({ storage }, i) => {
-        const type = types[storage.element]
-        return this.written.has(storage) ? `${type}* p${i}` : `const ${type}* __restrict__ p${i}`
-      })
-      .join(', ')
+  declarations(): readonly string[] {
+    return this.pointers.map(({ storage }, i) => {
+      const type = types[storage.element]
+      return this.written.has(storage) ? `${type}* p${i}` : `const ${type}* __restrict__ p${i}`
+    })
   }
 
   /** Wide enough for the kernel's own entries and for those of what it reads. */

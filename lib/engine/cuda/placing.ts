@@ -68,7 +68,7 @@ const both = (a: Coordinate, b: Coordinate): Coordinate => ({
 
 function kernel(rows: number, parameters: Parameters, body: readonly string[]): KernelSource {
   const text = [
-    `extern "C" __global__ void __launch_bounds__(${threads}) NAME(${parameters.declaration()}) {`,
+    `extern "C" __global__ void __launch_bounds__(${threads}) NAME(${parameters.declarations().join(', ')}) {`,
     `  typedef ${parameters.indexType(rows)} Index;`,
     `  const Index r = (Index)blockIdx.x * ${threads} + threadIdx.x;`,
     `  if (r >= ${rows}) return;`,

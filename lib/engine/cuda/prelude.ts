@@ -19,6 +19,14 @@ __device__ __forceinline__ float fromF16(unsigned short half) {
   if (size >= 0x400u) return __uint_as_float(sign | ((size << 13) + 0x38000000u));
   return __uint_as_float(sign | __float_as_uint((float)size * 5.9604644775390625e-8f));
 }
+__device__ __forceinline__ unsigned short toF16(float x) {
+  const unsigned bits = __float_as_uint(x), sign = (bits >> 16) & 0x8000u, size = bits & 0x7fffffffu;
+  if (size > 0x7f800000u) return (unsigned short)(sign | 0x7e00u);
+  if (size >= 0x477ff000u) return (unsigned short)(sign | 0x7c00u);
+  if (size >= 0x38800000u) return (unsigned short)(sign | (size - 0x38000000u + 0xfffu + ((size >> 13) & 1u)) >> 13);
+  // a sum with 0.5 has steps of the least half, and rounds as it must
+  return (unsigned short)(sign | (__float_as_uint(__uint_as_float(size) + 0.5f) - 0x3f000000u));
+}
 // NaN is greater, and lesser, than everything
 #ifdef __CUDACC__
 __device__ __forceinline__ float greaterOf(float a, float b) {

@@ -1,6 +1,6 @@
-import type { Graph } from '../../graph/index.ts'
+import type { Graph, RunNode } from '../../graph/index.ts'
 import { checkFeeds } from '../check.ts'
-import type { Feeds, Memory, Program, TensorValue } from '../engine.ts'
+import type { Feed, Feeds, Memory, Needs, Program } from '../engine.ts'
 import type { Address, Device, Kernel, Matmul, Replay } from './device.ts'
 import { Feeding } from './feeding.ts'
 import { CudaMemory, cudaMemory } from './memory.ts'
@@ -15,11 +15,19 @@ type Ready =
   | { readonly call: Extract<Call, { kind: 'multiply' }>; readonly matmul: Matmul }
   | { readonly call: Extract<Call, { kind: 'clear' | 'clear pads' | 'copy' }> }
 
+/** Where the state of a memory lies, as long as its arrangement is that. */
+interface Arranged {
+  readonly memory: CudaMemory
+  readonly arrangement: number
+  readonly addresses: ReadonlyMap<string, Address>
+}
+
 /** For how many memories the calls are kept as they were recorded. */
 const mostReplays = 8
 
 /** A plan on a device: its arena, its constants, and its calls, recorded for each memory that it runs with. */
-export class CudaProgram implements Program {
+export class CudaProgram<Output extends Feed> implements Program<Output> {
+  readonly needs: Needs
   private readonly graph: Graph
   private readonly plan: Plan
   private readonly device: Device
@@ -28,6 +36,8 @@ export class CudaProgram implements Program {
   private readonly constants: ReadonlyMap<Storage, Address>
   private readonly feeding: Feeding
   private readonly replays = new Map<string, Replay>()
+  /** Of the last run. */
+  private arranged: Arranged | undefined
   /** Never rejects. */
   private running: Promise<void> | undefined
 
@@ -45,6 +55,11 @@ export class CudaProgram implements Program {
     this.arena = device.allocate(Math.max(1, plan.arena.bytes))
     this.feeding = new Feeding(device, plan, this.arena)
     this.constants = new Map(plan.constants.map((storage) => [storage, this.load(storage)]))
+    const state = [...plan.state.values()].map(({ storage }) => storage)
+    this.needs = {
+      own: Math.max(1, plan.arena.bytes) + this.feeding.bytes + bytesOfAll(plan.constants),
+      state: bytesOfAll([...state, ...plan.copies]),
+    }
   }
 
   private load(storage: Storage): Address {
@@ -59,7 +74,7 @@ export class CudaProgram implements Program {
   }
 
   /** All is queued when this returns, unless another run is under way: its results lie where this one's will. */
-  async run(feeds: Feeds, memory?: Memory): Promise<Record<string, TensorValue>> {
+  async run(feeds: Feeds, memory?: Memory): Promise<Record<string, Output>> {
     while (this.running) await this.running
     const found = this.compute(feeds, memory)
     const end = (): void => {
@@ -69,7 +84,7 @@ export class CudaProgram implements Program {
     return found
   }
 
-  private async compute(feeds: Feeds, memory: Memory | undefined): Promise<Record<string, TensorValue>> {
+  private async compute(feeds: Feeds, memory: Memory | undefined): Promise<Record<string, Output>> {
     checkFeeds(this.graph, feeds)
     const state = this.addresses(memory)
     this.prepare(state, memory)
@@ -92,17 +107,21 @@ export class CudaProgram implements Program {
   }
 
   /** Of the state; what is only written finds its place in the first run. */
-  private addresses(memory: Memory | undefined): Map<string, Address> {
+  private addresses(given: Memory | undefined): ReadonlyMap<string, Address> {
     if (this.graph.state.size + this.graph.updates.size === 0) return new Map()
-    const own = cudaMemory(memory, this.device)
-    own.check(this.graph)
-    return new Map([
+    const memory = cudaMemory(given, this.device)
+    const { arranged } = this
+    if (arranged?.memory === memory && arranged.arrangement === memory.arrangement) return arranged.addresses
+    memory.check(this.graph)
+    const addresses = new Map([
       ...[...this.plan.state].map(
         ([name, { node }]) =>
-          [name, own.place(name, node.shape, node.dtype === 'float32' ? 'float32' : 'int32')] as const,
+          [name, memory.place(name, node.shape, node.dtype === 'float32' ? 'float32' : 'int32')] as const,
       ),
-      ...this.plan.copies.map((storage) => [copyKey(nameOf(storage)), own.copy(nameOf(storage), storage)] as const),
+      ...this.plan.copies.map((storage) => [copyKey(nameOf(storage)), memory.copy(nameOf(storage), storage)] as const),
     ])
+    this.arranged = { memory, arrangement: memory.arrangement, addresses }
+    return addresses
   }
 
   private replay(state: ReadonlyMap<string, Address>): Replay {
@@ -172,14 +191,13 @@ export class CudaProgram implements Program {
     if (found[0] !== 0) throw new Error('Internal error: an index lies outside of the axis that it counts along')
   }
 
-  private outputs(state: ReadonlyMap<string, Address>): Record<string, TensorValue> {
-    const entries = [...this.plan.outputs].map(([name, { node, from }]): [string, TensorValue] => {
-      const size = node.shape.reduce((all, length) => all * length, 1)
-      const data = node.dtype === 'float32' ? new Float32Array(size) : new Int32Array(size)
+  private outputs(state: ReadonlyMap<string, Address>): Record<string, Output> {
+    const entries = [...this.plan.outputs].map(([name, { node, from }]) => {
+      const data = arrayOf(node)
       this.device.download(this.address(from, state), data)
-      return [name, { shape: node.shape, data }]
+      return [name, { shape: node.shape, data }] as const
     })
-    return Object.fromEntries(entries)
+    return Object.fromEntries(entries) as Record<string, Output>
   }
 
   async dispose(): Promise<void> {
@@ -191,6 +209,15 @@ export class CudaProgram implements Program {
     for (const address of this.constants.values()) this.device.free(address)
   }
 }
+
+function arrayOf({ dtype, shape }: RunNode): Feed['data'] {
+  const size = shape.reduce((all, length) => all * length, 1)
+  if (dtype === 'float16') return new Uint16Array(size)
+  return dtype === 'float32' ? new Float32Array(size) : new Int32Array(size)
+}
+
+const bytesOfAll = (storages: readonly Storage[]): number =>
+  storages.reduce((all, storage) => all + bytesOf(storage), 0)
 
 const nameOf = ({ place }: Storage): string => (place.kind === 'copy' ? place.name : '')
 /** Among the names of state, of which none has a line's end. */

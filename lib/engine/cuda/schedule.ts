@@ -7,7 +7,7 @@ import type { Reads } from './reads.ts'
 import { formIn, isReduction, pointSpace, reductionSpace } from './space.ts'
 import type { Space } from './space.ts'
 import { waitForOthers } from './wait.ts'
-import { areMadeTogether, isAttention, operandOf, tokensRead, viewOf } from './view.ts'
+import { areMadeTogether, isAttention, maskOf, operandOf, tokensRead, viewOf } from './view.ts'
 import type { AttentionNode, Product } from './view.ts'
 
 /** What the device does, in order: kernels made here, products that it knows, attention, and the links of a scatterAdd's ids. */
@@ -36,6 +36,8 @@ export interface AttentionStep {
   readonly kind: 'attention'
   /** Values and log-sums, or gradients, of the same attention. */
   readonly nodes: readonly AttentionNode[]
+  /** What its mask is made of, in memory. */
+  readonly masks: ReadonlySet<RunNode>
 }
 
 export interface ChainStep {
@@ -99,8 +101,15 @@ class Scheduler {
     if (this.places.has(node)) return
     this.castAll(tokensRead(node).map(({ base }) => base))
     const nodes = this.attentions.filter((one) => areMadeTogether(one, node))
-    const place = this.steps.push({ kind: 'attention', nodes }) - 1
+    const masks = this.masksRead(maskOf(node))
+    const place = this.steps.push({ kind: 'attention', nodes, masks }) - 1
     for (const one of nodes) this.places.set(one, place)
+  }
+
+  private masksRead(mask: RunNode | undefined): ReadonlySet<RunNode> {
+    if (!mask) return new Set()
+    const { places } = readsOf(mask, pointSpace(sizeOf(mask.shape)), (one) => this.kept.plain.has(one))
+    return new Set(places.keys())
   }
 
   /** To bfloat16, what no kernel writes as such. */

@@ -13,12 +13,18 @@ export const isAttention = (node: RunNode): node is AttentionNode =>
 export const areMadeTogether = (a: AttentionNode, b: AttentionNode): boolean =>
   (a.op === 'attentionGradient') === (b.op === 'attentionGradient') &&
   a.attributes.scale === b.attributes.scale &&
+  a.attributes.causal === b.attributes.causal &&
   a.attributes.window === b.attributes.window &&
+  a.inputs.length === b.inputs.length &&
   a.inputs.every((x, i) => x === b.inputs[i])
 
-/** Of what it takes, what it reads as tokens: all but log-sums. */
+/** What is computed as it goes, not read: its mask. */
+export const maskOf = ({ inputs }: AttentionNode): RunNode | undefined =>
+  (inputs as readonly RunNode[]).find(({ dtype }) => dtype === 'bool')
+
+/** Of what it takes, what it reads as tokens: all but log-sums and a mask. */
 export const tokensRead = ({ inputs }: AttentionNode): readonly TokensView[] =>
-  (inputs as readonly RunNode[]).filter(({ op }) => op !== 'attentionLogSum').map(tokensOf)
+  (inputs as readonly RunNode[]).filter(({ op, dtype }) => op !== 'attentionLogSum' && dtype !== 'bool').map(tokensOf)
 
 /** A node whose entries lie one behind another in those of another. */
 export interface View {

@@ -3,6 +3,7 @@ import type { RunNode } from '../../graph/index.ts'
 import type { KernelStep, Step } from './schedule.ts'
 import { sameSpace } from './space.ts'
 import { operandOf, tokensRead, viewOf } from './view.ts'
+import type { AttentionNode } from './view.ts'
 
 type Join = (early: KernelStep, late: KernelStep) => KernelStep | undefined
 
@@ -58,8 +59,11 @@ function madeBy(step: Step): readonly RunNode[] {
 function readsOf(step: Step): ReadonlySet<RunNode> {
   if (step.kind === 'kernel') return new Set([...step.reads.keys(), ...step.chains])
   if (step.kind === 'chain') return new Set([viewOf(step.node.inputs[0] as RunNode).base])
-  if (step.kind === 'attention')
-    return new Set([...step.nodes[0]!.inputs, ...tokensRead(step.nodes[0]!).map(({ base }) => base)] as RunNode[])
+  if (step.kind === 'attention') {
+    const [node] = step.nodes as readonly [AttentionNode]
+    const tokens = tokensRead(node).map(({ base }) => base)
+    return new Set([...(node.inputs as readonly RunNode[]), ...tokens, ...step.masks])
+  }
   const operands = (step.node.inputs as readonly RunNode[]).map((from) => operandOf(from).base)
   return new Set(step.onto ? [...operands, step.onto] : operands)
 }

@@ -1,5 +1,6 @@
 import type { Tensor as OrtTensor } from 'onnxruntime-node'
-import type { Memory, TensorValue } from '../engine.ts'
+import type { Feed, Memory, TensorValue } from '../engine.ts'
+import { widened } from '../widened.ts'
 import type { Copies } from './gpu-copies.ts'
 import { GpuTensor } from './gpu-session.ts'
 
@@ -12,8 +13,8 @@ export class GpuMemory implements Memory {
     this.copies = copies
   }
 
-  write(name: string, value: TensorValue): void {
-    this.put(name, value)
+  write(name: string, value: Feed): void {
+    this.put(name, widened(value))
   }
 
   /** Takes the value over. */

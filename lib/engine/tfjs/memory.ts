@@ -1,7 +1,8 @@
 import type * as TensorFlow from '@tensorflow/tfjs-core'
 import type { RunNode } from '../../graph/index.ts'
 import { checkKind, checkValue } from '../check.ts'
-import type { Memory, TensorValue } from '../engine.ts'
+import type { Feed, Memory, TensorValue } from '../engine.ts'
+import { widened } from '../widened.ts'
 import { download, upload } from './transfer.ts'
 import type { Tf } from './ops.ts'
 
@@ -17,8 +18,8 @@ export class TensorMemory implements Memory {
     this.check = check
   }
 
-  write(name: string, value: TensorValue): void {
-    this.put(name, value)
+  write(name: string, value: Feed): void {
+    this.put(name, widened(value))
   }
 
   /** Takes the value over. A tensor must outlive the caller's tidy. */

@@ -5,13 +5,14 @@ import type { Call, Plan } from '../../../lib/engine/cuda/plan.ts'
 import type { CudaPrecision } from '../../../lib/engine/precision.ts'
 import { printPlan } from '../../../lib/engine/cuda/print.ts'
 import { isAttention } from '../../../lib/engine/cuda/view.ts'
+import type { AttentionNode } from '../../../lib/engine/cuda/view.ts'
 import { bytesOf } from '../../../lib/engine/cuda/storage.ts'
 import * as g from '../../../lib/graph/index.ts'
 import type { Tensor } from '../../../lib/graph/index.ts'
 import { adamW } from '../../../lib/model/optimizer.ts'
 import { compileStep } from '../../../lib/model/steps.ts'
 import { tiny } from '../../model/rig.ts'
-import { graphsBy, trainingGraphs } from './sources.ts'
+import { graphsBy, maskedGraphs, trainingGraphs } from './sources.ts'
 
 type Parts = Readonly<Record<string, Tensor>>
 
@@ -185,7 +186,43 @@ describe('a plan puts kernels of its own in the place of attention', () => {
       assert.deepEqual(new Set(tokens.map(({ element }) => element)), new Set([precision === 'bf16' ? 'bf16' : 'f32']))
     }
   })
+
+  /** How many kernels of each are of attention, for a layer one and three for its gradients, and the windows that they know. */
+  const masked = {
+    'a training within documents': [
+      [8, 8, 0],
+      [undefined, 256],
+    ],
+    'a training within segments, from positions': [[8], [undefined]],
+    'a teacher within documents': [[2], [undefined, 256]],
+    'scores of trees': [[2], [undefined]],
+  } satisfies Record<keyof typeof maskedGraphs, unknown>
+  for (const [name, [kernels, windows]] of Object.entries(masked)) {
+    it(`in ${name}: no scores and no mask are held`, async () => {
+      const graphs = await maskedGraphs[name as keyof typeof masked]()
+      for (const precision of ['bf16', 'fp32', 'tf32'] as const) {
+        const plans = graphs.map((graph) => plan(graph, precision))
+        const attended = plans.map(({ calls }) => calls.flatMap(attentionsOf))
+        assert.deepEqual(
+          attended.map(({ length }) => length),
+          kernels,
+        )
+        const nodes = attended.flat(2)
+        assert.deepEqual(new Set(nodes.map(({ attributes }) => attributes.causal)), new Set([true]))
+        assert.deepEqual(new Set(nodes.map(({ attributes }) => attributes.window)), new Set(windows))
+        const pairs = [1, 8, 8 * 12].map((each) => each * 1024 * 1024)
+        const held = plans.flatMap(({ calls }) => calls.flatMap(touches)).map(({ entries }) => entries)
+        assert.deepEqual(
+          held.filter((entries) => pairs.includes(entries)),
+          [],
+        )
+      }
+    })
+  }
 })
+
+const attentionsOf = (call: Call): AttentionNode[][] =>
+  call.kind === 'launch' && call.nodes.some(isAttention) ? [call.nodes.filter(isAttention)] : []
 
 describe('a plan launches as one', () => {
   const blocksOf = ({ calls }: Plan): number[] =>

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { after, before, it } from 'node:test'
-import type { Engine, TensorValue } from '../../../lib/engine/index.ts'
+import type { Engine, Memory, TensorValue } from '../../../lib/engine/index.ts'
 import * as g from '../../../lib/graph/index.ts'
 import type { Tensor } from '../../../lib/graph/index.ts'
 import type { Tolerance } from '../../model/reference-suite.ts'
-import { toHalf } from '../../../lib/util/half.ts'
+import { fromHalf, toHalf } from '../../../lib/util/half.ts'
 import { noise } from '../reference.ts'
 import { trainingBytes } from '../state-suite.ts'
 
@@ -52,6 +52,56 @@ export function testCuda(open: () => Promise<Engine>): void {
     assert.equal(await of(program.run(two)), 11)
     assert.throws(() => program.prefetch!({ x: one.x }), /the feed "w", float32\[\], is missing/)
     await program.dispose()
+  })
+
+  it('finds state that lies elsewhere than in the run before, and misses what is gone or of another shape', async () => {
+    const w = g.state('w', [3])
+    const program = await engine.compile(g.graph({ outputs: { twice: g.mul(w, 2) }, updates: { w: g.add(w, 1) } }))
+    const [one, other] = [engine.memory(), engine.memory()]
+    const put = (memory: Memory, name: string, value: number, shape = [3]): void =>
+      memory.write(name, { shape, data: Float32Array.of(value, value, value) })
+    const twice = async (memory: Memory) => (await program.run({}, memory))['twice']!.data[2]
+    put(one, 'w', 1)
+    put(other, 'w', 100)
+    assert.deepEqual([await twice(one), await twice(one), await twice(other), await twice(one)], [2, 4, 200, 6])
+    one.delete('w')
+    await assert.rejects(async () => twice(one), /holds no "w"/)
+    put(one, 'instead', 50)
+    put(one, 'w', 7)
+    assert.deepEqual([await twice(one), await twice(other), await twice(one)], [14, 202, 16])
+    put(one, 'w', 1, [1, 3])
+    await assert.rejects(async () => twice(one), /the state "w" is float32\[1,3\], expected float32\[3\]/)
+    await program.dispose()
+    one.dispose()
+    other.dispose()
+  })
+
+  it('gives outputs as the halves that are nearest, ties to even', async () => {
+    // each finite half, and of it and the next the middle and what lies just beside that
+    const least = [...fromHalf(Uint16Array.from({ length: 0x7c00 }, (_, bits) => bits)), 65536]
+    const sizes = least.slice(0, -1).flatMap((x, i) => {
+      const middle = (x + least[i + 1]!) / 2
+      return [x, middle, middle * (1 - 2 ** -23), middle * (1 + 2 ** -23)]
+    })
+    const data = Float32Array.from([...sizes, 1e9, Infinity, 1e-9, 1e-41].flatMap((x) => [x, -x]))
+    const x = g.input('x', [data.length])
+    const program = await engine.compileToHalves!(
+      g.graph({ outputs: { x, twice: g.mul(x, 2) }, updates: { kept: g.mul(x, 3) } }),
+    )
+    const memory = engine.memory()
+    const { x: found, twice } = await program.run({ x: { shape: [data.length], data } }, memory)
+    assert.deepEqual(found!.data, toHalf(data))
+    assert.deepEqual(twice!.data, toHalf(data.map((one) => 2 * one)))
+    assert.deepEqual(
+      (await memory.read('kept')).data,
+      data.map((one) => 3 * one),
+    )
+    await program.dispose()
+    memory.dispose()
+    const nothing = await engine.compileToHalves!(g.graph({ outputs: { none: g.input('none', [2]) } }))
+    const { none } = await nothing.run({ none: { shape: [2], data: Float32Array.of(NaN, -NaN) } })
+    assert.ok(fromHalf(none!.data).every(Number.isNaN))
+    await nothing.dispose()
   })
 
   it('gives each of several runs at once its own results, and is disposed of after the last', async () => {

@@ -5,12 +5,13 @@ import type { Homes } from '../homes.ts'
 import type { Call } from '../plan.ts'
 import type { AttentionStep } from '../schedule.ts'
 import type { Pointer, Storage } from '../storage.ts'
-import { tokensOf } from '../view.ts'
+import { maskOf, tokensOf } from '../view.ts'
 import type { AttentionNode } from '../view.ts'
 import { writeDelta } from './delta.ts'
 import { writeForward } from './forward.ts'
 import { writeKeyGradients, writeQueryGradient } from './gradient.ts'
-import type { AttentionKernel, AttentionShape, AttentionTensor } from './shape.ts'
+import { writeMask } from './mask.ts'
+import type { AttentionKernel, AttentionShape, AttentionTensor, Mask } from './shape.ts'
 import { tilingsFor } from './tilings.ts'
 
 /** Where a kernel finds a tensor; of tokens, how many entries after one the next begins. */
@@ -24,35 +25,35 @@ type Places = ReadonlyMap<AttentionTensor, Place>
 export function attend({ nodes }: AttentionStep, home: Homes, precision: CudaPrecision): Call[] {
   const first = nodes[0]!
   const names: readonly AttentionTensor[] = ['q', 'k', 'v', 'o', 'logSum', 'do']
-  const read = first.inputs.map((x, i): [AttentionTensor, Place] => [
-    names[i]!,
-    readFrom(x as RunNode, home, precision),
-  ])
+  const seen = maskOf(first)
+  const inputs = first.inputs.filter((x) => x !== seen)
+  const read = inputs.map((x, i): [AttentionTensor, Place] => [names[i]!, readFrom(x as RunNode, home, precision)])
   const written = nodes.flatMap((node) => writtenTo(node, home))
   const isGradient = first.op === 'attentionGradient'
-  const shape = shapeOf(first, [...read, ...written], precision)
-  const delta = isGradient ? ([['delta', { pointer: scratch('delta', shape) }]] as const) : []
-  const places: Places = new Map([...read, ...written, ...delta])
+  const { mask, pointers } = seen ? writeMask(seen, home.layout.plain) : { mask: undefined, pointers: [] }
+  const places: Places = new Map([...read, ...written])
+  const shape = shapeOf(first, places, mask, precision)
+  const known: Places = isGradient ? new Map([...places, ['delta', { pointer: scratch('delta', shape) }]]) : places
   const tilings = tilingsFor(shape)
-  const kernels = isGradient
-    ? [
-        writeDelta(shape),
-        writeKeyGradients(shape, tilings.keyGradients[0]!),
-        writeQueryGradient(shape, tilings.queryGradient[0]!),
-      ]
-    : [writeForward(shape, tilings.forward[0]!)]
-  return kernels.map((kernel) => launch(kernel, shape, places, nodes))
+  const call = (kernel: AttentionKernel, before = pointers): Call => launch(kernel, before, shape, known, nodes)
+  if (!isGradient) return [call(writeForward(shape, tilings.forward[0]!))]
+  return [
+    call(writeDelta(shape), []),
+    call(writeKeyGradients(shape, tilings.keyGradients[0]!)),
+    call(writeQueryGradient(shape, tilings.queryGradient[0]!)),
+  ]
 }
 
 function shapeOf(
   { inputs, attributes }: AttentionNode,
-  places: readonly (readonly [AttentionTensor, Place])[],
+  places: Places,
+  mask: Mask | undefined,
   precision: CudaPrecision,
 ): AttentionShape {
   const [batch, length, heads, width] = inputs[0]!.shape as readonly [number, number, number, number]
-  const { scale, window } = attributes
-  const pitches = Object.fromEntries(places.flatMap(([name, { pitch }]) => (pitch ? [[name, pitch]] : [])))
-  return { precision, batch, heads, length, width, scale, causal: true, window, mask: undefined, pitches }
+  const { scale, causal, window } = attributes
+  const pitches = Object.fromEntries([...places].flatMap(([name, { pitch }]) => (pitch ? [[name, pitch]] : [])))
+  return { precision, batch, heads, length, width, scale, causal, window, mask, pitches }
 }
 
 function readFrom(node: RunNode, home: Homes, precision: CudaPrecision): Place {
@@ -78,12 +79,13 @@ const plainOf = (node: RunNode, home: Homes): Pointer => home.plain({ base: node
 
 function launch(
   { text, tensors, grid }: AttentionKernel,
+  before: readonly Pointer[],
   shape: AttentionShape,
   places: Places,
   nodes: readonly AttentionNode[],
 ): Call {
-  const pointers = tensors.map((tensor) => places.get(tensor)?.pointer ?? scratch(tensor, shape))
-  return { kind: 'launch', source: { text, pointers, grid }, nodes }
+  const own = tensors.map((tensor) => places.get(tensor)?.pointer ?? scratch(tensor, shape))
+  return { kind: 'launch', source: { text, pointers: [...before, ...own], grid }, nodes }
 }
 
 /** Memory for what only these kernels, or nobody, needs. */

@@ -1,6 +1,9 @@
 import { apply } from '../../../graph/apply.ts'
 import * as g from '../../../graph/index.ts'
 import type { Graph, Node, RunNode, Tensor } from '../../../graph/index.ts'
+import { isAttention, viewOf } from '../view.ts'
+import { allowedBy, numberOf } from './allowed.ts'
+import type { Allowed } from './allowed.ts'
 
 /** Attention as a graph says it: in (B, H, T, D). */
 interface Attention {
@@ -8,11 +11,12 @@ interface Attention {
   readonly k: Tensor
   readonly v: Tensor
   readonly scale: number
-  readonly window: number | undefined
+  readonly mask: Tensor
+  readonly allowed: Allowed
 }
 
 /**
- * The graph with kernels' ops in the place of attention and of its gradients, where they are causal and of widths that
+ * The graph with kernels' ops in the place of attention and of its gradients, where their masks and widths are such as
  * kernels are written for. What only they needed, scores and shares, is gone.
  */
 export function withAttention(graph: Graph): Graph {
@@ -30,9 +34,12 @@ export function withAttention(graph: Graph): Graph {
 
 function renewed(graph: Graph, made: ReadonlyMap<Tensor, Tensor>): Graph {
   const renamed = (parts: ReadonlyMap<string, RunNode>): Record<string, Tensor> =>
-    Object.fromEntries([...parts].map(([name, node]) => [name, made.get(node)!]))
+    Object.fromEntries([...parts].map(([name, node]) => [name, widened(made.get(node)!)]))
   return g.graph({ outputs: renamed(graph.outputs), updates: renamed(graph.updates) })
 }
+
+/** What is asked for is float32: where attention leaves it as bfloat16, an op of itself. */
+const widened = (x: Tensor): Tensor => (isAttention(viewOf(x as RunNode).base) ? g.maximum(x, x) : x)
 
 /** Gradients that are joined side by side, as a model's one projection to q, k and v needs them, are written there. */
 function withPacked(graph: Graph): Graph {
@@ -93,7 +100,8 @@ function replacementsOf(graph: Graph): Map<RunNode, Replacement> {
 /** dq, dk and dv, where `shares` are those of this attention, whether computed once or anew. */
 function addGradients(found: Map<RunNode, Replacement>, users: Users, shares: RunNode, whole: Attention): void {
   const own = attentionOf(shares)
-  if (!own || unwaiting(own.q) !== unwaiting(whole.q) || own.k !== whole.k) return
+  const areSame = own?.k === whole.k && own.scale === whole.scale && own.mask === whole.mask
+  if (!areSame || unwaiting(own.q) !== unwaiting(whole.q)) return
   for (const dv of products(users.get(shares), { a: shares })) {
     const dy = dv.inputs[1]!
     if (!dv.attributes.transposeA || dv.attributes.transposeB) continue
@@ -123,19 +131,19 @@ function slopesOf(users: Users, shares: RunNode, dy: Tensor, v: Tensor): RunNode
 const isProduct = (x: Tensor, a: Tensor, b: Tensor): boolean =>
   x.op === 'matmul' && x.inputs[0] === a && x.inputs[1] === b && !x.attributes.transposeA && x.attributes.transposeB
 
-function valuesOf({ q, k, v, scale, window }: Attention, now: (x: Tensor) => Tensor): Tensor {
-  return apply(
-    'attention',
-    [q, k, v].map((x) => tokens(now(unwaiting(x)))),
-    { scale, window },
-  )
+function valuesOf({ q, k, v, scale, allowed }: Attention, now: (x: Tensor) => Tensor): Tensor {
+  const { causal, window, others } = allowed
+  const mask = others.length > 0 ? [others.map(now).reduce(g.and)] : []
+  const read = [q, k, v].map((x) => tokens(now(unwaiting(x))))
+  return apply('attention', [...read, ...mask], { scale, causal, window })
 }
 
 function gradientOf(whole: Attention, dy: Tensor, of: 'q' | 'k' | 'v', now: (x: Tensor) => Tensor): Tensor {
-  const { scale, window } = whole
   const values = valuesOf(whole, now)
-  const logSum = apply('attentionLogSum', values.inputs, { scale, window })
-  return apply('attentionGradient', [...values.inputs, values, logSum, tokens(now(dy))], { scale, window, of })
+  const { inputs, attributes } = values as Node<'attention'>
+  const logSum = apply('attentionLogSum', inputs, attributes)
+  const read = [...inputs.slice(0, 3), values, logSum, tokens(now(dy)), ...inputs.slice(3)]
+  return apply('attentionGradient', read, { ...attributes, of })
 }
 
 /** Of softmax(scale · q·kᵀ + mask), but for the values. */
@@ -144,9 +152,9 @@ function attentionOf(shares: RunNode): Omit<Attention, 'v'> | undefined {
   if (shares.op !== 'softmax' || scores?.op !== 'add' || scores.shape.length !== 4) return undefined
   const [product, mask] = scores.inputs as readonly [Tensor, Tensor]
   if (product.op !== 'matmul' || product.attributes.transposeA || !product.attributes.transposeB) return undefined
-  const seen = seenBy(mask)
+  const allowed = g.sameShape(product.shape, scores.shape) ? allowedBy(mask) : undefined
   const [q, k] = product.inputs as readonly [Tensor, Tensor]
-  return seen && { q, k, scale: product.attributes.scale, window: seen.window }
+  return allowed && { q, k, scale: product.attributes.scale, mask, allowed }
 }
 
 const widest = 128
@@ -156,35 +164,6 @@ function fits({ q, k, v, scale }: Attention): boolean {
   return (
     width % 16 === 0 && width <= widest && scale > 0 && g.sameShape(q.shape, k.shape) && g.sameShape(q.shape, v.shape)
   )
-}
-
-/** Of a mask of 0 where token i sees j, −1e9 elsewhere: whether those are j ≤ i, or the last so many of them. */
-function seenBy(mask: Tensor): { readonly window: number | undefined } | undefined {
-  if (mask.op !== 'where') return undefined
-  const [seen, zero, hidden] = mask.inputs as readonly [Tensor, Tensor, Tensor]
-  if (numberOf(zero) !== 0 || numberOf(hidden) !== -1e9) return undefined
-  if (isCausal(seen)) return { window: undefined }
-  if (seen.op !== 'and' || !isCausal(seen.inputs[0]!)) return undefined
-  const window = windowOf(seen.inputs[1]!)
-  return window === undefined ? undefined : { window }
-}
-
-const isIota = (x: Tensor | undefined, axis: number): boolean =>
-  x?.op === 'iota' && x.shape.length === 4 && x.attributes.axis === axis
-
-const isCausal = ({ op, inputs }: Tensor): boolean =>
-  op === 'greaterEqual' && isIota(inputs[0], 2) && isIota(inputs[1], 3)
-
-/** i − j < window */
-function windowOf({ op, inputs }: Tensor): number | undefined {
-  const [distance, window] = inputs
-  if (op !== 'less' || distance?.op !== 'sub' || !window) return undefined
-  return isIota(distance.inputs[0], 2) && isIota(distance.inputs[1], 3) ? numberOf(window) : undefined
-}
-
-function numberOf(x: Tensor): number | undefined {
-  if (x.op === 'broadcastTo') return numberOf(x.inputs[0]!)
-  return x.op === 'constant' && x.attributes.data.length === 1 ? x.attributes.data[0] : undefined
 }
 
 /** x, of what is x once something else is there. */

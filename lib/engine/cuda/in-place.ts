@@ -25,7 +25,7 @@ export function readBy(step: Step, kept: Kept): ReadonlySet<RunNode> {
   if (step.kind === 'kernel') return new Set(step.reads.keys())
   if (step.kind === 'chain') return new Set([viewOf(step.node.inputs[0] as RunNode).base])
   const isPlain = (base: RunNode): boolean => !kept.half.has(base)
-  if (step.kind === 'attention') return new Set([...readByAttention(step).filter(isPlain), ...step.masks])
+  if (step.kind === 'attention') return new Set([...readByAttention(step), ...step.masks].filter(isPlain))
   return new Set((step.node.inputs as readonly RunNode[]).map((from) => operandOf(from).base).filter(isPlain))
 }
 

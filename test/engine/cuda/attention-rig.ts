@@ -215,7 +215,7 @@ function distance(what: string, found: Float64Array, { exact, rounded, bound }: 
 /** A few entries, or factors, may be rounded the other way: a difference in the last of their bits. */
 function limit({ precision }: AttentionShape, entries: number): number {
   if (precision === 'bf16') return 4e-4 + 2 ** -6 / Math.sqrt(entries)
-  return precision === 'tf32' ? 1e-4 : 1e-6
+  return precision === 'tf32' ? 1e-4 : 2e-6
 }
 
 /** NaN is the worst. */

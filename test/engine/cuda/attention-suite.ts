@@ -41,6 +41,7 @@ export function testAttention(open: () => Promise<Engine>, precision: CudaPrecis
   before(async () => void (engines = [await open(), await openEngine({ name: 'onnx-cpu', threads: 1 })]))
   after(() => Promise.all(engines.map((engine) => engine.dispose())))
 
+  const forwards = (graph: Graph): number => plan(graph, precision).calls.filter(isForward).length
   const check = async (graph: Graph, feeds: Values, state: Values = {}): Promise<void> => {
     const [found, expected] = await Promise.all(engines.map((engine) => run(engine, graph, feeds, state)))
     for (const [output, { data }] of Object.entries(expected!)) near(output, found![output]!.data, data, tolerance)
@@ -49,7 +50,7 @@ export function testAttention(open: () => Promise<Engine>, precision: CudaPrecis
   for (const [name, [config, kernels, ...told]] of Object.entries(cases)) {
     it(`attends ${name}`, async () => {
       const graph = graphOf(config, told)
-      assert.equal(forwards(graph, precision), kernels)
+      assert.equal(forwards(graph), kernels)
       const random = new Random(5)
       const ids = ([from, end]: readonly [number, number]) => integers(() => from + random.below(end - from))
       const feeds = ['tokens', ...told].map((one) => [one, ids(one === 'tokens' ? [0, 30] : numbers[one as Told])])
@@ -59,7 +60,7 @@ export function testAttention(open: () => Promise<Engine>, precision: CudaPrecis
 
   it('attends to all of a row alike where a token sees nothing', async () => {
     const graph = g.graph({ outputs: attended({ allowed: g.and(causal, g.greater(row('seen'), 0)) }) })
-    assert.equal(forwards(graph, precision), 1)
+    assert.equal(forwards(graph), 1)
     // of the second row, no token sees anything
     await check(graph, { ...tokens, seen: integers((i) => (i % length < 20 || i > length ? 0 : i)) })
   })
@@ -74,7 +75,7 @@ export function testAttention(open: () => Promise<Engine>, precision: CudaPrecis
       any: by,
     })
     const graph = g.graph({ outputs })
-    assert.equal(forwards(graph, precision), 5)
+    assert.equal(forwards(graph), 5)
     await check(graph, { ...tokens, own: integers((n) => n % 3) })
   })
 
@@ -82,7 +83,7 @@ export function testAttention(open: () => Promise<Engine>, precision: CudaPrecis
     const own = g.state('own', [rows, length], 'int32')
     const by = g.equal(g.reshape(own, row('').shape), g.reshape(own, column('').shape))
     const graph = g.graph({ outputs: attended({ by: g.and(causal, by) }), updates: { own: g.mul(own, 0) } })
-    assert.equal(forwards(graph, precision), 1)
+    assert.equal(forwards(graph), 1)
     await check(graph, tokens, { own: integers((n) => n % 3) })
   })
 }
@@ -125,9 +126,6 @@ function attended(masks: Readonly<Record<string, Tensor>>): Record<string, Tenso
   const gradients = g.grad(loss, inputs).map((gradient, n) => [`d${parts[n]!}`, gradient] as const)
   return Object.fromEntries([...values, ...gradients])
 }
-
-const forwards = (graph: Graph, precision: CudaPrecision): number =>
-  plan(graph, precision).calls.filter(isForward).length
 
 const isForward = (call: ReturnType<typeof plan>['calls'][number]): boolean =>
   call.kind === 'launch' && call.nodes.some(({ op }) => op === 'attention')

@@ -200,21 +200,23 @@ describe('a plan puts kernels of its own in the place of attention', () => {
   for (const [name, [kernels, windows]] of Object.entries(masked)) {
     it(`in ${name}: no scores and no mask are held`, async () => {
       const graphs = await maskedGraphs[name as keyof typeof masked]()
-      const plans = graphs.map((graph) => plan(graph, 'bf16'))
-      const attended = plans.map(({ calls }) => calls.flatMap(attentionsOf))
-      assert.deepEqual(
-        attended.map(({ length }) => length),
-        kernels,
-      )
-      const nodes = attended.flat(2)
-      assert.deepEqual(new Set(nodes.map(({ attributes }) => attributes.causal)), new Set([true]))
-      assert.deepEqual(new Set(nodes.map(({ attributes }) => attributes.window)), new Set(windows))
-      const pairs = [1, 8, 8 * 12].map((each) => each * 1024 * 1024)
-      const held = plans.flatMap(({ calls }) => calls.flatMap(touches)).map(({ entries }) => entries)
-      assert.deepEqual(
-        held.filter((entries) => pairs.includes(entries)),
-        [],
-      )
+      for (const precision of ['bf16', 'fp32', 'tf32'] as const) {
+        const plans = graphs.map((graph) => plan(graph, precision))
+        const attended = plans.map(({ calls }) => calls.flatMap(attentionsOf))
+        assert.deepEqual(
+          attended.map(({ length }) => length),
+          kernels,
+        )
+        const nodes = attended.flat(2)
+        assert.deepEqual(new Set(nodes.map(({ attributes }) => attributes.causal)), new Set([true]))
+        assert.deepEqual(new Set(nodes.map(({ attributes }) => attributes.window)), new Set(windows))
+        const pairs = [1, 8, 8 * 12].map((each) => each * 1024 * 1024)
+        const held = plans.flatMap(({ calls }) => calls.flatMap(touches)).map(({ entries }) => entries)
+        assert.deepEqual(
+          held.filter((entries) => pairs.includes(entries)),
+          [],
+        )
+      }
     })
   }
 })

@@ -31,11 +31,11 @@ export function attend({ nodes }: AttentionStep, home: Homes, precision: CudaPre
   const written = nodes.flatMap((node) => writtenTo(node, home))
   const isGradient = first.op === 'attentionGradient'
   const { mask, pointers } = seen ? writeMask(seen, home.layout.plain) : { mask: undefined, pointers: [] }
-  const shape = shapeOf(first, [...read, ...written], precision, mask)
-  const delta = isGradient ? ([['delta', { pointer: scratch('delta', shape) }]] as const) : []
-  const places: Places = new Map([...read, ...written, ...delta])
-  const call = (kernel: AttentionKernel, before = pointers): Call => launch(kernel, { before, shape, places, nodes })
+  const places: Places = new Map([...read, ...written])
+  const shape = shapeOf(first, places, mask, precision)
+  const known: Places = isGradient ? new Map([...places, ['delta', { pointer: scratch('delta', shape) }]]) : places
   const tilings = tilingsFor(shape)
+  const call = (kernel: AttentionKernel, before = pointers): Call => launch(kernel, before, shape, known, nodes)
   if (!isGradient) return [call(writeForward(shape, tilings.forward[0]!))]
   return [
     call(writeDelta(shape), []),
@@ -46,13 +46,13 @@ export function attend({ nodes }: AttentionStep, home: Homes, precision: CudaPre
 
 function shapeOf(
   { inputs, attributes }: AttentionNode,
-  places: readonly (readonly [AttentionTensor, Place])[],
-  precision: CudaPrecision,
+  places: Places,
   mask: Mask | undefined,
+  precision: CudaPrecision,
 ): AttentionShape {
   const [batch, length, heads, width] = inputs[0]!.shape as readonly [number, number, number, number]
   const { scale, causal, window } = attributes
-  const pitches = Object.fromEntries(places.flatMap(([name, { pitch }]) => (pitch ? [[name, pitch]] : [])))
+  const pitches = Object.fromEntries([...places].flatMap(([name, { pitch }]) => (pitch ? [[name, pitch]] : [])))
   return { precision, batch, heads, length, width, scale, causal, window, mask, pitches }
 }
 
@@ -77,15 +77,13 @@ function writtenTo(node: AttentionNode, home: Homes): readonly [AttentionTensor,
 
 const plainOf = (node: RunNode, home: Homes): Pointer => home.plain({ base: node, offset: 0 })
 
-interface Surroundings {
-  /** Of the mask. */
-  readonly before: readonly Pointer[]
-  readonly shape: AttentionShape
-  readonly places: Places
-  readonly nodes: readonly AttentionNode[]
-}
-
-function launch({ text, tensors, grid }: AttentionKernel, { before, shape, places, nodes }: Surroundings): Call {
+function launch(
+  { text, tensors, grid }: AttentionKernel,
+  before: readonly Pointer[],
+  shape: AttentionShape,
+  places: Places,
+  nodes: readonly AttentionNode[],
+): Call {
   const own = tensors.map((tensor) => places.get(tensor)?.pointer ?? scratch(tensor, shape))
   return { kind: 'launch', source: { text, pointers: [...before, ...own], grid }, nodes }
 }

@@ -90,11 +90,10 @@ function loopText(shape: AttentionShape, layout: Layout): string {
 }
 
 /** Scores become shares of the maximum so far, and what was summed up by another one is scaled. */
-function softmaxText({ scale, width, mask, precision }: AttentionShape, { groups, columns }: Layout): string {
+function softmaxText({ scale, width, mask }: AttentionShape, { groups, columns }: Layout): string {
   const factor = float(scale * LOG2_E)
-  // a maximum of −1e9 times the factor is rounded by more than all scores are apart, and any by more than float32 need be
-  const isRough = precision === 'bf16' && !mask
-  const power = isRough ? `fmaf(score, ${factor}, -shift)` : `(score - now) * ${factor}`
+  // a maximum of −1e9 times the factor is rounded by more than all scores are apart
+  const power = mask ? `(score - now) * ${factor}` : `fmaf(score, ${factor}, -shift)`
   return `
 #pragma unroll
     for (int m = 0; m < ${groups}; ++m)
@@ -105,7 +104,7 @@ function softmaxText({ scale, width, mask, precision }: AttentionShape, { groups
         for (int n = 0; n < ${columns / 8}; ++n) now = fmaxf(now, fmaxf(scores[m][n][2 * r], scores[m][n][2 * r + 1]));
         now = fmaxf(now, __shfl_xor_sync(0xffffffffu, now, 1));
         now = fmaxf(now, __shfl_xor_sync(0xffffffffu, now, 2));
-        const float kept = tiles::powerOf2((most[m][r] - now) * ${factor})${isRough ? `, shift = now * ${factor}` : ''};
+        const float kept = tiles::powerOf2((most[m][r] - now) * ${factor}), shift = now * ${factor};
         float total = 0.0f;
 #pragma unroll
         for (int n = 0; n < ${columns / 8}; ++n)

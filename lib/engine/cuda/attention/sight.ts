@@ -99,16 +99,8 @@ function addText(length: number, scale: number, mask: NonNullable<AttentionShape
 }
 
 /** C of the power of 2 that a score's share is, from its row's log-sum; \`even\` is of a row that sees no key. */
-export function shareText(
-  { mask, scale, precision }: AttentionShape,
-  score: string,
-  logSum: string,
-  even: string,
-): string {
-  const seen =
-    precision === 'bf16'
-      ? `fmaf(${score}, ${float(scale * LOG2_E)}, -${logSum} * ${float(LOG2_E)})`
-      : `fmaf(${score}, ${float(scale)}, -${logSum}) * ${float(LOG2_E)}`
+export function shareText({ mask, scale }: AttentionShape, score: string, logSum: string, even: string): string {
+  const seen = `fmaf(${score}, ${float(scale * LOG2_E)}, -${logSum} * ${float(LOG2_E)})`
   if (!mask) return seen
   const flat = `(${score} == ${MINUS_INFINITY} ? ${score} : ${even})`
   return `(${logSum} < ${HOPELESS} ? ${flat} : ${seen})`

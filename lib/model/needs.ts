@@ -1,5 +1,5 @@
 import { gib } from '../util/gib.ts'
-import type { Engine, Program } from './engine.ts'
+import type { Engine, Program } from '../engine/engine.ts'
 
 /** For people, before anything is computed: what these programs, whose state is one memory's, will take of a device. */
 export function describeNeeds(engine: Engine, programs: readonly Program[]): string | undefined {

@@ -2,7 +2,6 @@ import {
   closeSync,
   existsSync,
   fsyncSync,
-  mkdirSync,
   openSync,
   readdirSync,
   renameSync,
@@ -12,6 +11,7 @@ import {
 } from 'node:fs'
 import { randomBytes } from 'node:crypto'
 import { basename, dirname } from 'node:path'
+import { makeFolder, syncFolder } from '../util/durable.ts'
 import { Failure } from '../util/failure.ts'
 import { isFolder } from './read.ts'
 
@@ -44,7 +44,7 @@ export async function publishFolder(folder: string, make: (draft: string) => Pro
   checkFree(folder)
   const draft = draftOf(folder)
   try {
-    guard(folder, () => mkdirSync(draft, { recursive: true }))
+    guard(folder, () => makeFolder(draft))
     await make(draft)
     checkFree(folder)
     guard(folder, () => {
@@ -95,16 +95,6 @@ function writeAll(fd: number, bytes: Uint8Array): void {
   // one write takes at most 2 GiB, and may take less
   for (let done = 0; done < bytes.length;) {
     done += writeSync(fd, bytes, done, Math.min(bytes.length - done, 1 << 30))
-  }
-}
-
-function syncFolder(folder: string): void {
-  if (process.platform === 'win32') return // a folder cannot be opened there
-  const fd = openSync(folder, 'r')
-  try {
-    fsyncSync(fd)
-  } finally {
-    closeSync(fd)
   }
 }
 

@@ -11,6 +11,7 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { randomBytes } from 'node:crypto'
+import { makeFolder, syncFolder } from '../util/durable.ts'
 import { errorCode } from '../util/error-code.ts'
 import type { Json } from '../util/json.ts'
 import { sha256 } from './canonical.ts'
@@ -19,7 +20,8 @@ export const token = (): string => randomBytes(6).toString('hex')
 
 /** Writes a whole file or none: beside it, flushed to disk, then renamed over it. */
 export function writeAtomic(file: string, data: string | Uint8Array, durable = true, mode?: number): void {
-  mkdirSync(dirname(file), { recursive: true })
+  if (durable) makeFolder(dirname(file))
+  else mkdirSync(dirname(file), { recursive: true })
   const temporary = `${file}.${token()}.tmp`
   try {
     writeDurable(temporary, data, durable)
@@ -41,20 +43,6 @@ function writeDurable(file: string, data: string | Uint8Array, durable: boolean)
   } finally {
     closeSync(fd)
   }
-}
-
-export function syncFile(file: string): void {
-  const fd = openSync(file, 'r')
-  try {
-    fsyncSync(fd)
-  } finally {
-    closeSync(fd)
-  }
-}
-
-/** Makes a rename or a new name in the folder survive a power cut; Windows has no such call and needs none. */
-export function syncFolder(folder: string): void {
-  if (process.platform !== 'win32') syncFile(folder)
 }
 
 /** The JSON in a file, or undefined where it is missing or is none. */
@@ -96,8 +84,9 @@ export const messageOf = (error: unknown): string => (error instanceof Error ? e
 
 /** Moves a file or folder into `folder` under a name that nothing there has, and gives its new path. */
 export function moveAside(path: string, folder: string, name: string): string {
-  mkdirSync(folder, { recursive: true })
+  makeFolder(folder)
   const target = join(folder, `${name}-${token()}`)
   renameSync(path, target)
+  syncFolder(folder)
   return target
 }

@@ -1,5 +1,6 @@
-import { appendFileSync, existsSync, mkdirSync, readdirSync } from 'node:fs'
+import { appendFileSync, existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { makeFolder } from '../util/durable.ts'
 import { errorCode } from '../util/error-code.ts'
 import type { Failure, Place } from '../util/failure.ts'
 import type { Event } from './event.ts'
@@ -85,7 +86,7 @@ function append(file: string, text: string): void {
 
 function makeRoom(artifacts: string): void {
   try {
-    mkdirSync(journalsOf(artifacts), { recursive: true })
+    makeFolder(journalsOf(artifacts))
     for (const old of journalNames(artifacts).slice(KEPT - 1)) remove(journalFile(artifacts, old))
   } catch (error) {
     if (errorCode(error) === undefined) throw error

@@ -1,9 +1,10 @@
-import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs'
+import { copyFileSync, existsSync, readdirSync, renameSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
+import { makeFolder, syncFile, syncFolder } from '../util/durable.ts'
 import type { Digest } from './canonical.ts'
 import { contentOf, outputPath } from './stage-inputs.ts'
-import { readJson, remove, syncFile, token } from './files.ts'
+import { readJson, remove, token } from './files.ts'
 import type { Stage } from './pipeline.ts'
 import type { Prepared, Settled } from './prepare.ts'
 import type { StatCache } from './stat-cache.ts'
@@ -29,12 +30,13 @@ export function keepOutputs(prepared: Prepared, settled: ReadonlyMap<string, Set
 
 function keep(path: string, folder: string, digest: Digest): void {
   if (existsSync(join(folder, digest))) return
-  mkdirSync(folder, { recursive: true })
+  makeFolder(folder)
   const temporary = join(folder, `.${digest}.${token()}.tmp`)
   try {
     copyFileSync(path, temporary)
     syncFile(temporary)
     renameSync(temporary, join(folder, digest))
+    syncFolder(folder)
   } finally {
     remove(temporary)
   }

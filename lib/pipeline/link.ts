@@ -1,6 +1,5 @@
 import {
   lstatSync,
-  mkdirSync,
   readFileSync,
   readdirSync,
   readlinkSync,
@@ -11,6 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { basename, dirname, join, relative, resolve, sep } from 'node:path'
+import { makeFolder } from '../util/durable.ts'
 import { errorCode } from '../util/error-code.ts'
 import { shortened } from './file-names.ts'
 import { moveAside, token } from './files.ts'
@@ -109,7 +109,7 @@ function makeParent(artifacts: string, parent: string): string[] {
   const stat = parent === artifacts ? undefined : lstatSync(parent, { throwIfNoEntry: false })
   const aside = stat === undefined || stat.isDirectory() ? [] : clear(artifacts, parent)
   if (stat?.isDirectory() === false && aside.length === 0) rmSync(parent)
-  mkdirSync(parent, { recursive: true })
+  makeFolder(parent)
   return aside
 }
 

@@ -1,5 +1,6 @@
-import { existsSync, lstatSync, mkdirSync, readlinkSync } from 'node:fs'
+import { existsSync, lstatSync, readlinkSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { makeFolder } from '../util/durable.ts'
 import { Failure } from '../util/failure.ts'
 import { acquire, livingKeys, tryAcquire } from '../util/lock.ts'
 import type { Lock } from '../util/lock.ts'
@@ -29,7 +30,7 @@ export const runsFolder = (store: Pick<Store, 'root'>): string => join(store.roo
 export function goLive(store: Store): Pick<Lock, 'key' | 'release'> | undefined {
   refuseDangling(store)
   try {
-    mkdirSync(runsFolder(store), { recursive: true })
+    makeFolder(runsFolder(store))
     registerUser(store.root)
     // gc on another machine, whose clock may be another, holds the start against when results were used
     const ahead = clockAhead(runsFolder(store))

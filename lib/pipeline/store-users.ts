@@ -1,5 +1,6 @@
-import { mkdirSync, readdirSync, realpathSync, statSync } from 'node:fs'
+import { readdirSync, realpathSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import { makeFolder } from '../util/durable.ts'
 import { errorCode } from '../util/error-code.ts'
 import { Failure } from '../util/failure.ts'
 import { thisHost } from '../util/this-host.ts'
@@ -21,7 +22,7 @@ const USERS = '.users'
 
 /** Notes in the store of a folder that it uses it, so that gc elsewhere keeps what its experiments need. */
 export function registerUser(storeRoot: string): void {
-  mkdirSync(storeRoot, { recursive: true })
+  makeFolder(storeRoot)
   // `artifacts/store` in the folder
   const folder = realpathSync(dirname(dirname(storeRoot)))
   if (realpathSync(storeRoot) === join(folder, basename(dirname(storeRoot)), basename(storeRoot))) return

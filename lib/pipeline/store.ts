@@ -1,11 +1,12 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, statSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { makeFolder, syncFile, syncFolder } from '../util/durable.ts'
 import { errorCode } from '../util/error-code.ts'
 import { Failure } from '../util/failure.ts'
 import { holdersOf, tryAcquire } from '../util/lock.ts'
 import { freeze } from './freeze.ts'
-import { moveAside, readJson, remove, syncFile, syncFolder, token, writeAtomic } from './files.ts'
+import { moveAside, readJson, remove, token, writeAtomic } from './files.ts'
 import type { Digest } from './canonical.ts'
 import { MANIFEST, manifestText, readManifest } from './manifest.ts'
 import type { Manifest, OutputRecord } from './manifest.ts'
@@ -167,7 +168,7 @@ export class Store {
   begin(stage: string, key: Digest): Work {
     this.assertThere()
     const parent = this.stageFolder(stage)
-    mkdirSync(parent, { recursive: true })
+    makeFolder(parent)
     const { own, others } = holdersOf(parent, key)
     this.#clear(
       parent,
@@ -246,7 +247,7 @@ export class Store {
     const refused = foreign ? moveAside(parent, join(this.root, '.aside'), `${stage}-checkpoint`) : undefined
     if (readJson(owner) !== key) writeAtomic(owner, JSON.stringify(key))
     const folder = join(parent, 'files')
-    mkdirSync(folder, { recursive: true })
+    makeFolder(folder)
     return { folder, refused }
   }
 

@@ -1,5 +1,6 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { makeFolder, syncFolder } from '../util/durable.ts'
 import { Failure } from '../util/failure.ts'
 import { nearest } from '../util/nearest.ts'
 import { err, ok } from '../util/result.ts'
@@ -7,7 +8,7 @@ import type { Result } from '../util/result.ts'
 import type { Digest } from './canonical.ts'
 import { TAGS, listExperiments, readExperiment, recordFolders } from './experiment.ts'
 import { refusedByWindows } from './file-names.ts'
-import { remove, syncFolder } from './files.ts'
+import { remove } from './files.ts'
 
 export interface Tagged {
   readonly tag: string
@@ -47,7 +48,7 @@ export function deleteTag(root: string, tag: string): Result<Digest, Failure> {
 
 /** An empty file is there whole or not at all. */
 function putOn(folder: string, tag: string): void {
-  mkdirSync(join(folder, TAGS), { recursive: true })
+  makeFolder(join(folder, TAGS))
   writeFileSync(join(folder, TAGS, tag), '')
   syncFolder(join(folder, TAGS))
 }

@@ -1,17 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import {
-  closeSync,
-  existsSync,
-  fstatSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  rmSync,
-  statSync,
-  utimesSync,
-} from 'node:fs'
+import { closeSync, existsSync, fstatSync, openSync, readdirSync, rmSync, statSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { makeFolder } from './durable.ts'
 import { errorCode } from './error-code.ts'
 import { fileClock } from './file-clock.ts'
 import { processExists, startOf, thisHost } from './this-host.ts'
@@ -53,7 +44,7 @@ export async function acquire(
   onWait: (holder: string) => void,
   foreignSilenceMs = FOREIGN_SILENCE_MS,
 ): Promise<Lock> {
-  mkdirSync(folder, { recursive: true })
+  makeFolder(folder)
   const seen: Seen = { files: new Map(), silenceMs: foreignSilenceMs }
   for (let poll = POLL_MS, told = false; ;) {
     // who only waits makes no file: the holder's server has enough to do

@@ -172,57 +172,62 @@ test('what a run killed with -9 left goes; its checkpoint and what failed stay u
 const INJECT = join(import.meta.dirname, '..', 'faults', 'inject.mjs')
 
 /** Whatever happened to gc: no half result is taken for one, and the next gc and the next run put all right. */
-async function recovers(place: Kept, free: readonly string[], current: readonly string[]): Promise<void> {
+async function recovers(place: Kept, free: readonly string[], current: readonly string[], what: string): Promise<void> {
   const whole = await place.verify()
-  assert.deepEqual([whole.code, whole.damaged], [0, []])
-  for (const name of current) assert.ok(existsSync(place.path('artifacts/store', name)))
+  assert.deepEqual([whole.code, whole.damaged], [0, []], what)
+  for (const name of current) assert.ok(existsSync(place.path('artifacts/store', name)), what)
   await place.gc('--age', '0')
-  assert.deepEqual(place.kept(), current)
-  assert.deepEqual([place.beside('make'), place.beside('join')], [[], []])
+  assert.deepEqual(place.kept(), current, what)
+  assert.deepEqual([place.beside('make'), place.beside('join')], [[], []], what)
   assert.equal(
     free.some((name) => existsSync(place.path('artifacts/store', name))),
     false,
+    what,
   )
 }
 
-test('gc killed with -9 at any moment leaves whole results or none', { timeout: 300_000 }, async (t) => {
-  const place = new Kept(t)
-  const free = [...place.resultsOf(await place.make(1)), ...place.resultsOf(await place.make(2))].sort()
-  const current = place.resultsOf(await place.make(3))
-  cpSync(place.path('artifacts'), place.path('saved'), {
-    recursive: true,
-    preserveTimestamps: true,
-    verbatimSymlinks: true,
-  })
-  const restore = (): void => {
-    rmSync(place.path('artifacts'), { recursive: true })
-    cpSync(place.path('saved'), place.path('artifacts'), {
+for (const [how, what] of [
+  ['kill', 'gc killed with -9 at any moment'],
+  ['power', 'the power cut at any moment of gc'],
+] as const)
+  test(`${what} leaves whole results or none`, { timeout: 300_000 }, async (t) => {
+    const place = new Kept(t)
+    const free = [...place.resultsOf(await place.make(1)), ...place.resultsOf(await place.make(2))].sort()
+    const current = place.resultsOf(await place.make(3))
+    cpSync(place.path('artifacts'), place.path('saved'), {
       recursive: true,
       preserveTimestamps: true,
       verbatimSymlinks: true,
     })
-  }
-  const gc = async (env: Record<string, string>): Promise<void> => {
-    Object.assign(place.env, { NODE_OPTIONS: `--import=${INJECT}`, INJECT_ONLY: 'artifacts/store', ...env })
-    await place.run('gc', '--age', '0')
-    for (const name of ['NODE_OPTIONS', 'INJECT_ONLY', ...Object.keys(env)]) Reflect.deleteProperty(place.env, name)
-  }
-  await gc({ INJECT_COUNT: place.path('count') })
-  assert.deepEqual(place.kept(), current)
-  const writes = Number(readFileSync(place.path('count'), 'utf8'))
-  assert.ok(writes > 15, `${writes} writes`)
-  let cut = 0
-  // one in two, the others on the next day
-  for (let at = 1 + (new Date().getDate() % 2); at <= writes; at += 2) {
-    restore()
-    await gc({ INJECT: 'kill', INJECT_AT: String(at) })
-    if (place.beside('make').some((name) => name.startsWith('.tmp-'))) cut += 1
-    await recovers(place, free, current)
-  }
-  assert.ok(cut > 0, 'no kill came between a rename and the end of its removal')
-  await place.make(2)
-  assert.equal(place.read('artifacts/join/text'), joined(2))
-})
+    const restore = (): void => {
+      rmSync(place.path('artifacts'), { recursive: true })
+      cpSync(place.path('saved'), place.path('artifacts'), {
+        recursive: true,
+        preserveTimestamps: true,
+        verbatimSymlinks: true,
+      })
+    }
+    const gc = async (env: Record<string, string>): Promise<void> => {
+      Object.assign(place.env, { NODE_OPTIONS: `--import=${INJECT}`, INJECT_ONLY: 'artifacts/store', ...env })
+      await place.run('gc', '--age', '0')
+      for (const name of ['NODE_OPTIONS', 'INJECT_ONLY', ...Object.keys(env)]) Reflect.deleteProperty(place.env, name)
+    }
+    const fault = { INJECT: how, INJECT_DISK: place.root }
+    await gc({ ...fault, INJECT_COUNT: place.path('count') })
+    assert.deepEqual(place.kept(), current)
+    const writes = Number(readFileSync(place.path('count'), 'utf8'))
+    assert.ok(writes > 15, `${writes} writes`)
+    let cut = 0
+    for (let at = 1; at <= writes; at++) {
+      restore()
+      await gc({ ...fault, INJECT_AT: String(at) })
+      if (place.beside('make').some((name) => name.startsWith('.tmp-'))) cut += 1
+      await recovers(place, free, current, `write ${at}`)
+    }
+    assert.ok(cut > 0, 'no kill came between a rename and the end of its removal')
+    await place.make(2)
+    assert.equal(place.read('artifacts/join/text'), joined(2))
+  })
 
 test('gc killed with -9 after any time leaves whole results or none', { timeout: 120_000 }, async (t) => {
   const place = new Kept(t)
@@ -231,9 +236,10 @@ test('gc killed with -9 after any time leaves whole results or none', { timeout:
     const free = place.resultsOf(await place.make(1))
     await place.make(3)
     const { child, ended } = place.start(['gc', '--age', '0'])
-    await delay(milliseconds * (0.8 + 0.4 * Math.random()))
+    const after = milliseconds * (0.8 + 0.4 * Math.random())
+    await delay(after)
     child.kill('SIGKILL')
     await ended
-    await recovers(place, free, current)
+    await recovers(place, free, current, `after ${after} ms`)
   }
 })

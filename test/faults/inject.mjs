@@ -1,9 +1,11 @@
 // Loaded before a driver: at the INJECT_AT-th write below INJECT_ONLY, kills the process (INJECT=kill: before it, or half
-// way through it where it writes bytes or removes a tree), cuts the power (INJECT=power: the same, and what was not
-// flushed to disk is half there), or lets the write fail with a code (INJECT=ENOSPC). Tells how many writes there were.
+// way through it where it writes bytes or removes a tree), cuts the power (INJECT=power: the same, or at the end of the
+// process, and what was not on the disk below INJECT_DISK is lost; the file system's last commit of its own came after
+// INJECT_COMMIT writes), or lets the write fail with a code (INJECT=ENOSPC). Tells how many writes there were.
 import fs from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
 import { join } from 'node:path'
+import { Disk } from './power.mjs'
 
 const at = Number(process.env.INJECT_AT ?? 0)
 const what = process.env.INJECT ?? ''
@@ -29,8 +31,8 @@ const WRITES = [
 const original = { ...fs }
 /** What each descriptor was opened for. */
 const paths = new Map()
-/** Inode and modification time of what was flushed. */
-const flushed = new Set()
+const commitAt = Number(process.env.INJECT_COMMIT ?? 0)
+const disk = what === 'power' ? new Disk(process.env.INJECT_DISK) : undefined
 
 const isRead = (name, args) => name === 'openSync' && (args[1] === undefined || args[1] === 'r')
 const isBelow = (args) => {
@@ -40,10 +42,12 @@ const isBelow = (args) => {
 
 for (const name of WRITES) {
   fs[name] = (...args) => {
-    if (!isRead(name, args) && isBelow(args) && ++count === at) inject(name, args)
-    const result = original[name](...args)
+    const counts = !isRead(name, args) && isBelow(args)
+    if (counts && ++count === at) inject(name, args)
+    const result = disk?.takesName(name, args) ? undefined : original[name](...args)
     if (name === 'openSync') paths.set(result, args[0])
-    if (name === 'fsyncSync') flushed.add(state(original.fstatSync(args[0], { bigint: true })))
+    if (name === 'fsyncSync') disk?.flushed(paths.get(args[0]))
+    if (counts && count === commitAt) disk?.commit()
     return result
   }
 }
@@ -54,7 +58,7 @@ function inject(name, args) {
   const data = name === 'writeSync' || name === 'writeFileSync' ? args[1] : ''
   if (data.length > 1) original[name](args[0], data.slice(0, data.length >> 1))
   if (name === 'rmSync') removeHalf(args[0])
-  if (what === 'power') process.env.INJECT_ROOTS.split(':').forEach(loseUnflushed)
+  disk?.cut()
   process.kill(process.pid, 'SIGKILL')
   for (;;);
 }
@@ -63,19 +67,12 @@ function removeHalf(path) {
   if (!original.lstatSync(path, { throwIfNoEntry: false })?.isDirectory()) return
   const names = original.readdirSync(path)
   for (const name of names.slice(0, (names.length + 1) >> 1)) original.rmSync(join(path, name), { recursive: true })
-}
-
-const state = ({ ino, mtimeNs }) => `${ino} ${mtimeNs}`
-
-/** Of a file that no fsync has followed, a power cut may leave the name and half of the content. */
-function loseUnflushed(path) {
-  const stat = original.lstatSync(path, { bigint: true, throwIfNoEntry: false })
-  if (stat?.isDirectory()) for (const name of original.readdirSync(path)) loseUnflushed(join(path, name))
-  if (!stat?.isFile() || stat.size === 0n || flushed.has(state(stat))) return
-  original.chmodSync(path, 0o644)
-  original.truncateSync(path, Number(stat.size) >> 1)
+  disk?.flushed(path) // a disk need not keep to the order of what was done in different folders
 }
 
 process.on('exit', () => {
+  // whatever was told by now has to be there when the power comes back
+  if (disk && ++count === at) inject('exit', [])
+  disk?.close()
   if (process.env.INJECT_COUNT) original.writeFileSync(process.env.INJECT_COUNT, String(count))
 })

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { readFileSync, readdirSync, rmSync } from 'node:fs'
+import { basename } from 'node:path'
 import type { Stage } from '../../lib/pipeline/pipeline.ts'
 import { drive } from '../pipeline/drive.ts'
+import type { Drive } from '../pipeline/drive.ts'
 import { Rig, shell, stage } from '../pipeline/rig.ts'
 
 export const TEXT = '0123456789'.repeat(20)
@@ -31,8 +33,8 @@ export function assertRight(rig: Rig, stages: readonly Stage[], what?: string): 
   if (stages.length > 1) assert.equal(rig.read('artifacts/second/text.txt'), TEXT.repeat(16), what)
 }
 
-/** After whatever happened, a run must give the right bytes and leave nothing half made behind. */
-export async function assertRecovers(rig: Rig, stages: readonly Stage[], what?: string): Promise<void> {
+/** After whatever happened, a run must give the right bytes and leave nothing half made behind; gives its outcomes. */
+export async function assertRecovers(rig: Rig, stages: readonly Stage[], what?: string): Promise<string[]> {
   const outcomes = await rig.outcomes(stages)
   assert.ok(
     outcomes.every((outcome) => /ran|restored|fresh/.test(outcome)),
@@ -47,46 +49,61 @@ export async function assertRecovers(rig: Rig, stages: readonly Stage[], what?: 
   }
   const fresh = stages.map(({ name }) => `${name}: fresh`)
   assert.deepEqual(await rig.outcomes(stages), fresh, what)
+  return outcomes
 }
 
-/** How many writes below artifacts a clean run makes; all that is made once has been made before. */
-export async function countWrites(rig: Rig, stages: readonly Stage[]): Promise<number> {
-  const count = rig.path('count')
+export interface Injected {
+  readonly env: Readonly<Record<string, string>>
+}
+export type Fault = (rig: Rig, at: number) => Injected
+
+/** How many writes below artifacts a clean run makes, by a fault's own count; all that is made once has been made before. */
+async function countWrites(rig: Rig, stages: readonly Stage[], fault: Fault): Promise<number> {
+  const count = rig.path('..', `${basename(rig.root)}.count`)
   for (let i = 0; i < 2; i++) {
     rmSync(rig.path('artifacts'), { recursive: true, force: true })
-    const env = { INJECT_COUNT: count, INJECT_ONLY: `${rig.root}/artifacts` }
+    const env = { ...fault(rig, 0).env, INJECT_COUNT: count }
     assert.equal((await (await drive(rig, stages, { env })).ended).code, 0)
   }
-  return Number(readFileSync(count, 'utf8'))
+  const writes = Number(readFileSync(count, 'utf8'))
+  rmSync(count)
+  return writes
 }
 
-/** Runs with a fault at each write in turn, two at a time, each in a rig of its own. */
+/** Runs with a fault at each write in turn, or one in `step`, two at a time, each in a rig of its own, and tests what comes of it. */
 export async function atEachWrite(
   rigs: readonly Rig[],
   stages: readonly Stage[],
+  fault: Fault,
   step: number,
-  test: (rig: Rig, at: number) => Promise<void>,
+  test: (rig: Rig, run: Drive, at: number) => Promise<void>,
 ): Promise<number> {
-  const writes = await countWrites(rigs[0]!, stages)
-  const first = 1 + (step === 1 ? 0 : new Date().getDate() % step)
-  const points = Array.from({ length: writes }, (_, i) => i + 1).filter(
-    (at) => at >= first && (at - first) % step === 0,
-  )
+  const writes = await countWrites(rigs[0]!, stages, fault)
+  const points = Array.from({ length: Math.ceil(writes / step) }, (_, i) => 1 + i * step)
   const next = async (rig: Rig): Promise<void> => {
     for (let at = points.shift(); at !== undefined; at = points.shift()) {
       rmSync(rig.path('artifacts'), { recursive: true, force: true })
-      await test(rig, at)
+      const run = await drive(rig, stages, fault(rig, at))
+      await run.ended
+      await test(rig, run, at)
     }
   }
   await Promise.all(rigs.map(next))
   return writes
 }
 
-export const inject = (rig: Rig, what: string, at: number): { readonly env: Readonly<Record<string, string>> } => ({
-  env: {
-    INJECT: what,
-    INJECT_AT: String(at),
-    INJECT_ONLY: `${rig.root}/artifacts`,
-    INJECT_ROOTS: [rig.path('artifacts'), rig.path('node_modules')].join(':'),
-  },
-})
+export const inject =
+  (what: 'kill' | 'ENOSPC'): Fault =>
+  (rig, at) => ({ env: { INJECT: what, INJECT_AT: String(at), INJECT_ONLY: `${rig.root}/artifacts` } })
+
+/** At a write, when the file system had committed by itself what the first `commit` writes named. */
+export const cutPower =
+  (commit: (at: number) => number): Fault =>
+  (rig, at) => ({
+    env: {
+      ...inject('kill')(rig, at).env,
+      INJECT: 'power',
+      INJECT_DISK: rig.root,
+      INJECT_COMMIT: String(commit(at)),
+    },
+  })

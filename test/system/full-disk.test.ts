@@ -20,6 +20,9 @@ stages:
   fill: { cmd: [sh, -c, 'if [ -e room ]; then echo x > "$1"; else cat /dev/zero > "$1"; fi; true', sh, '\${out.text}'], out: [text] }
 `
 
+  /** Fails without a word. */
+  const SILENT = GREEDY.replace(/; true'/, "'").replace('"$1"; fi', '"$1" 2> /dev/null; fi')
+
   it('while a stage writes: said, exit code 1, nothing published, room made', async (t) => {
     const place = smallDisk(t, 'artifacts')
     place.write('fill.ts', FILL)
@@ -51,6 +54,21 @@ stages:
     const { last } = await place.lines()
     assert.deepEqual(outcomes(last), ['fill: ran'])
     assert.equal(place.read('artifacts/fill/text'), 'x\n')
+  })
+
+  it('while a program writes that does not say so: said all the same, and what it wrote makes room', async (t) => {
+    const place = smallDisk(t, 'artifacts')
+    place.write('pipeline.yaml', SILENT)
+    const { code, errors } = await place.run('run')
+    assert.match(
+      errors,
+      /^error: pipeline\.yaml:3:3: Stage "fill": The disk is full: make room and run again\. \("sh" ended with exit code 1; .*\[DISK_FULL\]/,
+    )
+    assert.equal(code, 1)
+    assert.deepEqual(place.results('fill'), [])
+    place.write('room', '')
+    const { last } = await place.lines()
+    assert.deepEqual(outcomes(last), ['fill: ran'])
   })
 
   it('before anything ran: said, exit code 1, also where a program reads', async (t) => {

@@ -17,7 +17,7 @@ import { hostBundle } from '../host-bundle.ts'
 import { hear } from '../hear.ts'
 import type { Heard } from '../hear.ts'
 import { holdInputs } from '../stage-inputs.ts'
-import { cancelled, died, timedOut } from '../stage-failures.ts'
+import { cancelled, died, onFullDisk, timedOut } from '../stage-failures.ts'
 import { childEnvironment, jobOf } from '../job.ts'
 import { LOG, readManifest } from '../manifest.ts'
 import type { Manifest } from '../manifest.ts'
@@ -76,7 +76,7 @@ async function make(run: Execution, task: StageTask, key: Digest, lock: Lock): P
     store.dropCheckpoint(stage.name, key)
     return end
   } catch (error) {
-    const failure = storeFailure(error, `stage "${stage.id}" ran`)
+    const failure = onFullDisk(storeFailure(error, `stage "${stage.id}" ran`), work.folder)
     const kept = keepFailed(run, work, stage, key, failure)
     return {
       outcome: 'failed',

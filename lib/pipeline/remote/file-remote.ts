@@ -2,7 +2,6 @@ import {
   createReadStream,
   createWriteStream,
   existsSync,
-  mkdirSync,
   readdirSync,
   renameSync,
   rmSync,
@@ -13,8 +12,9 @@ import { open } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { makeFolder, syncFile, syncFolder } from '../../util/durable.ts'
 import { errorCode } from '../../util/error-code.ts'
-import { messageOf, remove, syncFile, syncFolder, token } from '../files.ts'
+import { messageOf, remove, token } from '../files.ts'
 import type { RemoteAddress } from './address.ts'
 import { remoteFailure } from './remote.ts'
 import type { Content, Remote } from './remote.ts'
@@ -47,7 +47,7 @@ export class FileRemote implements Remote {
     const path = this.#path(name)
     const temporary = join(dirname(path), `.${basename(path)}.${token()}.tmp`)
     try {
-      mkdirSync(dirname(path), { recursive: true })
+      makeFolder(dirname(path))
       await pipeline(content.open(), createWriteStream(temporary, { flags: 'wx', mode: 0o644 }), { signal })
       syncFile(temporary)
       renameSync(temporary, path)
@@ -61,7 +61,7 @@ export class FileRemote implements Remote {
   create(name: string, text: string): Promise<boolean> {
     return this.#said('written', () => {
       const path = this.#path(name)
-      mkdirSync(dirname(path), { recursive: true })
+      makeFolder(dirname(path))
       try {
         writeFileSync(path, text, { flag: 'wx', mode: 0o644 })
         return true

@@ -3,11 +3,12 @@
 #
 #     bash bench/gpu-pack.sh && bash .gpu-pack/run.sh        (run.sh is bench/gpu.sh; copy the folder to the machine)
 #
+# OUT=FOLDER for another folder, where with CODE=1 the code alone is made, without Debian's packages and Node.
 # PIPELINE_DATA names a folder with tokenizer/ and hellaswag/: without it the part "score" is left out. Debian packages and
 # Node itself are compressed once; delete .gpu-pack/ to do so again.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-pack=.gpu-pack
+pack=${OUT:-.gpu-pack}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$pack"
@@ -54,7 +55,7 @@ code() { # at the places where they look for their files
   tar -C "$work/code" -czf "$pack/code.tar.gz" .
 }
 
-[ -e "$pack/runtime.tar.xz" ] || runtime
+[ -n "${CODE:-}" ] || [ -e "$pack/runtime.tar.xz" ] || runtime
 code
 cp bench/gpu.sh "$pack/run.sh"
 du -ch "$pack"/* | tail -n 4

@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, hostname, totalmem } from 'node:os'
 import { join } from 'node:path'
+import type { Counts } from './faults/outcome.ts'
 
 export type Reach = { readonly max: number } | { readonly min: number }
 
@@ -23,8 +24,8 @@ export interface Figure {
   readonly ok: boolean
   /** Where `ours` and `peer` go, by operation, in their unit. */
   readonly parts?: { readonly ours: Account; readonly peer: Account }
-  /** What was done how often, where faults are counted. */
-  readonly fault?: { readonly attack: string; readonly what: 'wrong' | 'lost'; readonly tries: number }
+  /** What came of how many tries, where an attack is counted: `ours` and `peer` are those that went badly. */
+  readonly fault?: { readonly tries: number; readonly ours: Counts; readonly peer: Counts }
   /** What of which engine, where they are measured side by side. */
   readonly engine?: { readonly name: string; readonly what: string }
 }

@@ -5,16 +5,24 @@ import { join } from 'node:path'
 export const FIRST = 'one\ntwo\nthree\nfour\nfive\n'
 export const OTHER = 'six\nseven\neight\n'
 
+/** Where a stage comes by on its way: before it writes, between its writes and after them. */
+export const STEPS = ['upper', 'split', 'slow'].flatMap((stage) => [1, 2, 3].map((n) => `${stage} ${n}`))
+
 /**
- * Three stages, for all tools the same program: a file, a folder, and a slow stage that writes in two steps. It says
- * where it is in files that no tool knows of.
+ * Three stages, for all tools the same program: a file, a folder, and a slow stage, in two writes each. It says where it
+ * is in files that no tool knows of, and kills itself with -9 at the step that `die` names.
  */
-const PROGRAM = `echo $1 >> ran.log
-case $1 in
-  upper) tr a-z A-Z < "$2" > "$3" ;;
-  split) mkdir -p "$3" && split -l 1 "$2" "$3/" ;;
-  slow) echo $$ > slow.pid; sleep 0.1; cat "$2"/* > "$4"; sleep 0.1; cat "$3" >> "$4"; echo > slow.read; sleep 0.1 ;;
+const PROGRAM = `set -e
+stage=$1
+/bin/echo $stage >> ran.log
+step() { if [ -e die ] && [ "$stage $1" = "$(cat die)" ]; then rm die; kill -9 $$; fi; }
+step 1
+case $stage in
+  upper) tr a-z A-Z < "$2" | head -c 5 > "$3"; step 2; tr a-z A-Z < "$2" | tail -c +6 >> "$3" ;;
+  split) mkdir -p "$3"; split -l 1 "$2" "$3/"; rm "$3/ac"; step 2; sed -n 3p "$2" > "$3/ac" ;;
+  slow) /bin/echo $$ > slow.pid; sleep 0.1; cat "$2"/* > "$4"; step 2; sleep 0.1; cat "$3" >> "$4"; /bin/echo > slow.read; sleep 0.1 ;;
 esac
+step 3
 `
 
 /** Where a tool shows its outputs in a project's folder. */

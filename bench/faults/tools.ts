@@ -1,10 +1,19 @@
-import { execFileSync, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { packageRoot } from '../../lib/util/package-root.ts'
-import { binOf } from '../command.ts'
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs'
+import { dirname, join, relative } from 'node:path'
 import type { Outputs } from './project.ts'
 
 /** A tool, used as its own manual says. */
@@ -17,138 +26,90 @@ export interface Tool {
     readonly argv: readonly string[]
     readonly env: Readonly<Record<string, string>>
   }
+  /** The name, or its beginning, of the program that it is run by. */
+  readonly program: string
   /** The folder in which it keeps the contents of outputs. */
   readonly cache: string
+  /** Paths of the files that say what was made and is kept. */
+  readonly records: RegExp
   /** What a user deletes to have an output restored. */
   readonly links: readonly string[]
+  /** Lets a project that has run keep its outputs in a folder for several projects, made of its own at first. */
+  readonly share: (folder: string, shared: string) => void
 }
 
-export function start(tool: Tool, folder: string): ChildProcess {
+export interface Ended {
+  /** It says that all is well. */
+  readonly ok: boolean
+  /** To standard error, its stages too. */
+  readonly said: string
+}
+
+export interface Started {
+  readonly child: ChildProcess
+  readonly ended: Promise<Ended>
+}
+
+interface How {
+  readonly env?: Readonly<Record<string, string>>
+  /** Put before the command. */
+  readonly wrapper?: readonly string[]
+}
+
+/** A run that takes this long has hung, and is killed. */
+const HUNG_MS = 120_000
+
+let runs = 0
+
+export function start(tool: Tool, folder: string, how: How = {}): Started {
   const { argv, env } = tool.command(folder)
-  return spawn(argv[0]!, argv.slice(1), { cwd: folder, stdio: 'ignore', env: { ...process.env, ...env } })
+  const [program, ...args] = [...(how.wrapper ?? []), ...argv]
+  // not a pipe: a stage that outlives its tool would hold it open
+  const log = `${folder}.${++runs}.log`
+  const out = openSync(log, 'w')
+  const child = spawn(program!, args, {
+    cwd: folder,
+    stdio: ['ignore', 'ignore', out],
+    detached: true, // in a process group of its own
+    env: { ...process.env, ...env, ...how.env },
+  })
+  closeSync(out)
+  const hung = setTimeout(() => process.kill(-child.pid!, 'SIGKILL'), HUNG_MS)
+  const ended = once(child, 'exit').then(([code]): Ended => {
+    clearTimeout(hung)
+    return { ok: code === 0, said: readFileSync(log, 'utf8') }
+  })
+  return { child, ended }
 }
 
-/** Runs to the end; true where it says that all is well. */
-export async function run(tool: Tool, folder: string): Promise<boolean> {
-  const [code] = (await once(start(tool, folder), 'exit')) as [number | null]
-  return code === 0
+export const run = (tool: Tool, folder: string, how?: How): Promise<Ended> => start(tool, folder, how).ended
+
+/** Makes a folder a link to one that is shared, which it becomes itself where there is none yet. */
+export function linkTo(folder: string, shared: string): void {
+  if (existsSync(shared)) rmSync(folder, { recursive: true })
+  else {
+    mkdirSync(dirname(shared), { recursive: true })
+    renameSync(folder, shared)
+  }
+  symlinkSync(shared, folder)
 }
 
 /** Files with contents of outputs in its cache, sorted. */
-export function cachedFiles(tool: Tool, folder: string): string[] {
-  const entries = readdirSync(join(folder, tool.cache), { recursive: true, withFileTypes: true })
-  const files = entries.filter(
-    (entry) => entry.isFile() && !/^(manifest\.json|log\.txt|fingerprint|manifest)$/.test(entry.name),
+export const cachedFiles = (tool: Tool, folder: string): string[] =>
+  filesBelow(join(folder, tool.cache)).filter(
+    (file) => !tool.records.test(relative(folder, file)) && statSync(file).size > 1,
   )
-  return files
+
+/** Those of its records that the run of this input has written, sorted. */
+export function recordFiles(tool: Tool, folder: string): string[] {
+  const since = statSync(join(folder, 'input.txt')).mtimeMs
+  return filesBelow(folder).filter(
+    (file) => tool.records.test(relative(folder, file)) && statSync(file).mtimeMs >= since,
+  )
+}
+
+const filesBelow = (folder: string): string[] =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
-    .filter((file) => lstatSync(file).size > 1)
     .sort()
-}
-
-export const ours: Tool = {
-  name: 'ours',
-  outputs: { upper: 'artifacts/upper/upper.txt', parts: 'artifacts/split/parts', joined: 'artifacts/slow/joined.txt' },
-  setUp: (folder) => {
-    writeFileSync(join(folder, 'package.json'), '{}')
-    writeFileSync(join(folder, 'pipeline.yaml'), PIPELINE)
-  },
-  command: () => ({ argv: [process.execPath, binOf(packageRoot()), 'run'], env: {} }),
-  cache: 'artifacts/store',
-  links: ['artifacts/upper', 'artifacts/split', 'artifacts/slow'],
-}
-
-const PIPELINE = `version: 1
-stages:
-  upper:
-    cmd: [sh, make.sh, upper, '\${in.input}', '\${out.upper}']
-    in: { input: input.txt }
-    out: [upper: upper.txt]
-  split:
-    cmd: [sh, make.sh, split, '\${in.upper}', '\${out.parts}']
-    in: { upper: upper.upper }
-    out: [parts]
-  slow:
-    cmd: [sh, make.sh, slow, '\${in.parts}', '\${in.input}', '\${out.joined}']
-    in: { parts: split.parts, input: input.txt }
-    out: [joined: joined.txt]
-`
-
-const plain: Outputs = { upper: 'upper.txt', parts: 'parts', joined: 'joined.txt' }
-
-/** Pinned; installed beside the other peers. */
-const WIREIT = '0.14.13'
-const peers = join(import.meta.dirname, '..', '.peers')
-
-export function wireit(): Tool {
-  const home = join(peers, 'wireit')
-  const bin = join(home, 'node_modules', 'wireit', 'bin', 'wireit.js')
-  if (!existsSync(bin)) {
-    mkdirSync(home, { recursive: true })
-    const args = ['install', '--prefix', home, '--no-audit', '--no-fund', '--no-save', `wireit@${WIREIT}`]
-    execFileSync('npm', args, { stdio: ['ignore', 2, 2] })
-  }
-  return {
-    name: `wireit ${WIREIT}`,
-    outputs: plain,
-    setUp: (folder) => {
-      writeFileSync(join(folder, 'package.json'), JSON.stringify(SCRIPTS))
-      symlinkSync(join(home, 'node_modules'), join(folder, 'node_modules'))
-    },
-    // what `npm run slow` sets; npm itself would only stand between us and the process to be killed
-    command: (folder) => ({
-      argv: [process.execPath, bin],
-      env: {
-        npm_lifecycle_event: 'slow',
-        npm_package_json: join(folder, 'package.json'),
-        npm_config_user_agent: 'npm',
-        WIREIT_CACHE: 'local',
-      },
-    }),
-    cache: '.wireit',
-    links: [plain.upper, plain.parts, plain.joined],
-  }
-}
-
-const SCRIPTS = {
-  name: 'faults',
-  scripts: { upper: 'wireit', split: 'wireit', slow: 'wireit' },
-  wireit: {
-    upper: { command: 'sh make.sh upper input.txt upper.txt', files: ['input.txt'], output: ['upper.txt'] },
-    split: { command: 'sh make.sh split upper.txt parts', dependencies: ['upper'], files: [], output: ['parts/**'] },
-    slow: {
-      command: 'sh make.sh slow parts input.txt joined.txt',
-      dependencies: ['split'],
-      files: ['input.txt'],
-      output: ['joined.txt'],
-    },
-  },
-}
-
-export function dvc(): Tool {
-  const folder = join(peers, 'dvc')
-  const bin = join(folder, 'bin', 'dvc')
-  const requirements = join(import.meta.dirname, '..', 'peers', 'requirements-faults.txt')
-  if (!existsSync(bin)) {
-    execFileSync('python3', ['-m', 'venv', folder], { stdio: ['ignore', 2, 2] })
-    execFileSync(join(folder, 'bin', 'pip'), ['install', '--quiet', '-r', requirements], { stdio: ['ignore', 2, 2] })
-  }
-  const env = { DVC_NO_ANALYTICS: '1' }
-  return {
-    name: `DVC ${/dvc==(.*)/.exec(readFileSync(requirements, 'utf8'))![1]!}`,
-    outputs: plain,
-    setUp: (project) => {
-      execFileSync(bin, ['init', '--no-scm', '--quiet'], { cwd: project, env: { ...process.env, ...env } })
-      writeFileSync(join(project, 'dvc.yaml'), DVC_YAML)
-    },
-    command: () => ({ argv: [bin, 'repro', '--quiet'], env }),
-    cache: '.dvc/cache/files',
-    links: [plain.upper, plain.parts, plain.joined],
-  }
-}
-
-const DVC_YAML = `stages:
-  upper: { cmd: sh make.sh upper input.txt upper.txt, deps: [input.txt], outs: [upper.txt] }
-  split: { cmd: sh make.sh split upper.txt parts, deps: [upper.txt], outs: [parts] }
-  slow: { cmd: sh make.sh slow parts input.txt joined.txt, deps: [parts, input.txt], outs: [joined.txt] }
-`

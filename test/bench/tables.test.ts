@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import type { Counts } from '../../bench/faults/outcome.ts'
 import { figure } from '../../bench/figures.ts'
 import { ALONE, IN_STEP, NOT_ONE, STEP } from '../../bench/readme/engines.ts'
 import { faultSection } from '../../bench/readme/faults.ts'
@@ -151,34 +152,26 @@ describe('speed', () => {
 })
 
 describe('faults', () => {
-  const counted = (what: 'wrong' | 'lost', peerName: string, ours: number, peer: number) => ({
-    ...figure({ what: `a kill: ${what}`, unit: 'of 9', ours, peer, peerName, reach: { max: 0 } }),
-    fault: { attack: 'a kill', what, tries: 9 },
+  const counted = (peerName: string, ours: number, peer: number, counts: [Counts, Counts]) => ({
+    ...figure({ what: 'a kill', unit: 'of 9', ours, peer, peerName, reach: { max: 0 } }),
+    fault: { tries: 9, ours: counts[0], peer: counts[1] },
   })
-  const figures = [
-    ...[counted('wrong', 'wireit', 0, 2), counted('lost', 'wireit', 1, 0)],
-    ...[counted('wrong', 'DVC', 0, 0), counted('lost', 'DVC', 1, 3)],
-  ]
+  const own = { correct: 8, refused: 1 }
+  const figures = [counted('wireit', 0, 3, [own, { correct: 6, lost: 1, wrong: 2 }]), counted('DVC', 0, 9, [own, { stuck: 9 }])] // prettier-ignore
   const benches = { faults: { machine: '2 × CPU', figures } }
 
-  it('have a row an attack, and no row among the speeds', () => {
+  it('have a row an attack, the worst first, and no row among the speeds', () => {
     assert.deepEqual(faultSection([benches, {}]).split('\n').slice(2), [
       '| attack | tries | ours | wireit | DVC |',
       '| --- | --: | --: | --: | --: |',
-      '| a kill | 9 | 0 / 1 | 2 / 0 | 0 / 3 |',
+      '| a kill | 9 | 1 refused, 8 correct | 2 wrong, 1 lost, 6 correct | stuck |',
     ])
     assert.ok(!speedSection([benches]).includes('a kill'))
   })
 
   it('are judged by our own count where the peer has none', () => {
-    assert.deepEqual(
-      figures.map(({ ratio, ok }) => [ratio, ok]),
-      [
-        [0, true],
-        [null, false],
-        [null, true],
-        [1 / 3, false],
-      ],
-    )
+    const [reach, what] = [{ max: 0 }, { what: 'a kill', unit: 'of 9' }]
+    const oks = [0, 3].map((ours) => figure({ ...what, ours, peer: 0, reach }).ok)
+    assert.deepEqual(oks, [true, false])
   })
 })

@@ -4,9 +4,7 @@ import type { Benches } from '../readme/speed.ts'
 import type { Simulated } from '../simulate/simulation.ts'
 
 /** What the teacher pass costs is worked out for: GPT-Neo-2.7B, as published. */
-const TEACHER = { weights: 2.65e9, layers: 32, width: 2560 }
-/** Layers of the teacher that `gpu-teacher` measures with. */
-const MEASURED_LAYERS = 4
+const TEACHER = { weights: 2.65e9, width: 2560 }
 /** An assumption, not an offer: what an hour of one GPU costs. */
 export const DOLLARS_A_GPU_HOUR = 3
 /** Object storage, in dollars for 10^9 bytes and month: S3 Standard's list price. */
@@ -40,14 +38,13 @@ export interface Rates {
 export function ratesOf(benches: Benches): Rates | undefined {
   const find = (bench: string, what: RegExp): Figure | undefined =>
     benches[bench]?.figures.find((figure: Figure) => what.test(figure.what))
-  const teacher = find('gpu-teacher', /^teacher of 4 layers, cuda in bf16/)
+  const teacher = find('gpu-teacher', /^teacher of 32 layers, once it is there, cuda in bf16/)
   const products = find('gpu-train-step', /^products of 8192², cuda in bf16/)
   const step = find('gpu-train-step', /^a step of 8 × 1024 tokens, cuda in bf16/)
   if (teacher?.peer == null || products === undefined || step === undefined) return undefined
-  const share = MEASURED_LAYERS / TEACHER.layers
   return {
-    ours: teacher.ours * share,
-    peer: teacher.peer * share,
+    ours: teacher.ours,
+    peer: teacher.peer,
     products: products.ours * 1e12,
     step: step.ours / 1000,
   }

@@ -4,9 +4,9 @@ import { checkValue } from '../check.ts'
 import type { Feed, Memory, TensorValue } from '../engine.ts'
 import type { Address, Device } from './device.ts'
 import { spareRows } from './rows.ts'
-import { launchWiden } from './widen.ts'
 import { bytesOf } from './storage.ts'
 import type { Storage } from './storage.ts'
+import { launchWiden } from './widen.ts'
 
 interface Held {
   readonly address: Address

@@ -5,7 +5,7 @@ const threads = 256
 /** Of each block; with them a grid has room for any tensor. */
 const entriesOfBlock = 16 * threads
 
-/** The size is a parameter by way of the grid alone: one kernel is compiled for all. */
+/** Kernels take pointers alone, so the size stands in the text: a model has few of them, and each is compiled once. */
 const source = (size: number): string => `${preludeFor('fp32')}
 extern "C" __global__ void __launch_bounds__(${threads}) widen(const unsigned short* __restrict__ from, float* to) {
   const long long first = (long long)blockIdx.x * ${entriesOfBlock} + threadIdx.x;

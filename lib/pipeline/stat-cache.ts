@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs'
+import { mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Failure } from '../util/failure.ts'
@@ -7,6 +7,7 @@ import type { Digest } from './canonical.ts'
 import { CHUNK, ChangedWhileRead, contentLine, hashFile, hashLargeFile, stateLine, statIdentity } from './digest.ts'
 import { isExecutable } from './executable.ts'
 import { readSealed, writeSealed } from './files.ts'
+import { clockAhead } from './presence.ts'
 import { walk } from './walk.ts'
 import type { Entry, Links } from './walk.ts'
 
@@ -26,6 +27,8 @@ export interface TreeDigest {
 
 /** A kernel stamps files with a clock that ticks every 1 to 10 ms; some file systems keep whole seconds only. */
 const TICK_NS = 20_000_000n
+/** What was dated just now may be that old. */
+const LONGEST_TICK_MS = 10
 const COARSE_TICK_NS = 2_100_000_000n
 const MOST_STATES = 20_000
 /** Trees with more files keep their files' states in a cache file of their own. */
@@ -45,6 +48,8 @@ export class StatCache {
   readonly #folder: string
   readonly #trees: Map<string, Digest>
   readonly #added = new Map<string, Digest>()
+  /** How far the clock of the file system is before ours; 0 where it is not behind. */
+  #aheadMs: number | undefined
 
   constructor(folder: string) {
     this.#folder = join(folder, `stat-${VERSION}`)
@@ -59,7 +64,7 @@ export class StatCache {
   /** The same with a digest for every file, as a manifest lists them. */
   async files(path: string, links: Links): Promise<TreeDigest & { readonly files: readonly FileDigest[] }> {
     return settled(path, async () => {
-      const started = now()
+      const started = this.#now()
       const entries = walk(path, links)
       const digests = await this.#hashAll(entries, {}, started)
       const files = entries.flatMap((entry) => (entry.kind === 'file' ? [fileDigest(entry, digests)] : []))
@@ -85,7 +90,7 @@ export class StatCache {
     const state = statIdentity(stat)
     const known = this.#known(state)
     if (known !== undefined) return known
-    const started = now()
+    const started = this.#now()
     const digest = hashFile(path, stat, this.#count)
     if (!isRacy({ kind: 'file', path: '', absolute: path, stat }, started)) this.#added.set(state, digest)
     return digest
@@ -104,7 +109,7 @@ export class StatCache {
     const state = treeState(entries)
     const known = this.#known(state)
     if (known !== undefined) return { digest: known, state }
-    const started = now()
+    const started = this.#now()
     // only the one state of a whole tree is looked up on a run without changes; its files' states are read when it fails
     const detail = entries.length > MANY_FILES ? join(this.#folder, `${sha256(path)}.json`) : undefined
     const digests = await this.#hashAll(entries, detail === undefined ? {} : readTrees(detail), started)
@@ -165,6 +170,21 @@ export class StatCache {
     return this.#added.get(state) ?? this.#trees.get(state)
   }
 
+  /**
+   * In ns since 1970, by our clock or by that of the file system, whichever is behind: where a server's dates the files and
+   * ours is ahead, an edit in this very tick would look older than it is. The folder of the cache stands for all
+   * folders, as it lies in the project's.
+   */
+  #now(): bigint {
+    this.#aheadMs ??= Math.min(0, this.#clockAhead())
+    return BigInt(Math.floor(Date.now() + this.#aheadMs)) * 1_000_000n
+  }
+
+  #clockAhead(): number {
+    ignoreFailure(() => mkdirSync(this.#folder, { recursive: true }))
+    return clockAhead(this.#folder) + LONGEST_TICK_MS
+  }
+
   get #file(): string {
     return join(this.#folder, 'trees.json')
   }
@@ -211,8 +231,6 @@ function statesOf(
   }
   return states
 }
-
-const now = (): bigint => BigInt(Date.now()) * 1_000_000n
 
 /** A cache file that is missing, cut short or of another shape is an empty cache. */
 function readTrees(file: string): Record<string, Digest> {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -9,6 +10,7 @@ import { Store } from '../../lib/pipeline/store.ts'
 import { drive } from '../pipeline/drive.ts'
 import type { Drive } from '../pipeline/drive.ts'
 import { Rig, shell, stage, until } from '../pipeline/rig.ts'
+import { programOf } from './debian.ts'
 import { networkMount } from './network-mount.ts'
 import type { NetworkMount } from './network-mount.ts'
 import { onHost } from './on-host.ts'
@@ -99,3 +101,33 @@ test('a result that another machine made meanwhile is the first', { timeout }, a
   assert.deepEqual(await store.publish(work, 'first', late), there)
   assert.deepEqual(readdirSync(work.result).sort(), ['manifest.json', 'text.txt'])
 })
+
+/** Edits a file just after it was hashed, so that neither its size nor its times tell; prints how often that was not seen. */
+const EDITS = `
+import { statSync, writeFileSync } from 'node:fs'
+import { StatCache } from './lib/pipeline/stat-cache.ts'
+const [file, folder] = process.argv.slice(-2)
+const found = { same: 0, missed: 0 }
+for (let i = 0; i < 20; i++) {
+  writeFileSync(file, 'old')
+  const cache = new StatCache(folder)
+  const { digest } = await cache.tree(file)
+  cache.save()
+  const { ctimeMs } = statSync(file)
+  writeFileSync(file, 'new')
+  if (statSync(file).ctimeMs === ctimeMs) found.same++
+  if ((await new StatCache(folder).tree(file)).digest === digest) found.missed++
+}
+console.log(JSON.stringify(found))
+`
+
+for (const clock of ['+10m', '-10m'])
+  test(`an edit in the second in which a file was hashed is seen where our clock is ${clock} from the server's`, async (t) => {
+    const { rigs } = await projects(t, 1)
+    const path = (name: string): string => rigs[0]!.path('mount', name)
+    const node = [process.execPath, '--import', 'tsx', '--input-type=module', '--eval', EDITS]
+    const args = ['-f', clock, ...node, '--', path('input.txt'), path('cache')]
+    const found = JSON.parse(execFileSync(programOf('faketime'), args, { encoding: 'utf8' })) as Record<string, number>
+    assert.ok(found['same']! > 10, JSON.stringify(found))
+    assert.equal(found['missed'], 0)
+  })

@@ -69,7 +69,10 @@ class Uses {
     for (const [depth, name] of reference.entries()) {
       // a step that is itself a reference: what it stands for is what is taken
       const elsewhere = tree && referenceIn(tree)
-      if (elsewhere) return this.#use([...elsewhere, ...reference.slice(depth)], schema, path)
+      if (elsewhere) {
+        this.#use([...elsewhere, ...reference.slice(depth)], schema, path)
+        return
+      }
       tree = child(tree, name)
       if (!node.inner.has(name)) node.inner.set(name, { uses: [], inner: new Map() })
       node = node.inner.get(name)!
@@ -123,7 +126,8 @@ const objectOf = ({ inner }: Node): Schema => ({
   properties: Object.fromEntries([...inner].map(([name, one]) => [name, schemaOf(one)])),
 })
 
-const withoutWords = ({ description: _said, default: _otherwise, ...rest }: Schema): Schema => rest
+const withoutWords = (schema: Schema): Schema =>
+  Object.fromEntries(Object.entries(schema).filter(([name]) => name !== 'description' && name !== 'default'))
 
 const ANY_MAP = JSON.stringify({ type: 'object' })
 

@@ -75,13 +75,17 @@ function inner(name: string, value: unknown): unknown {
     : value
 }
 
-/** Keeps what is said of the value outside the choice, where editors look for it. */
+/** Keeps what is said of the value outside the choice, where editors look for it; they do not show defaults by themselves. */
 function orReference(schema: Schema): Schema {
-  const { description, default: otherwise, ...rest } = withReferences(schema)
-  if (takesText(schema) || !('type' in schema || 'enum' in schema)) return withReferences(schema)
-  const reference = { type: 'string', pattern: '^\\$\\{[^}]+\\}$' }
-  const said = { ...(description === undefined ? {} : { description }), ...(otherwise === undefined ? {} : { default: otherwise }) } // prettier-ignore
+  const { description, default: otherwise, anyOf, ...rest } = withReferences(schema)
+  const shown = otherwise === undefined ? [] : [`Default: ${JSON.stringify(otherwise)}`]
+  const text = [...(typeof description === 'string' ? [description] : []), ...shown].join('\n\n')
+  const said = { ...(text === '' ? {} : { description: text }), ...(otherwise === undefined ? {} : { default: otherwise }) } // prettier-ignore
+  if (anyOf) return { ...said, ...rest, anyOf: [...(anyOf as readonly Schema[]).map(withReferences), reference] }
+  if (takesText(schema) || !('type' in schema || 'enum' in schema)) return { ...said, ...rest }
   return { ...said, anyOf: [rest, reference] }
 }
+
+const reference = { type: 'string', pattern: '^\\$\\{[^}]+\\}$' }
 
 const takesText = ({ type }: Schema): boolean => type === 'string' || (Array.isArray(type) && type.includes('string'))

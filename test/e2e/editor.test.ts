@@ -13,31 +13,52 @@ stages:
       context: 64
       temperature: 2
       alpha: \${share}
+      loss: 
+      hiddenLoss: mze
+      decay: wsd
       
     timout: 3
   own:
     run: stages/mine.ts
     with: { anything: 1 }
     
+  other:
+    run: stages/distill.ts
+    in: { student: a, tokens: b }
+    with:
+      context: 64
+      loss: jsd
 `
 const line = (text: string): number => TEXT.split('\n').indexOf(text)
 
 it('a YAML language server completes, explains and checks pipeline.yaml by pipeline.schema.json', async (t) => {
   const editor = new LanguageServer(t, process.cwd())
   await editor.open(TEXT)
-  const found = (await editor.diagnostics).map(({ range, message }) => [range.start.line, message])
-  assert.deepEqual(found, [[line('    timout: 3'), 'Property timout is not allowed.']])
+  const found = new Map((await editor.diagnostics).map(({ range, message }) => [range.start.line, message]))
+  assert.deepEqual(
+    [...found.keys()].sort((a, b) => a - b),
+    [line('      loss: '), line('      hiddenLoss: mze'), line('    timout: 3')],
+  )
+  assert.equal(found.get(line('    timout: 3')), 'Property timout is not allowed.')
+  assert.equal(found.get(line('      hiddenLoss: mze')), 'Value is not accepted. Valid values: "mse", "cosine".')
 
   const keys = await editor.completions({ line: line('    '), character: 4 })
   for (const key of ['in', 'out', 'matrix', 'retries'])
     assert.ok(keys.includes(key), `a stage completes "${key}": ${keys.join()}`)
 
   const parameters = await editor.completions({ line: line('      '), character: 6 })
-  for (const name of ['loss', 'rate', 'epochs']) assert.ok(parameters.includes(name), `with: completes "${name}"`)
+  for (const name of ['clip', 'rate', 'epochs']) assert.ok(parameters.includes(name), `with: completes "${name}"`)
   assert.ok(!parameters.includes('temperature'), 'it is there already')
 
   const hover = await editor.hover({ line: line('      temperature: 2'), character: 9 })
-  assert.match(hover, /divides the logits of both/)
+  assert.match(hover, /divides the logits of both[^]*without unit[^]*1503\.02531[^]*Default: 2/)
+
+  const losses = await editor.completions({ line: line('      loss: '), character: 12 })
+  for (const name of ['forward-kl', 'jsd', 'argmax-ce']) assert.ok(losses.includes(name), `loss: completes "${name}"`)
+  const decay = await editor.hover({ line: line('      decay: wsd'), character: 14 })
+  assert.match(decay, /wsd`: warm-up, stable, decay[^]*2404\.06395/)
+  const distance = await editor.hover({ line: line('      loss: jsd'), character: 12 })
+  assert.match(distance, /jsd`: generalised Jensen–Shannon: .*nats/)
 })
 
 const PARAMS = `# yaml-language-server: $schema=./pipeline.schema.json

@@ -111,7 +111,7 @@ it('losses that there are not, weights and shares that are none, are refused bef
   assert.deepEqual(
     errors.split('\n').flatMap((line) => /^error: \S+ (.*)$/.exec(line)?.slice(1) ?? []),
     [
-      `Stage "loss-0": "loss" must match pattern "^(${names.join('|')})$"; found "forward-k". [PARAMETER_INVALID]`,
+      `Stage "loss-0": "loss" must be equal to one of the allowed values: ${JSON.stringify(names)}; found "forward-k". [PARAMETER_INVALID]`,
       `The module of stage "loss-1" has no parameter "loss.forward-k"; did you mean "loss.forward-kl"? It has ${known}. [PARAMETER_UNKNOWN]`,
       'Stage "loss-1": "loss.mse-logits" must be > 0; found -1. [PARAMETER_INVALID]',
       'Stage "loss-2": "loss" must NOT have fewer than 1 properties; found {}. [PARAMETER_INVALID]',

@@ -40,7 +40,8 @@ function codeOf(error: unknown, json: boolean): number {
   return 1
 }
 
-function makeProgram(version: string, end: (code: number) => void): Command {
+/** All commands and their options; `end` is told a command's exit code. */
+export function makeProgram(version: string, end: (code: number) => void): Command {
   const program = new Command('pipeline')
   program.description('Runs what pipeline.yaml declares: every stage hashed by content, cached, explained.')
   program.version(version).exitOverride().helpCommand(false)

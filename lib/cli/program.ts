@@ -70,7 +70,7 @@ export function makeProgram(version: string, end: (code: number) => void): Comma
 function addCompletion(program: Command, end: (code: number) => void): void {
   program
     .command('completion')
-    .description('print what a shell reads to complete this command: source <(pipeline completion bash)')
+    .description('print what a shell reads to complete this command: source <(npx pipeline completion bash)')
     .addArgument(new Argument('<shell>').choices(['bash', 'zsh', 'fish']))
     .action(async (shell: Shell) => end((await import('./commands/completion.ts')).completion(shell)))
   program

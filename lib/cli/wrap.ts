@@ -1,5 +1,8 @@
 import { stripVTControlCharacters } from 'node:util'
 
+/** Characters in a line of a terminal; any number of them where there is none. */
+export const widthOf = (stream: NodeJS.WriteStream): number => (stream.isTTY ? stream.columns || Infinity : Infinity)
+
 /** Lines of whole words; all but the first begin with the indent. A longer word has a line of its own. */
 export function wrap(text: string, width: number, indent: string): readonly string[] {
   const lines: string[] = []

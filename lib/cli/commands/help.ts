@@ -5,7 +5,7 @@ import { Failure } from '../../util/failure.ts'
 import { nearest } from '../../util/nearest.ts'
 import { write } from '../output.ts'
 import { style } from '../style.ts'
-import { wrap } from '../wrap.ts'
+import { widthOf, wrap } from '../wrap.ts'
 
 /**
  * `pipeline help [TOPIC]`: all commands, one of them, or what the code at the end of a message means. Throws Failure
@@ -20,7 +20,7 @@ export function help(program: Command, topic: string | undefined): number {
 
 function explained(code: Code): string {
   const { means, cause, todo } = codes[code]
-  const lines = (text: string): string => wrap(text, process.stdout.columns || Infinity, '').join('\n')
+  const lines = (text: string): string => wrap(text, widthOf(process.stdout), '').join('\n')
   const parts = [means, `${style('bold', 'Usual cause:')} ${cause}`, `${style('bold', 'What to do:')} ${todo}`]
   return [style('bold', code), ...parts.map(lines)].join('\n\n')
 }

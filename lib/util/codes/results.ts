@@ -175,6 +175,12 @@ export const results = {
     cause: 'It was pushed without a key, or with another.',
     todo: 'Push it with a trusted key, or add the public key to `trust:` if you trust its owner.',
   },
+  LINKS_MISSING: {
+    means:
+      'A result in the remote has links within an output, and the disk that the store is on can make none. It is not taken; the stage runs.',
+    cause: 'The store is on exFAT or FAT, or on Windows without the right to make links.',
+    todo: 'Put artifacts/store on another disk, or let the stage copy files in place of linking them.',
+  },
   PUSH_STOPPED: {
     means: 'A run was stopped before all its results were pushed.',
     cause: 'Ctrl-C at its end.',

@@ -49,7 +49,7 @@ const bundle = (root, outdir, entryPoints, plugins) =>
     legalComments: 'none',
     external: ['esbuild'],
     outExtension: { '.js': '.cjs' },
-    // half the bytes to read at each start; names stay, and lines that a stack trace can point to
+    // a quarter less to read at each start; names stay, and lines that a stack trace can point to
     ...{ minifyWhitespace: true, minifySyntax: true, lineLimit: 120 },
     supported: { 'dynamic-import': false }, // the launcher's script has none
     define: { 'import.meta.url': '__url' },

@@ -7,6 +7,7 @@ import { isPackaged, packagedModule } from '../pipeline/stage-package.ts'
 import { stageSchemas } from '../pipeline/stage-schemas.ts'
 import { child, entriesOf, textOf } from '../pipeline/tree.ts'
 import type { Tree } from '../pipeline/tree.ts'
+import { errorCode } from '../util/error-code.ts'
 import type { Failure } from '../util/failure.ts'
 import { ok } from '../util/result.ts'
 import type { Result } from '../util/result.ts'
@@ -50,7 +51,8 @@ export async function refreshEditorFile(root: string): Promise<boolean> {
   try {
     const written = await writeEditorFile(root)
     return written.ok && written.value.isNew
-  } catch {
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error
     return false // a folder that may be read alone
   }
 }

@@ -36,5 +36,5 @@ after \`kill\` 143.
 ${sections.join('\n')}`
 }
 
-const textOf = ({ means, cause, todo }: Explanation): string =>
-  `${means}\n\nUsual cause: ${cause}\n\nWhat to do: ${todo}`
+const textOf = ({ means, cause, advice }: Explanation): string =>
+  `${means}\n\nUsual cause: ${cause}\n\nWhat to do: ${advice}`

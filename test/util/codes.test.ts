@@ -23,9 +23,9 @@ it('explains no code that nothing says any more', () => {
 })
 
 it('says of every code what it means, what usually causes it, and what to do', () => {
-  const lacking = Object.entries<Explanation>(codes).filter(([, { means, cause, todo }]) => {
+  const lacking = Object.entries<Explanation>(codes).filter(([, { means, cause, advice }]) => {
     const isSentence = (text: string): boolean => /[A-Za-z]{3,}/.test(text) && /[.!]$/.test(text)
-    return ![means, cause, todo].every(isSentence) || new Set([means, cause, todo]).size < 3
+    return ![means, cause, advice].every(isSentence) || new Set([means, cause, advice]).size < 3
   })
   assert.deepEqual(
     lacking.map(([code]) => code),

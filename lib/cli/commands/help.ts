@@ -19,9 +19,9 @@ export function help(program: Command, topic: string | undefined): number {
 }
 
 function explained(code: Code): string {
-  const { means, cause, todo } = codes[code]
+  const { means, cause, advice } = codes[code]
   const lines = (text: string): string => wrap(text, widthOf(process.stdout), '').join('\n')
-  const parts = [means, `${style('bold', 'Usual cause:')} ${cause}`, `${style('bold', 'What to do:')} ${todo}`]
+  const parts = [means, `${style('bold', 'Usual cause:')} ${cause}`, `${style('bold', 'What to do:')} ${advice}`]
   return [style('bold', code), ...parts.map(lines)].join('\n\n')
 }
 

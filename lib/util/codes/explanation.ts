@@ -4,5 +4,5 @@ export interface Explanation {
   /** The usual one. */
   readonly cause: string
   /** What to do: a command, or what to write, where there is one. */
-  readonly todo: string
+  readonly advice: string
 }

@@ -69,8 +69,9 @@ class Screen {
     mkdirSync(join(this.place.root, 'gate'))
     mkdirSync(join(this.place.root, 'node_modules/.bin'), { recursive: true })
     symlinkSync(BIN, join(this.place.root, 'node_modules/.bin/pipeline'))
+    // npm's word of a newer npm, in its own colours, is not ours to check
     const command =
-      'unset CI NO_COLOR; npx --no-install pipeline run report; npx --no-install pipeline run; echo $? > code.new; mv code.new code; sleep 600'
+      'unset CI NO_COLOR; export npm_config_update_notifier=false; npx --no-install pipeline run report; npx --no-install pipeline run; echo $? > code.new; mv code.new code; sleep 600'
     const size = ['-x', String(columns), '-y', '60']
     this.#tmux('-f', '/dev/null', 'new-session', '-d', '-s', 'main', ...size, '-c', this.place.root, command)
     t.after(() => this.#tmux('kill-server'))

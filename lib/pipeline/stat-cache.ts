@@ -27,8 +27,6 @@ export interface TreeDigest {
 
 /** A kernel stamps files with a clock that ticks every 1 to 10 ms; some file systems keep whole seconds only. */
 const TICK_NS = 20_000_000n
-/** What was dated just now may be that old. */
-const LONGEST_TICK_MS = 10
 const COARSE_TICK_NS = 2_100_000_000n
 const MOST_STATES = 20_000
 /** Trees with more files keep their files' states in a cache file of their own. */
@@ -48,8 +46,8 @@ export class StatCache {
   readonly #folder: string
   readonly #trees: Map<string, Digest>
   readonly #added = new Map<string, Digest>()
-  /** How far the clock of the file system is before ours; 0 where it is not behind. */
-  #aheadMs: number | undefined
+  /** How far the clock of the file system is behind ours; 0 where it is not. */
+  #behindMs: number | undefined
 
   constructor(folder: string) {
     this.#folder = join(folder, `stat-${VERSION}`)
@@ -171,18 +169,18 @@ export class StatCache {
   }
 
   /**
-   * In ns since 1970, by our clock or by that of the file system, whichever is behind: where a server's dates the files and
-   * ours is ahead, an edit in this very tick would look older than it is. The folder of the cache stands for all
-   * folders, as it lies in the project's.
+   * In ns since 1970, by our clock or by that of the file system, whichever is behind: where a server dates the files and
+   * our clock is ahead of its, an edit in this very tick would look older than it is. Asked for only when something is
+   * hashed. The cache's folder stands for all folders, as it lies in the project's.
    */
   #now(): bigint {
-    this.#aheadMs ??= Math.min(0, this.#clockAhead())
-    return BigInt(Math.floor(Date.now() + this.#aheadMs)) * 1_000_000n
+    this.#behindMs ??= this.#clockBehind()
+    return BigInt(Math.floor(Date.now() - this.#behindMs)) * 1_000_000n
   }
 
-  #clockAhead(): number {
+  #clockBehind(): number {
     ignoreFailure(() => mkdirSync(this.#folder, { recursive: true }))
-    return clockAhead(this.#folder) + LONGEST_TICK_MS
+    return Math.max(0, -clockAhead(this.#folder))
   }
 
   get #file(): string {

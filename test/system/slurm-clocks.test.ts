@@ -51,8 +51,9 @@ test('clocks of nodes and driver are hours apart: results, adoption and gc are a
   const store = new Store(rig.path('artifacts'), new StatCache(rig.path('cache')))
   const apart = ['ahead', 'behind'].map((name) => Date.parse(store.manifests(name)[0]!.ran.at) - begun)
   assert.deepEqual(apart.map((ms) => Math.round(ms / HOUR_MS)), [7, -5], 'their clocks were others') // prettier-ignore
-  // whatever no experiment has and was not used for an hour goes
-  rmSync(rig.path('artifacts/experiments'), { recursive: true })
+  assert.equal((await (await drive(rig, stages, driver)).ended).code, 0, 'what is taken is marked as used')
+  // what nobody has and was not used for an hour goes
+  for (const name of ['experiments', 'ahead', 'behind']) rmSync(rig.path('artifacts', name), { recursive: true })
   assert.deepEqual((await collect(rig.root, store, { bytes: undefined, age: 1 / 24 }, false)).removed, [])
-  assert.deepEqual(await rig.outcomes(stages), ['ahead: fresh', 'behind: fresh'])
+  assert.deepEqual(await rig.outcomes(stages), ['ahead: restored', 'behind: restored'])
 })

@@ -16,7 +16,7 @@ export interface NetworkMount {
   readonly unmount: () => void
 }
 
-/** Its times are of whole seconds, what it knows of files may be 20 s old, and it does not say what a rename failed of. */
+/** Its times are of whole seconds, what it knows of files may be 5 s old, and it does not say what a rename failed of. */
 export async function networkMount(folder: string, path: string): Promise<NetworkMount> {
   const sshfs = programOf('sshfs')
   programOf(SERVER, 'openssh-sftp-server')
@@ -24,7 +24,9 @@ export async function networkMount(folder: string, path: string): Promise<Networ
   const server = join(path, '..', 'server.sh')
   writeFileSync(server, `#!/bin/sh\nexec ${SERVER}\n`)
   chmodSync(server, 0o755)
-  const client = spawn(sshfs, ['-f', `server:${folder}`, path, '-o', `ssh_command=${server}`], { stdio: 'inherit' })
+  const client = spawn(sshfs, ['-f', `server:${folder}`, path, '-o', `ssh_command=${server},dcache_timeout=5`], {
+    stdio: 'inherit',
+  })
   while (!isMounted(path)) await delay(20)
   const unmount = (): void => void execFileSync('fusermount3', ['-u', '-z', path])
   return { path, lose: () => end(client), unmount }

@@ -30,6 +30,8 @@ check('tests', process.execPath, [
   '--test',
   '--test-concurrency=2',
   '--test-timeout=600000',
+  ...['--test-reporter=tap', '--test-reporter-destination=stdout'],
+  ...['--test-reporter=./test/failed.mjs', '--test-reporter-destination=stdout'],
   ...files,
 ])
 

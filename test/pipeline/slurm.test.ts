@@ -96,7 +96,7 @@ describe('jobs of Slurm', () => {
     const words = wordsOf(
       'sbatch: error: invalid partition specified: x\nsbatch: error: Batch job submission failed: no\n',
     )
-    assert.equal(words, 'invalid partition specified: x Batch job submission failed: no')
+    assert.equal(words, 'invalid partition specified: x; Batch job submission failed: no.')
     const away = ['Unable to contact slurm controller (connect failure)', 'Socket timed out on send/recv operation']
     const policy = "Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)"
     const full = [

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { rmSync } from 'node:fs'
 import { execFileSync } from 'node:child_process'
-import { test } from 'node:test'
+import { after, before, describe, it } from 'node:test'
 import { collect } from '../../lib/pipeline/collect.ts'
 import { StatCache } from '../../lib/pipeline/stat-cache.ts'
 import { Store } from '../../lib/pipeline/store.ts'
@@ -32,28 +32,42 @@ const stages = [
   }),
 ]
 
-test('clocks of nodes and driver are hours apart: results, adoption and gc are as with one clock', async (t) => {
-  const cluster = await Cluster.start()
-  t.after(() => cluster.stop())
-  const rig = new Rig(t)
-  const begun = Date.now()
-  const first = await drive(rig, stages)
-  await until(() => rig.has('begun'), t)
-  first.child.kill('SIGKILL')
-  await first.ended
-  const driver = { wrapper: [programOf('faketime'), '-f', '-2h'], env: { FAKETIME_DONT_FAKE_MONOTONIC: '1' } }
-  const next = await drive(rig, stages, driver)
-  await next.hears(({ code }) => code === 'SLURM_ADOPTED')
-  rig.write('go', '')
-  assert.equal((await next.ended).code, 0, JSON.stringify(next.told))
-  assert.equal(cluster.jobs().length, 2, 'each was handed in once')
-  assert.equal(rig.read('artifacts/behind/text.txt'), 'made\n')
-  const store = new Store(rig.path('artifacts'), new StatCache(rig.path('cache')))
-  const apart = ['ahead', 'behind'].map((name) => Date.parse(store.manifests(name)[0]!.ran.at) - begun)
-  assert.deepEqual(apart.map((ms) => Math.round(ms / HOUR_MS)), [7, -5], 'their clocks were others') // prettier-ignore
-  assert.equal((await (await drive(rig, stages, driver)).ended).code, 0, 'what is taken is marked as used')
-  // what nobody has and was not used for an hour goes
-  for (const name of ['experiments', 'ahead', 'behind']) rmSync(rig.path('artifacts', name), { recursive: true })
-  assert.deepEqual((await collect(rig.root, store, { bytes: undefined, age: 1 / 24 }, false)).removed, [])
-  assert.deepEqual(await rig.outcomes(stages), ['ahead: restored', 'behind: restored'])
+describe('clocks of nodes and driver that are hours apart', { timeout: 120_000 }, () => {
+  let cluster: Cluster
+  before(async () => {
+    cluster = await Cluster.start()
+  })
+  after(() => cluster.stop())
+
+  it('give the results, the adoption and the gc of one clock', async (t) => {
+    const rig = new Rig(t)
+    const begun = Date.now()
+    const first = await drive(rig, stages)
+    await until(() => rig.has('begun'), t)
+    first.child.kill('SIGKILL')
+    await first.ended
+    const driver = { wrapper: [programOf('faketime'), '-f', '-2h'], env: { FAKETIME_DONT_FAKE_MONOTONIC: '1' } }
+    const next = await drive(rig, stages, driver)
+    await next.hears(({ code }) => code === 'SLURM_ADOPTED')
+    rig.write('go', '')
+    assert.equal((await next.ended).code, 0, JSON.stringify(next.told))
+    assert.equal(cluster.jobs().length, 2, 'each was handed in once')
+    assert.equal(rig.read('artifacts/behind/text.txt'), 'made\n')
+    const store = new Store(rig.path('artifacts'), new StatCache(rig.path('cache')))
+    const apart = ['ahead', 'behind'].map((name) => Date.parse(store.manifests(name)[0]!.ran.at) - begun)
+    assert.deepEqual(apart.map((ms) => Math.round(ms / HOUR_MS)), [7, -5], 'their clocks were others') // prettier-ignore
+    assert.equal((await (await drive(rig, stages, driver)).ended).code, 0, 'what is taken is marked as used')
+    // what nobody has and was not used for an hour goes
+    for (const name of ['experiments', 'ahead', 'behind']) rmSync(rig.path('artifacts', name), { recursive: true })
+    assert.deepEqual((await collect(rig.root, store, { bytes: undefined, age: 1 / 24 }, false)).removed, [])
+    assert.deepEqual(await rig.outcomes(stages), ['ahead: restored', 'behind: restored'])
+  })
+
+  it('are named where Slurm trusts nobody of another time', async (t) => {
+    const rig = new Rig(t)
+    const run = await drive(rig, stages.slice(0, 1), { env: { SLURM_CONF: await cluster.ahead(1) } })
+    const { message } = await run.hears(({ code }) => code === 'SLURM_REFUSED')
+    assert.match(message!, /job of stage "ahead": .* its clock may be minutes from the controller's/)
+    assert.equal((await run.ended).code, 2)
+  })
 })

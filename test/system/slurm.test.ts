@@ -240,6 +240,22 @@ export default { params: { type: 'object', additionalProperties: false, properti
     })
   })
 
+  it('says that jobs are held, and runs them when they are let go', async (t) => {
+    const rig = rigWith(t)
+    const cells = ['a', 'b'].map((cell) =>
+      stage(`held[${cell}]`, shell('echo made > "$PIPELINE_OUT_TEXT"'), {
+        ...{ cell: { cell }, with: { cell }, ...text, slurm: { options: ['--hold'] } },
+      }),
+    )
+    const run = rig.run(cells, slurm)
+    await until(() => rig.notices().includes('SLURM_HELD'), t)
+    const said = rig.events.flatMap((event) => (event.type === 'notice' ? [event.message] : [])).join()
+    assert.match(said, /"held\[[ab]\]" does not begin by itself, says Slurm: JobHeldUser\./)
+    execFileSync('scontrol', /release \d+/.exec(said)![0].split(' '))
+    assert.deepEqual((await run).failures, [])
+    assert.deepEqual(rig.notices(), ['SLURM_QUEUED', 'SLURM_HELD'])
+  })
+
   it('waits for a controller that is away', async (t) => {
     const rig = rigWith(t)
     const stages = [

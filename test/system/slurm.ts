@@ -76,18 +76,32 @@ export class Cluster {
   }
 
   async #startAll(withAccounts: boolean): Promise<void> {
-    const munge = Object.entries({ socket: 'munge.sock', 'key-file': 'munge.key', 'pid-file': 'munge.pid' })
-    const files = [...munge, ['seed-file', 'munge.seed'], ['log-file', 'log/munge']]
-    this.#spawn('munged', [
-      '--foreground',
-      '--force',
-      ...files.map(([name, file]) => `--${name!}=${this.#path(file!)}`),
-    ])
-    while (!readdirSync(this.root).includes('munge.sock')) await delay(20)
+    await this.#startMunge('munge')
     if (withAccounts) await startAccounts(this.root, (program, args, env) => this.#spawn(program, args, program, env))
     this.#spawn('slurmctld', ['-D'])
     for (const node of NODES) this.startNode(node)
     await this.until(() => this.nodes().every((state) => state === 'idle'))
+  }
+
+  /** What vouches for those who ask; `wrapper` is put before it. */
+  async #startMunge(name: string, ...wrapper: string[]): Promise<void> {
+    const own = Object.entries({ socket: 'sock', 'pid-file': 'pid', 'seed-file': 'seed', 'log-file': 'log' })
+    const files = [
+      ...own.map(([option, end]) => [option, `${name}.${end}`] as const),
+      ['key-file', 'munge.key'] as const,
+    ]
+    const args = files.map(([option, file]) => `--${option}=${this.#path(file)}`)
+    const [program, ...before] = [...wrapper, programOf('munged')]
+    this.#spawn(program, [...before, '--foreground', '--force', ...args], name)
+    while (!readdirSync(this.root).includes(`${name}.sock`)) await delay(20)
+  }
+
+  /** The settings, for SLURM_CONF, of a machine whose clock is so many hours ahead of the cluster's. */
+  async ahead(hours: number): Promise<string> {
+    await this.#startMunge('ahead', 'faketime', '-f', `+${hours}h`)
+    const [conf, own] = [this.#path('slurm.conf'), this.#path('ahead.conf')]
+    writeFileSync(own, readFileSync(conf, 'utf8').replaceAll(this.#path('munge.sock'), this.#path('ahead.sock')))
+    return own
   }
 
   startNode(node: string): void {

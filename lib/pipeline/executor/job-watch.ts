@@ -5,7 +5,7 @@ import { slurmCommand } from './commands.ts'
 import { failureOf, tailLines } from './job-events.ts'
 import type { JobEnd, JobLine } from './job-events.ts'
 import { eventsFile, outputFile } from './order.ts'
-import { SQUEUE, cancelIds, hasEnded, mayRun, parseQueue, parseSacct, sacctOptions } from './queue.ts'
+import { SQUEUE, cancelIds, hasEnded, isStuck, mayRun, parseQueue, parseSacct, sacctOptions } from './queue.ts'
 import type { Account, Row } from './queue.ts'
 import { outputOf } from './slurm-failures.ts'
 import { Signals } from './signals.ts'
@@ -58,6 +58,8 @@ export class JobWatch {
   #nextPoll = 0
   #turn = 0
   readonly #toCancel = new Set<Watched>()
+  /** Batches of which it was said that they do not begin. */
+  readonly #stuck = new Set<string>()
   #away = false
 
   /** `say` is told when Slurm cannot be reached. */
@@ -139,6 +141,7 @@ export class JobWatch {
     for (const [key, watched] of this.#watched) {
       const row = byJob.get(key)
       watched.state = row?.state ?? watched.state
+      if (row !== undefined && isStuck(row)) this.#tellOfStuck(watched.job, row)
       const ended = row === undefined || hasEnded(row.state)
       watched.over = ended ? watched.over + 1 : 0
       if (ended) this.#hear(watched)
@@ -147,6 +150,15 @@ export class JobWatch {
       else this.#believe(watched, row)
     }
     if (lost.length > 0) await this.#askAccounts(lost)
+  }
+
+  /** Once of an array. */
+  #tellOfStuck({ token, stage, emit }: Job, row: Row): void {
+    if (this.#stuck.has(token)) return
+    this.#stuck.add(token)
+    const [id] = row.id.split('_')
+    const message = `Job ${id!} of "${stage}" does not begin by itself, says Slurm: ${row.reason}. \`scontrol show job ${id!}\` tells more, \`scontrol release ${id!}\` lets a held one go; Ctrl-C cancels it.`
+    emit({ type: 'notice', stage, code: 'SLURM_HELD', message })
   }
 
   async #rows(): Promise<Row[] | undefined> {

@@ -80,6 +80,12 @@ export const hasEnded = (state: string): boolean => ENDED.has(state)
 
 export const mayRun = (state: string): boolean => state !== 'PENDING' && state !== 'CONFIGURING'
 
+const NEVER =
+  /held|^(BadConstraints|DependencyNeverSatisfied|InvalidAccount|InvalidQOS|PartitionNodeLimit|PartitionTimeLimit)$/i
+
+/** Whether it waits for what time does not bring: somebody has to let it go, or to ask for something else. */
+export const isStuck = ({ state, reason }: Row): boolean => state === 'PENDING' && NEVER.test(reason)
+
 const USUAL_LARGEST = 1001
 
 /** How many tasks an array may have, by `scontrol show config`: the highest index is one less than MaxArraySize. */

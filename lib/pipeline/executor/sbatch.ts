@@ -89,4 +89,5 @@ export const wordsOf = (stderr: string): string =>
     .split('\n')
     .map((line) => line.replace(/^(sbatch|squeue|scancel|sinfo): (error: )?/, '').trim())
     .filter((line) => line !== '')
-    .join(' ')
+    .join('; ')
+    .replace(/[^.]$/, '$&.')

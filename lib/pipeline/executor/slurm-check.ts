@@ -3,6 +3,7 @@ import type { Stage } from '../pipeline.ts'
 import type { StagePlan } from '../plan.ts'
 import { slurmCommand } from './commands.ts'
 import { isPassing, requestOf } from './sbatch.ts'
+import { trustWords } from './slurm-failures.ts'
 
 /**
  * What Slurm would not take of the stages that will run as its jobs, or may: before anything runs, and not hours into
@@ -31,7 +32,7 @@ export async function refusedBySlurm(
 
 async function refusal(stage: Stage, words: string): Promise<Failure> {
   const there = /partition/i.test(words) ? ` There are the partitions ${await partitions()}.` : ''
-  const message = `Slurm would not take the job of stage "${stage.id}": ${words}${there}`
+  const message = `Slurm would not take the job of stage "${stage.id}": ${words}${trustWords(words)}${there}`
   return new Failure('SLURM_REFUSED', message, { place: stage.place })
 }
 

@@ -66,7 +66,17 @@ export const unseen = (stage: Stage, folder: string): Failure =>
   )
 
 export const refused = (stage: Stage, words: string): Failure =>
-  new Failure('SLURM_REFUSED', `Slurm does not take the job of stage "${stage.id}": ${words}`, { place: stage.place })
+  new Failure('SLURM_REFUSED', `Slurm does not take the job of stage "${stage.id}": ${words}${trustWords(words)}`, {
+    place: stage.place,
+  })
+
+const UNTRUSTED = /Zero Bytes were transmitted|authentication (error|credential)|(rewound|expired) credential/i
+
+/** What munge refuses, its controller hides from who is refused: Slurm's words alone name neither clock nor key. */
+export const trustWords = (words: string): string =>
+  UNTRUSTED.test(words)
+    ? " The controller does not trust this machine: its clock may be minutes from the controller's (compare `date` on both), or its munge key another."
+    : ''
 
 function memoryWords({ resources }: Stage): string {
   const asked =

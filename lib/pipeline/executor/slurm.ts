@@ -8,7 +8,7 @@ import type { Store } from '../store.ts'
 import { failureOf } from './job-events.ts'
 import { JobWatch } from './job-watch.ts'
 import type { JobOutcome } from './job-watch.ts'
-import { jobFailure, unseen } from './slurm-failures.ts'
+import { jobFailure, trustWords, unseen } from './slurm-failures.ts'
 import { Submission } from './submission.ts'
 
 /** Makes results by jobs of a Slurm cluster whose nodes see the same folders as this machine. One for a run. */
@@ -19,7 +19,7 @@ export class Slurm {
 
   constructor(store: Store, emit: (event: Event) => void) {
     const away = (words: string): void => {
-      const message = `Slurm does not answer: ${words} Jobs that run go on; it is asked again until it does.`
+      const message = `Slurm does not answer: ${words}${trustWords(words)} Jobs that run go on; it is asked again until it does.`
       emit({ type: 'notice', stage: null, code: 'SLURM_AWAY', message })
     }
     this.#store = store

@@ -130,6 +130,12 @@ export const running = {
     cause: 'A stage with `executor: slurm`.',
     advice: 'Nothing; `squeue -j` with the number in the message shows them.',
   },
+  SLURM_HELD: {
+    means: 'Said, not failed: a job waits in Slurm’s queue for what time does not bring.',
+    cause:
+      'scontrol hold or `--hold`, an administrator, a node on which it could not be started, or a limit of the site.',
+    advice: '`scontrol release` with the number in the message, or Ctrl-C and other `slurm:` settings.',
+  },
   SLURM_ADOPTED: {
     means: 'Said, not failed: jobs of an earlier run still make these results. They are watched, not handed in again.',
     cause: 'The earlier run was stopped or died.',

@@ -5,6 +5,10 @@ import { loadPipeline } from '../../pipeline/config.ts'
 import { healResults } from '../../pipeline/remote/heal.ts'
 import type { HealedResult } from '../../pipeline/remote/heal.ts'
 import { keysToPull } from '../../pipeline/remote/signing-key.ts'
+import { projectAt } from '../../pipeline/project.ts'
+import { verifySources } from '../../pipeline/sources/care.ts'
+import type { DamagedSource } from '../../pipeline/sources/care.ts'
+import { StatCache } from '../../pipeline/stat-cache.ts'
 import type { Store } from '../../pipeline/store.ts'
 import { verifyStore } from '../../pipeline/verify.ts'
 import type { DamagedResult } from '../../pipeline/verify.ts'
@@ -40,14 +44,19 @@ export async function verify(options: VerifyArguments): Promise<number> {
   const { root, store } = storeHere()
   const { results, bytes, damaged: found } = verifyStore(store)
   const damaged = await heal(store, found)
-  const left = damaged.filter((result) => !result.healed)
-  const healed = left.length < damaged.length ? `, ${damaged.length - left.length} of them healed` : ''
-  if (options.json === true) writeJson({ results, bytes, damaged })
+  const stats = new StatCache(projectAt(root).cache)
+  const sources = await verifySources(root, stats)
+  stats.save()
+  const all = [...damaged, ...sources.damaged]
+  const left = all.filter((one) => !one.healed)
+  const healed = left.length < all.length ? `, ${all.length - left.length} of them healed` : ''
+  if (options.json === true) writeJson({ results, bytes, damaged, sources })
   else {
     for (const result of damaged) write(words(result, relative(root, store.folder(result.stage, result.key)), root))
-    write(
-      `${results} results, ${size(bytes)} read: ${damaged.length === 0 ? 'all whole' : `${damaged.length} damaged${healed}`}`,
-    )
+    for (const source of sources.damaged) write(sourceWords(source, root))
+    const copies = sources.copies > 0 ? `, ${sources.copies} copies of sources` : ''
+    const read = `${results} results${copies}, ${size(bytes + sources.bytes)} read`
+    write(`${read}: ${all.length === 0 ? 'all whole' : `${all.length} damaged${healed}`}`)
   }
   return left.length > 0 ? 1 : 0
 }
@@ -74,6 +83,11 @@ async function heal(store: Store, damaged: readonly DamagedResult[]): Promise<re
   if (!loaded.ok || loaded.value.remote === undefined) return untouched
   const tell = (message: string, code: Code): void => writeError(wordFailure(new Failure(code, message), 'warning'))
   return healResults(loaded.value.remote, keysToPull(loaded.value), store, damaged, tell)
+}
+
+function sourceWords({ path, aside, healed }: DamagedSource, root: string): string {
+  const now = healed ? 'kept anew' : 'what it was a copy of is nowhere else here'
+  return `${style('red', 'damaged')} ${relative(root, path)}\n  moved to ${relative(root, aside)}; ${now}`
 }
 
 function words({ damage, aside, healed }: HealedResult, folder: string, root: string): string {

@@ -3,8 +3,9 @@ import { dirname, join } from 'node:path'
 import { Failure } from '../../util/failure.ts'
 import type { Digest } from '../canonical.ts'
 import { hashFile } from '../digest.ts'
-import { recordFolders } from '../experiment.ts'
+import { readListed, recordFolders } from '../experiment.ts'
 import { remove, token } from '../files.ts'
+import { SOURCES, copiesOf } from '../sources/pool.ts'
 import type { Expected } from './checked.ts'
 import { remoteDamage } from './remote.ts'
 import { allOf, pushFiles } from './results.ts'
@@ -22,20 +23,29 @@ interface ExperimentEntry {
 const PREFIX = 'experiments/'
 const nameOf = (hash: string): string => `${PREFIX}${hash}.json`
 /** A pin and tags are marks of the folder that they lie in. */
-const FILES = /^(record\.json|report\.html|metrics\.jsonl|bundles\/[0-9a-f]{64}\.mjs\.gz|outputs\/[0-9a-f]{64})$/
+const FILES =
+  /^(record\.json|report\.html|metrics\.jsonl|bundles\/[0-9a-f]{64}\.mjs\.gz|outputs\/[0-9a-f]{64}|\.sources\/[0-9a-f]{64})$/
 
 /** Pushes the record of an experiment, its page and its code; what says that they are there goes last. */
 export async function pushExperiment(channel: Channel, root: string, hash: string): Promise<Pushed> {
   const folder = recordFolders(root, hash).find((one) => existsSync(join(one, 'record.json')))
   if (folder === undefined) throw new Error(`Internal error: ${hash} is not recorded`)
   const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((name) => name.replaceAll('\\', '/'))
-  const files = names
-    .filter((name) => FILES.test(name))
-    .map((path) => ({ path, folder, ...contentOf(join(folder, path)) }))
+  const own = names.filter((name) => FILES.test(name)).map((path) => ({ path, from: join(folder, path) }))
+  const files = [...own, ...sourceFiles(root, hash)].map((file) => ({ ...file, ...contentOf(file.from) }))
   const pushed = await pushFiles(channel, files)
   const entry = { version: 1, hash, files: files.map(({ path, size, sha256 }) => ({ path, size, sha256 })) } as const
   await writeEntry(channel, nameOf(hash), `${JSON.stringify(entry satisfies ExperimentEntry)}\n`)
   return pushed
+}
+
+/** Copies of what it read that no stage makes: they lie beside the folders of experiments. */
+function sourceFiles(root: string, hash: string) {
+  const digests = new Set(Object.values(readListed(root, hash)?.record.sources ?? {}))
+  return [...digests].flatMap((digest) => {
+    const from = copiesOf(root, hash, digest).find((file) => existsSync(file))
+    return from === undefined ? [] : [{ path: `${SOURCES}/${digest}`, from }]
+  })
 }
 
 function contentOf(file: string): Expected {
@@ -68,8 +78,9 @@ export async function fetchExperiment(channel: Channel, root: string, hash: stri
     })
     const isLast = (path: string): number => Number(path === 'record.json')
     for (const { path } of entry.files.toSorted((a, b) => isLast(a.path) - isLast(b.path))) {
-      mkdirSync(dirname(join(folder, path)), { recursive: true })
-      renameSync(join(draft, path), join(folder, path))
+      const place = join(path.startsWith(SOURCES) ? dirname(folder) : folder, path)
+      mkdirSync(dirname(place), { recursive: true })
+      renameSync(join(draft, path), place)
     }
   } finally {
     remove(draft)

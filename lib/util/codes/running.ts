@@ -88,7 +88,12 @@ export const running = {
   RECORD_DAMAGED: 'An experiment’s record.json was cut or edited, and does not give the hash that it stands under.',
   RECORD_OLD: 'The record is of an earlier version, which did not keep what is needed here. Run the experiment again.',
   BUNDLE_DAMAGED: 'The recorded code of an experiment is not there, or not whole. Pull it, or take it from its pin.',
-  SOURCE_CHANGED: 'A file that an experiment read is not what it was then, so that it cannot be reproduced here.',
+  SOURCE_CHANGED:
+    'A file that an experiment read is not what it was then, and neither a copy nor git has it, so that it cannot be reproduced here.',
+  SOURCE_RECORDED:
+    'A warning: a file that the experiment read is another one by now. The one that was recorded is read instead.',
+  SOURCE_NOT_KEPT:
+    'A warning: no copy of a file that the experiment reads could be kept beside its record. The run itself needs none.',
   ENV_CHANGED: 'An environment variable that a stage declares is not what it was when the experiment ran.',
   PACKAGE_CHANGED: 'A warning: packages are installed in other versions than those that the experiment ran with.',
   NOT_REPRODUCED:

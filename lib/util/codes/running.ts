@@ -76,6 +76,8 @@ export const running = {
   UNDECLARED_HOST: 'By --audit: a stage asked another machine over the network, whose answer is in no key.',
   NOT_AUDITED: 'What a program opens is seen through strace, which is not there or may not trace.',
   CURVES_UNREADABLE: 'A warning: the curves of a training are not lines of JSON and are not in metrics.jsonl.',
+  LOG_UNSAID: 'The command needs a stage, or --to and a program.',
+  LOG_MISSING: 'The stage has not run here, or what it wrote was removed with its result.',
   METRICS_INVALID: 'The output that `metrics:` names is no JSON object.',
   METRICS_MISSING: 'An experiment has no metrics here. Run it again.',
   METRICS_DAMAGED: 'The metrics.jsonl of an experiment was cut or edited. Run the experiment again: that writes it.',

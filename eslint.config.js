@@ -47,5 +47,18 @@ export default tseslint.config(
       'max-lines': 'off',
     },
   },
+  {
+    files: ['test/system/**/*.ts'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector:
+            "CallExpression[callee.object.name='assert'] > AwaitExpression > CallExpression[callee.property.name=/^(count|textContent|allTextContents|inputValue)$/]",
+          message: 'A page draws after what was done to it: read it by comesTo, which waits for what is wanted.',
+        },
+      ],
+    },
+  },
   { files: ['lib/cli/**/*.ts', 'bench/**/*.ts'], rules: { 'no-console': 'off' } },
 )

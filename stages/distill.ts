@@ -9,6 +9,7 @@ import { questionProperties, questions } from '../lib/model/questions.ts'
 import { scheduleProperty, trainProperties } from '../lib/model/train-params.ts'
 import { checkVocabulary } from '../lib/model/vocabulary.ts'
 import { loadModel } from '../lib/model/weights.ts'
+import { choices } from '../lib/util/choices.ts'
 import { defineStage } from '../lib/pipeline/stage.ts'
 
 /** Trains the student on the text and, where there are targets or a teacher, on the teacher's distributions. */
@@ -26,23 +27,29 @@ export default defineStage({
       temperature: {
         ...scheduleProperty({ exclusiveMinimum: 0 }),
         default: 2,
-        description: 'divides the logits of both; a number, one for each epoch, or { from, to, shape, by }',
+        description:
+          'T divides the logits of both before their softmax, softmax(z / T); without unit; above 1 unlikely tokens count for more (Hinton et al. 2015, arXiv:1503.02531). A number, one for each epoch, or { from, to, shape, by }',
       },
       alpha: {
         ...scheduleProperty({ minimum: 0, maximum: 1 }),
         default: 0.9,
-        description: "the teacher's share of the loss; a number, one for each epoch, or { from, to, shape, by }",
+        description:
+          "the teacher's share of the loss, from 0 to 1: alpha·T²·D(teacher, student) + (1 − alpha)·CE(text), in nats a token, D from `loss` and CE = −log p of the token that comes (Hinton et al. 2015, arXiv:1503.02531). A number, one for each epoch, or { from, to, shape, by }",
       },
       others: {
-        enum: ['bucket', 'renormalise'],
+        ...choices({
+          bucket: 'what they have together is learnt, and spread as the student spreads it',
+          renormalise: 'nothing: both distributions are over the named tokens alone',
+        }),
         default: 'bucket',
-        description: 'what targets of the form topk say of the tokens they do not name: their sum, or nothing',
+        description: 'what targets of the form topk say of the tokens that they do not name',
       },
       mix: {
         type: 'object',
         additionalProperties: scheduleProperty({ minimum: 0 }),
         default: {},
-        description: 'of each corpus of `mixed`, how many of its rows an epoch takes, as a share: 1 for each once',
+        description:
+          'of each corpus of `mixed` by its name, the rows that an epoch takes as a share of all that it has: 1 for each once. A number, one for each epoch, or { from, to, shape, by }',
       },
     },
   },

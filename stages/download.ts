@@ -1,12 +1,16 @@
-import { documentKinds, writeCorpus } from '../lib/data/corpus.ts'
+import { writeCorpus } from '../lib/data/corpus.ts'
+import type { DocumentKind } from '../lib/data/corpus.ts'
 import type { FetchHooks } from '../lib/data/fetch/hooks.ts'
-import { readCorpusText, rowKinds, writeItems } from '../lib/data/formats.ts'
+import { readCorpusText, writeItems } from '../lib/data/formats.ts'
+import type { RowKind } from '../lib/data/formats.ts'
 import { copyModel, copyTokenizer } from '../lib/data/model-files.ts'
 import { fetchFile, fetchFolder, pickTokenizer } from '../lib/data/sources.ts'
 import { splitNames } from '../lib/data/tokens.ts'
 import type { SplitName } from '../lib/data/tokens.ts'
 import { fetchModel } from '../lib/model/fetch.ts'
+import { itemMeanings } from '../lib/data/task-forms.ts'
 import { defineStage } from '../lib/pipeline/stage.ts'
+import { choices } from '../lib/util/choices.ts'
 import { Failure } from '../lib/util/failure.ts'
 
 /** Brings every source under the store: what later stages read no longer depends on where it came from. */
@@ -15,16 +19,24 @@ export default defineStage({
     type: 'object',
     additionalProperties: false,
     properties: {
-      train: { type: 'string', default: 'train.txt', description: 'file of the training split in the corpus folder' },
-      validation: { type: 'string', default: 'validation.txt', description: 'file of the validation split' },
-      test: { type: 'string', default: 'test.txt', description: 'file of the test split' },
-      documents: { enum: documentKinds, default: 'line', description: 'what a document of the corpus is' },
-      rows: {
-        enum: rowKinds,
-        default: 'text',
-        description: 'what rows of a .parquet or .jsonl file hold: text, or items, each of which becomes a line',
+      train: { type: 'string', default: 'train.txt', description: 'file of the training split in the folder `corpus`' },
+      validation: { type: 'string', default: 'validation.txt', description: 'file of the validation split in it' },
+      test: { type: 'string', default: 'test.txt', description: 'file of the test split in it' },
+      documents: {
+        ...choices<DocumentKind>({
+          line: 'a line; blank ones are none',
+          article: 'an article of WikiText: from one ` = Title = ` to the next',
+          whole: 'the whole file',
+        }),
+        default: 'line',
+        description: 'what a document of the corpus is',
       },
-      tasks: { type: 'string', default: 'items.jsonl', description: 'file of the items' },
+      rows: {
+        ...choices<RowKind>({ text: 'text, by the name "text"', ...itemMeanings }),
+        default: 'text',
+        description: 'what the rows of a .parquet or .jsonl file hold: text, or items, each of which becomes a line',
+      },
+      tasks: { type: 'string', default: 'items.jsonl', description: 'file of the items in the folder `tasks`' },
     },
   },
   // a split may have a source of its own, in place of a file of the corpus

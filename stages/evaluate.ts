@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs'
-import { conventions, itemFormats } from '../lib/data/task-forms.ts'
+import { conventionMeanings, itemMeanings } from '../lib/data/task-forms.ts'
 import type { Convention, ItemFormat } from '../lib/data/task-forms.ts'
 import { readItems, readLastWords } from '../lib/data/tasks.ts'
 import { loadTokenizer } from '../lib/data/tokenizer.ts'
@@ -27,6 +27,7 @@ import { checkVocabulary } from '../lib/model/vocabulary.ts'
 import { describeModel, loadStored, openModel, parameterCount } from '../lib/model/weights.ts'
 import type { StoredModel } from '../lib/model/weights.ts'
 import { defineStage } from '../lib/pipeline/stage.ts'
+import { choices } from '../lib/util/choices.ts'
 import type { StageContext } from '../lib/pipeline/stage.ts'
 import type { Perplexity, Sample, Scores } from '../lib/report/scores.ts'
 import type { Result } from '../lib/util/result.ts'
@@ -39,23 +40,64 @@ export default defineStage({
     additionalProperties: false,
     required: ['context'],
     properties: {
-      context: { type: 'integer', minimum: 1, description: 'tokens in a row of the test text' },
-      stride: { type: 'integer', minimum: 0, default: 0, description: 'tokens from row to row; 0: as many as context' },
-      tokens: { type: 'integer', minimum: 0, default: 0, description: 'of the test text, from its start; 0: all' },
-      items: { type: 'integer', minimum: 0, default: 0, description: 'that are scored, from the first on; 0: all' },
-      format: { enum: [...itemFormats, 'lambada'], default: 'hellaswag', description: 'data set whose form they have' },
-      convention: {
-        enum: conventions,
-        default: 'plain',
-        description:
-          'plain: text verbatim, accNorm by tokens; harness: text, encoding and accNorm as lm-evaluation-harness has them',
+      context: {
+        type: 'integer',
+        minimum: 1,
+        description: "tokens in a row of the test text; at most as many as the model's table of positions has",
       },
-      prompts: { type: 'array', items: { type: 'string', minLength: 1 }, default: [], description: 'to be continued' },
-      generateTokens: { type: 'integer', minimum: 1, default: 24, description: 'at most, in a continuation' },
-      temperature: { type: 'number', minimum: 0, default: 0, description: '0: the likeliest token always' },
-      topK: { type: 'integer', minimum: 0, default: 0, description: 'likeliest tokens to draw from; 0: all' },
-      seed: { type: 'integer', default: 1, description: 'of the continuations' },
-      batch: { type: 'integer', minimum: 1, default: 8, description: 'rows at once' },
+      stride: {
+        type: 'integer',
+        minimum: 0,
+        default: 0,
+        description:
+          'tokens from the start of a row to that of the next, each token being scored once; fewer than `context` give each more to go by. 0: as many as `context`',
+      },
+      tokens: {
+        type: 'integer',
+        minimum: 0,
+        default: 0,
+        description: 'tokens of the test text that are scored, from its start; 0: all',
+      },
+      items: {
+        type: 'integer',
+        minimum: 0,
+        default: 0,
+        description: 'items of `tasks` that are scored, from the first on; 0: all',
+      },
+      format: {
+        ...choices({
+          ...itemMeanings,
+          lambada: 'LAMBADA: the last word of a text, of all there are (Paperno et al. 2016, arXiv:1606.06031)',
+        }),
+        default: 'hellaswag',
+        description: 'data set whose form the items of `tasks` have',
+      },
+      convention: {
+        ...choices(conventionMeanings),
+        default: 'plain',
+        description: 'by which items are worded, encoded and scored',
+      },
+      prompts: {
+        type: 'array',
+        items: { type: 'string', minLength: 1 },
+        default: [],
+        description: 'texts that the model continues',
+      },
+      generateTokens: { type: 'integer', minimum: 1, default: 24, description: 'tokens of a continuation, at most' },
+      temperature: {
+        type: 'number',
+        minimum: 0,
+        default: 0,
+        description: 'divides the logits that continuations are drawn by, without unit; 0: the likeliest token always',
+      },
+      topK: {
+        type: 'integer',
+        minimum: 0,
+        default: 0,
+        description: 'likeliest tokens that continuations are drawn from (Fan et al. 2018, arXiv:1805.04833); 0: all',
+      },
+      seed: { type: 'integer', default: 1, description: 'what continuations are drawn from' },
+      batch: { type: 'integer', minimum: 1, default: 8, description: 'rows at once: of no effect on the result' },
       precision: precisionProperty,
     },
   },

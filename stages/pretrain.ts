@@ -5,6 +5,7 @@ import { fit, lengths } from '../lib/model/fit.ts'
 import { trainProperties } from '../lib/model/train-params.ts'
 import { initialise, parameterCount } from '../lib/model/weights.ts'
 import { defineStage } from '../lib/pipeline/stage.ts'
+import { choices } from '../lib/util/choices.ts'
 import { Failure } from '../lib/util/failure.ts'
 
 /** Makes a GPT-2 or a GPT-Neo from nothing. */
@@ -16,21 +17,54 @@ export default defineStage({
     properties: {
       ...trainProperties,
       precision: precisionProperty,
-      architecture: { enum: ['gpt2', 'gpt_neo'], description: 'as transformers names it' },
-      width: { type: 'integer', minimum: 1, description: 'of the hidden states; a multiple of `heads`' },
-      layers: { type: 'integer', minimum: 1, description: 'blocks of attention and MLP' },
-      heads: { type: 'integer', minimum: 1, description: 'of the attention in each' },
-      inner: { type: 'integer', minimum: 0, default: 0, description: 'width inside the MLPs; 0: four times `width`' },
+      architecture: {
+        ...choices({
+          gpt2: 'GPT-2 (Radford et al. 2019)',
+          gpt_neo: 'GPT-Neo (Black et al. 2021): scores without 1/√d, layers that see a window alone',
+        }),
+        description: 'by the name that transformers has for it',
+      },
+      width: { type: 'integer', minimum: 1, description: 'numbers in a hidden state; a multiple of `heads`' },
+      layers: { type: 'integer', minimum: 1, description: 'blocks of attention and MLP, one after another' },
+      heads: { type: 'integer', minimum: 1, description: 'heads of the attention in each layer' },
+      inner: {
+        type: 'integer',
+        minimum: 0,
+        default: 0,
+        description: 'numbers in the inner layer of each MLP; 0: four times `width`',
+      },
       attention: {
         type: 'array',
-        items: { enum: ['global', 'local'] },
+        items: choices({ global: 'sees all before it', local: 'sees `window` positions' }),
         default: [],
-        description: "of GPT-Neo's layers in turn; alternating from global where not given",
+        description: "kind of each of GPT-Neo's layers in turn; alternating from global where not given",
       },
-      window: { type: 'integer', minimum: 1, default: 256, description: 'positions that a local layer sees' },
-      deviation: { type: 'number', exclusiveMinimum: 0, default: 0.02, description: 'of new weights' },
-      start: { enum: ['normal', 'induction'], default: 'normal', description: 'drawn, or an induction circuit' },
-      dtype: { enum: ['F32', 'F16'], default: 'F32', description: 'of the stored weights' },
+      window: {
+        type: 'integer',
+        minimum: 1,
+        default: 256,
+        description: 'tokens that a local layer sees, its own among them',
+      },
+      deviation: {
+        type: 'number',
+        exclusiveMinimum: 0,
+        default: 0.02,
+        description:
+          'standard deviation of new matrices, without unit; what layers add starts smaller by √(2·layers) (Radford et al. 2019, 2.3)',
+      },
+      start: {
+        ...choices({
+          normal: 'drawn from a normal distribution',
+          induction: 'with a circuit that looks up what stood after a token before (Olsson et al. 2022)',
+        }),
+        default: 'normal',
+        description: 'how new weights start',
+      },
+      dtype: {
+        ...choices({ F32: 'float32, 4 bytes', F16: 'float16, 2 bytes' }),
+        default: 'F32',
+        description: 'of each number of the stored weights',
+      },
     },
   },
   in: ['tokens', 'tokenizer'],

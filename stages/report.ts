@@ -15,15 +15,22 @@ export default defineStage({
     additionalProperties: false,
     required: ['title', 'notes', 'parameters', 'axes', 'trainedOn'],
     properties: {
-      title: { type: 'string', default: 'A small model taught by a big one', description: 'of the page' },
+      title: { type: 'string', default: 'A small model taught by a big one', description: 'title of the page' },
       notes: { type: 'array', items: { type: 'string' }, default: [], description: 'paragraphs under the title' },
-      parameters: { type: 'object', default: {}, description: 'shown in a table' },
+      parameters: {
+        type: 'object',
+        default: {},
+        description: 'what the page shows as the parameters of the experiment, in a table',
+      },
       baselineLine: {
         description: 'a published score, drawn into the chart of acc_norm: its label and a share from 0 to 1',
         type: 'object',
         additionalProperties: false,
         required: ['label', 'value'],
-        properties: { label: { type: 'string' }, value: { type: 'number', minimum: 0, maximum: 1 } },
+        properties: {
+          label: { type: 'string', description: 'what stands at the line' },
+          value: { type: 'number', minimum: 0, maximum: 1, description: 'where it is drawn, a share from 0 to 1' },
+        },
       },
       trainedOn: {
         type: 'array',
@@ -35,7 +42,7 @@ export default defineStage({
         type: 'array',
         items: { type: 'string' },
         default: [],
-        description: "of the sweep's matrix, in its order: the charts go along the first",
+        description: "names of the axes of the sweep's matrix, in its order: the charts go along the first",
       },
     },
   },

@@ -5,7 +5,7 @@ import type { Form } from '../lib/data/targets/form.ts'
 import { recordSize } from '../lib/data/targets/records.ts'
 import { readTokens } from '../lib/data/tokens.ts'
 import type { Split } from '../lib/data/tokens.ts'
-import { attends } from '../lib/data/windows.ts'
+import { attendProperty } from '../lib/data/windows.ts'
 import type { Attend } from '../lib/data/windows.ts'
 import { openEngine, precisionProperty } from '../lib/engine/index.ts'
 import type { Engine, Precision } from '../lib/engine/index.ts'
@@ -17,6 +17,7 @@ import { openModel } from '../lib/model/weights.ts'
 import type { StoredModel } from '../lib/model/weights.ts'
 import { defineStage } from '../lib/pipeline/stage.ts'
 import type { StageContext } from '../lib/pipeline/stage.ts'
+import { choices } from '../lib/util/choices.ts'
 import { Failure } from '../lib/util/failure.ts'
 
 const positive = { type: 'number', exclusiveMinimum: 0 } as const
@@ -31,35 +32,52 @@ export default defineStage({
     additionalProperties: false,
     required: ['context'],
     properties: {
-      context: { type: 'integer', minimum: 1, description: 'tokens in a row, the same as in training' },
-      attend: {
-        enum: attends,
-        default: 'row',
-        description: 'what a token sees, the same as in training: all before it in its row, or in its document alone',
+      context: {
+        type: 'integer',
+        minimum: 1,
+        description:
+          "tokens in a row, the same as in training; at most as many as the teacher's table of positions has",
       },
+      attend: attendProperty,
       precision: precisionProperty,
       form: {
-        enum: ['hidden', 'sampled', 'topk'],
+        ...choices<Form['kind']>({
+          hidden: 'the last hidden states: exact for every loss at every temperature',
+          sampled: 'tokens drawn at one temperature (Anshumann et al. 2025, arXiv:2503.16870), for `loss: forward-kl`',
+          topk: 'the likeliest tokens, and what all others have together, for `loss: forward-kl`',
+        }),
         default: 'hidden',
-        description:
-          'what is kept: hidden states, exact for every loss at every temperature; draws; the likeliest tokens',
+        description: "what is kept of the teacher's distribution at each token",
       },
       dtype: {
-        enum: ['F16', 'I8'],
+        ...choices<Params['dtype']>({
+          F16: 'float16, 2 bytes',
+          I8: 'whole numbers of 1 byte with a scale, which round more',
+        }),
         default: 'F16',
-        description: 'of hidden states; I8 is half of F16 and rounds more',
+        description: 'of each number of `form: hidden`',
       },
-      samples: { type: 'integer', minimum: 1, default: 12, description: 'draws a token, of the form sampled' },
-      temperature: { ...positive, default: 2, description: 'of the draws, and of any training with them' },
-      seed: { type: 'integer', minimum: 0, default: 1, description: 'of the draws' },
-      k: { type: 'integer', minimum: 1, default: 64, description: 'tokens kept, of the form topk' },
+      samples: { type: 'integer', minimum: 1, default: 12, description: 'draws at each token, of `form: sampled`' },
+      temperature: {
+        ...positive,
+        default: 2,
+        description: 'T of the draws, softmax(z / T), and of any training with them; of `form: sampled`',
+      },
+      seed: {
+        type: 'integer',
+        minimum: 0,
+        default: 1,
+        description: 'what the draws of `form: sampled` are drawn from',
+      },
+      k: { type: 'integer', minimum: 1, default: 64, description: 'tokens kept at each token, of `form: topk`' },
       temperatures: {
         type: 'array',
         minItems: 1,
         uniqueItems: true,
         items: positive,
         default: [1, 2, 4],
-        description: 'at which topk knows what the other tokens have together',
+        description:
+          'values of T at which `form: topk` knows what the other tokens have together: a training takes these alone',
       },
     },
   },

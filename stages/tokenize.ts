@@ -5,6 +5,7 @@ import { encodeDocuments, encodeSplit, joinEncoded, splitNames, writeTokens } fr
 import { loadTokenizer } from '../lib/data/tokenizer.ts'
 import type { Tokenizer } from '../lib/data/tokenizer.ts'
 import { defineStage } from '../lib/pipeline/stage.ts'
+import { choices } from '../lib/util/choices.ts'
 
 /** Text to one stream of token ids a split, documents one after another. */
 export default defineStage({
@@ -13,14 +14,14 @@ export default defineStage({
     additionalProperties: false,
     properties: {
       separator: {
-        enum: ['eos', 'none'],
+        ...choices({ eos: 'the end-of-text token', none: 'nothing, as published perplexities have it' }),
         default: 'eos',
-        description: 'what ends a document: the end-of-text token, or nothing, as published perplexities have it',
+        description: 'what ends a document in the stream of tokens',
       },
       rows: {
-        enum: ['anywhere', 'documents'],
+        ...choices({ anywhere: 'after any token', documents: 'where a document ends, if it fits into a row' }),
         default: 'anywhere',
-        description: 'where rows of the stream may end: anywhere, or where a document ends, if it fits into one',
+        description: 'where rows of the stream may end',
       },
     },
   },

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { commandsSection } from './commands.ts'
 import { faultSection } from './faults.ts'
 import { readJson, readText } from './read.ts'
 import type { RecordedExperiment, RecordedSeeds } from './recorded.ts'
@@ -10,7 +11,7 @@ import { readBenches, speedSection } from './speed.ts'
 
 const NOT_RUN = 'not run yet'
 
-/** A section of README.md each, by the name of its marks, from the files in bench/results. */
+/** A section of README.md each, by the name of its marks, from the files in bench/results and the commands. */
 export function sections(folder: string): Readonly<Record<string, string>> {
   // our own results, taken as they were written
   const experiment = (name: string) => readJson(join(folder, `${name}.metrics.json`)) as RecordedExperiment | undefined
@@ -32,6 +33,7 @@ export function sections(folder: string): Readonly<Record<string, string>> {
     'real-pair': realPairSection(readBenches(folder)) ?? NOT_RUN,
     speed: speedSection(readBenches(folder)) || NOT_RUN,
     faults: faultSection(readBenches(folder)) || NOT_RUN,
+    commands: commandsSection(),
   }
   // the report's no-break spaces look like any other in an editor
   return Object.fromEntries(Object.entries(made).map(([name, text]) => [name, text.replaceAll('\u00a0', ' ')]))

@@ -41,8 +41,7 @@ function start(file) {
   const { Script } = require('vm')
   const command = /^(?:--)?([a-z]+)$/.exec(args[0] ?? 'help')?.[1]
   const kept = join(dirname(file), `${command}-${process.version}-${process.arch}.code`)
-  const source = `(function(require,module,exports,__url){${readFileSync(file, 'utf8')}\n})`
-  const script = new Script(source, { filename: file, cachedData: readKept(kept) })
+  const script = new Script(readFileSync(file, 'latin1'), { filename: file, cachedData: readKept(kept) })
   if (script.cachedDataRejected !== false && command !== undefined)
     process.once('exit', (code) => keep(script, kept, code))
   const module = { exports: {} }

@@ -1,8 +1,8 @@
-import { stripVTControlCharacters } from 'node:util'
 import type { Diagnosis, EngineFound } from '../util/diagnosis.ts'
 import type { Machine } from '../util/machine.ts'
 import { table } from './format.ts'
 import { style } from './style.ts'
+import { wrap } from './wrap.ts'
 import { gib } from '../util/gib.ts'
 
 /** A diagnosis for people, in lines of so many characters: a table, what has no room in it, the choice, advice. */
@@ -104,17 +104,3 @@ function machineWords({ cpu, cores, threads, quota, memory, gpus, platform, node
     `Node ${node}`,
   ].join(', ')
 }
-
-/** Lines of whole words; all but the first begin with the indent. A longer word has a line of its own. */
-function wrap(text: string, width: number, indent: string): readonly string[] {
-  const lines: string[] = []
-  for (const word of text.split(' ')) {
-    const longer = lines.length === 0 ? word : `${lines.at(-1)!} ${word}`
-    if (lines.length === 0 || seen(longer) > width) lines.push(lines.length === 0 ? word : indent + word)
-    else lines[lines.length - 1] = longer
-  }
-  return lines
-}
-
-/** Characters that take room: colours do not. */
-const seen = (text: string): number => stripVTControlCharacters(text).length

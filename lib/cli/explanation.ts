@@ -1,4 +1,5 @@
 import type { Explanation, Since, Step } from '../pipeline/explain.ts'
+import { gib } from '../util/gib.ts'
 import type { JsonObject } from '../util/json.ts'
 import { duration, short, table } from './format.ts'
 import { estimateWords, stateWord } from './plan.ts'
@@ -42,5 +43,9 @@ function sinceTable({ stage, key, ran }: Since): string {
 
 const machineWords = (machine: JsonObject): string =>
   Object.entries(machine)
-    .map(([name, value]) => (typeof value === 'string' ? value : `${name} ${short(value)}`))
+    .map(([name, value]) => {
+      if (name === 'memory' && typeof value === 'number') return gib(value)
+      if (name === 'cores') return `${short(value)} cores`
+      return typeof value === 'string' ? value : `${name} ${short(value)}`
+    })
     .join(', ')

@@ -1,6 +1,6 @@
 import { duration as durationOf } from '../report/format.ts'
 import { isObject } from '../util/flatten.ts'
-import type { JsonObject } from '../util/json.ts'
+import type { Json, JsonObject } from '../util/json.ts'
 import { short } from '../util/short.ts'
 
 export { short }
@@ -42,25 +42,69 @@ export function numberGroups(metrics: JsonObject): {
 }
 
 /**
- * Metrics for people: groups of numbers as rows of one table, single values below it. What is nested deeper, lists and
- * groups of texts stand in the record and on the page.
+ * Metrics for people: groups of numbers as rows of one table, single values below it, then a row for each student of a
+ * sweep. Tables wider than `width` go on below. What is nested deeper, lists and groups of texts stand in the record and on
+ * the page.
  *
  *                 teacher  student
  *     perplexity  5.1      9.7
  */
-export function metricLines(metrics: JsonObject): string {
+export function metricLines(metrics: JsonObject, width = Infinity): string {
   const { columns, rows } = numberGroups(metrics)
-  const cells = rows.map(([name, group]) => [
-    name,
-    ...columns.map((column) => short(group[column] ?? null).replace('null', '')),
-  ])
+  const cells = rows.map(([name, group]) => [name, ...columns.map((column) => numberIn(group, column))])
   const single = Object.entries(metrics).filter(([, value]) => typeof value !== 'object')
-  const tables = [
-    cells.length > 0 ? [['', ...columns], ...cells] : [],
-    single.map(([name, value]) => [name, short(value)]),
+  const first = [
+    cells.length > 0 ? fitted([['', ...columns], ...cells], 1, width) : '',
+    table(single.map(([name, value]) => [name, short(value)])),
   ]
-  return tables
-    .filter((rows) => rows.length > 0)
-    .map(table)
-    .join('\n')
+  const sweeps = Object.values(metrics).flatMap((value) => (isSweep(value) ? [sweepLines(value, width)] : []))
+  const isText = (text: string): boolean => text !== ''
+  return [first.filter(isText).join('\n'), ...sweeps].filter(isText).join('\n\n')
+}
+
+const numberIn = (group: JsonObject, name: string): string =>
+  typeof group[name] === 'number' ? short(group[name]) : ''
+
+/** The students of a sweep by the names of their cells, `2,0.5`, and the axes that these are along. */
+interface Sweep {
+  readonly axes: readonly string[]
+  readonly students: Readonly<Record<string, JsonObject>>
+}
+
+const MOST_STUDENTS = 40
+
+const isSweep = (value: unknown): value is Sweep =>
+  isObject(value as Json) &&
+  Array.isArray((value as Partial<Sweep>).axes) &&
+  isObject((value as JsonObject)['students'] ?? null) &&
+  Object.values((value as Sweep).students).every((student) => isObject(student))
+
+function sweepLines({ axes, students }: Sweep, width: number): string {
+  const all = Object.entries(students)
+  const measures = [...new Set(all.flatMap(([, one]) => Object.keys(one).filter((name) => numberIn(one, name) !== '')))]
+  const isSplit = all.every(([cell]) => cell.split(',').length === axes.length)
+  const names = isSplit ? axes : ['cell']
+  const rows = all
+    .slice(0, MOST_STUDENTS)
+    .map(([cell, one]) => [...(isSplit ? cell.split(',') : [cell]), ...measures.map((name) => numberIn(one, name))])
+  const more = all.length > rows.length ? `\n… and ${all.length - rows.length} more, on the page` : ''
+  return `${fitted([[...names, ...measures], ...rows], names.length, width)}${more}`
+}
+
+/** A table, or where its lines would be longer, several below one another, each with the first columns. */
+function fitted(rows: readonly (readonly string[])[], kept: number, width: number): string {
+  const widths = rows[0]!.map((_, i) => 2 + Math.max(...rows.map((row) => row[i]!.length)))
+  const head = widths.slice(0, kept).reduce((sum, one) => sum + one, 0)
+  const parts: number[][] = [[]]
+  let used = head
+  for (const [i, one] of widths.entries()) {
+    if (i < kept) continue
+    if (parts.at(-1)!.length > 0 && used + one - 2 > width) {
+      parts.push([])
+      used = head
+    }
+    parts.at(-1)!.push(i)
+    used += one
+  }
+  return parts.map((part) => table(rows.map((row) => [...row.slice(0, kept), ...part.map((i) => row[i]!)]))).join('\n')
 }

@@ -5,6 +5,7 @@ import { duration, metricLines, table } from './format.ts'
 import { failureJson, write, writeError, writeJson } from './output.ts'
 import { style } from './style.ts'
 import { wordFailure } from './words.ts'
+import { widthOf, wrap } from './wrap.ts'
 
 export type Printer = (event: Event) => void
 
@@ -136,11 +137,10 @@ function print(event: Event, state: State): void {
 
 function flush({ there, manner }: State): void {
   for (const [outcome, stages] of there) {
-    if (manner.live === true)
-      write(
-        `${outcome === 'skipped' ? style('dim', '–') : style('green', '✓')} ${listed(stages)}  ${style('dim', outcome)}`,
-      )
-    else write(`${style('dim', outcome.padEnd(8))} ${listed(stages)}`)
+    const mark = outcome === 'skipped' ? style('dim', '–') : style('green', '✓')
+    const live = `${mark} ${listed(stages)}  ${style('dim', outcome)}`
+    const line = manner.live === true ? live : `${style('dim', outcome.padEnd(8))} ${listed(stages)}`
+    write(wrap(line, widthOf(process.stdout), '  ').join('\n'))
   }
   there.clear()
 }
@@ -185,7 +185,9 @@ function printFailure(event: Extract<Event, { type: 'failure' }>, { lines, manne
   const isNamed = stage === null || failure.message.includes(`"${stage}"`)
   writeError(wordFailure(failure, 'error', isNamed ? '' : `Stage "${stage}": `))
   const last = stage === null ? [] : (lines.get(stage) ?? [])
-  for (const line of last) writeError(`  ${style('dim', '│', process.stderr)} ${line}`)
+  const width = widthOf(process.stderr) - '  │ '.length
+  for (const line of last.flatMap((text) => wrap(text, width, '')))
+    writeError(`  ${style('dim', '│', process.stderr)} ${line}`)
   const { cause: stack } = failure
   if (manner.stacks === true && typeof stack === 'string' && stack !== '')
     writeError(style('dim', stack, process.stderr))
@@ -194,7 +196,7 @@ function printFailure(event: Extract<Event, { type: 'failure' }>, { lines, manne
 }
 
 function printEnd({ stages, metrics, experiment }: Extract<Event, { type: 'finished' }>, { start }: State): void {
-  if (Object.keys(metrics).length > 0) write(`\n${metricLines(metrics)}\n`)
+  if (Object.keys(metrics).length > 0) write(`\n${metricLines(metrics, widthOf(process.stdout))}\n`)
   const counts = new Map<Outcome, number>()
   for (const { outcome } of stages) counts.set(outcome, (counts.get(outcome) ?? 0) + 1)
   const summary = [...counts].map(([outcome, count]) => `${count} ${outcome}`).join(', ')

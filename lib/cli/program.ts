@@ -40,7 +40,8 @@ function codeOf(error: unknown, json: boolean): number {
   return 1
 }
 
-function makeProgram(version: string, end: (code: number) => void): Command {
+/** All commands and their options; `end` is told a command's exit code. */
+export function makeProgram(version: string, end: (code: number) => void): Command {
   const program = new Command('pipeline')
   program.description('Runs what pipeline.yaml declares: every stage hashed by content, cached, explained.')
   program.version(version).exitOverride().helpCommand(false)
@@ -69,7 +70,7 @@ function makeProgram(version: string, end: (code: number) => void): Command {
 function addCompletion(program: Command, end: (code: number) => void): void {
   program
     .command('completion')
-    .description('print what a shell reads to complete this command: source <(pipeline completion bash)')
+    .description('print what a shell reads to complete this command: source <(npx pipeline completion bash)')
     .addArgument(new Argument('<shell>').choices(['bash', 'zsh', 'fish']))
     .action(async (shell: Shell) => end((await import('./commands/completion.ts')).completion(shell)))
   program

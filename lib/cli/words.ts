@@ -1,7 +1,10 @@
 import type { Failure, Place } from '../util/failure.ts'
 import { style } from './style.ts'
+import { widthOf, wrap } from './wrap.ts'
 
 const WIDTH = 110
+/** What stands around a line that is shown. */
+const MARGIN = '   | '.length
 
 /**
  * A failure for people:
@@ -15,7 +18,8 @@ export function wordFailure(failure: Failure, label: 'error' | 'warning' = 'erro
   const head = style(label === 'error' ? 'red' : 'yellow', `${label}:`, process.stderr)
   const at = place ? `${style('bold', placeName(place), process.stderr)}: ` : ''
   const lines = place?.text === undefined ? [] : wordLine(place, place.text)
-  return [`${head} ${at}${subject}${message} [${code}]`, ...lines].join('\n')
+  const text = wrap(`${head} ${at}${subject}${message} [${code}]`, widthOf(process.stderr), '  ')
+  return [...text, ...lines].join('\n')
 }
 
 /** `pipeline.yaml:14:9`; what stands in an argument has no line. */
@@ -24,8 +28,9 @@ export const placeName = ({ file, line, column }: Place): string =>
 
 /** The line with a caret under the column; of a long line, the part around it. */
 function wordLine({ line, column }: Place, text: string): string[] {
-  const start = Math.max(0, Math.min(column - 1 - WIDTH / 2, text.length - WIDTH))
-  const shown = text.slice(start, start + WIDTH).replaceAll('\t', ' ')
+  const width = Math.min(WIDTH, widthOf(process.stderr) - String(line).length - MARGIN)
+  const start = Math.max(0, Math.min(column - 1 - Math.floor(width / 2), text.length - width))
+  const shown = text.slice(start, start + width).replaceAll('\t', ' ')
   const number = String(line)
   const caret = ' '.repeat(Math.max(0, column - 1 - start))
   return [`  ${number} | ${shown}`, `  ${' '.repeat(number.length)} | ${caret}${style('red', '^', process.stderr)}`]

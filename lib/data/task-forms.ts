@@ -33,6 +33,22 @@ export type Convention = (typeof conventions)[number]
 export const itemFormats = ['hellaswag', 'openbookqa', 'arc', 'piqa', 'copa', 'winogrande'] as const
 export type ItemFormat = (typeof itemFormats)[number]
 
+/** As a choice of stages: what each data set is. */
+export const itemMeanings: Readonly<Record<ItemFormat, string>> = {
+  hellaswag: 'HellaSwag: how a text goes on, of four endings (Zellers et al. 2019, arXiv:1905.07830)',
+  openbookqa: 'OpenBookQA: elementary science, of four answers (Mihaylov et al. 2018, arXiv:1809.02789)',
+  arc: 'ARC: science exams, of mostly four answers (Clark et al. 2018, arXiv:1803.05457)',
+  piqa: 'PIQA: how to do something, of two ways (Bisk et al. 2020, arXiv:1911.11641)',
+  copa: 'COPA: cause or effect, of two (Roemmele et al. 2011)',
+  winogrande: 'WinoGrande: whom a pronoun means, of two (Sakaguchi et al. 2020, arXiv:1907.10641)',
+}
+
+export const conventionMeanings: Readonly<Record<Convention, string>> = {
+  plain: 'text verbatim; accNorm is by the mean log-probability of a token',
+  harness:
+    'text, encoding and accNorm as lm-evaluation-harness has them: by the log-probability over the characters of the ending',
+}
+
 /** A data set, whose lines may lie in several shapes. */
 export interface Form<T> {
   readonly title: string

@@ -1,3 +1,4 @@
+import { choices } from '../util/choices.ts'
 import { Failure } from '../util/failure.ts'
 
 /**
@@ -12,6 +13,13 @@ export interface Packing {
 /** What a token of a row sees of what is before it: all of it, or that of its document alone. */
 export const attends = ['row', 'document'] as const
 export type Attend = (typeof attends)[number]
+
+/** As a parameter of every stage that reads a text in rows. */
+export const attendProperty = {
+  ...choices<Attend>({ row: 'all tokens before it in its row', document: 'those of its own document alone' }),
+  default: 'row',
+  description: 'what a token sees of what is before it; the same in the pass of the teacher and in training',
+} as const
 
 /** Row of a packed stream: inputs `ids[start … start + length)`, targets `ids[start + 1 … start + length]`. */
 export interface Window {

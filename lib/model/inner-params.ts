@@ -1,3 +1,4 @@
+import { choices } from '../util/choices.ts'
 import { Failure } from '../util/failure.ts'
 import type { GptConfig } from './config.ts'
 import type { InnerLosses, LayerPair } from './inner.ts'
@@ -9,26 +10,53 @@ const pairs = (first: number, description: string) =>
       type: 'object',
       additionalProperties: false,
       required: ['teacher', 'student'],
-      properties: { teacher: { type: 'integer', minimum: first }, student: { type: 'integer', minimum: first } },
+      properties: {
+        teacher: { type: 'integer', minimum: first, description: `layer of the teacher, counted from ${first}` },
+        student: { type: 'integer', minimum: first, description: `layer of the student, counted from ${first}` },
+      },
     },
     default: [],
     description,
   }) as const
 
-const weight = { type: 'number', exclusiveMinimum: 0, default: 1, description: 'in the sum of losses' } as const
+const weight = (of: string) =>
+  ({
+    type: 'number',
+    exclusiveMinimum: 0,
+    default: 1,
+    description: `weight of \`${of}\` in the sum of losses, without unit`,
+  }) as const
 
 /** What goes on inside the student that is to be as in a teacher who runs in each step, as properties of a JSON schema. */
 export const innerProperties = {
-  hiddenPairs: pairs(0, 'layers whose output is to be alike, { teacher: 4, student: 2 }; 0 is the embedding'),
+  hiddenPairs: pairs(
+    0,
+    'layers whose output is to be alike, { teacher: 4, student: 2 }; 0 is the embedding. Needs a `teacher` that runs',
+  ),
   hiddenLoss: {
-    enum: ['mse', 'cosine'],
+    ...choices({
+      mse: 'mean of (s − t)² over the width (Jiao et al. 2020, arXiv:1909.10351)',
+      cosine: '1 − s·t / (‖s‖ ‖t‖), from 0 to 2 (Sanh et al. 2019, arXiv:1910.01108)',
+    }),
     default: 'mse',
-    description: "after a learnt projection to the teacher's width",
+    description:
+      "distance of the student's hidden states s, after a learnt projection to the teacher's width, from the teacher's t; mean over tokens",
   },
-  hiddenWeight: weight,
-  attentionPairs: pairs(1, 'layers that are to attend alike, { teacher: 4, student: 2 }'),
-  attentionLoss: { enum: ['kl', 'mse'], default: 'kl', description: 'KL(teacher ‖ student), or squared differences' },
-  attentionWeight: weight,
+  hiddenWeight: weight('hiddenLoss'),
+  attentionPairs: pairs(
+    1,
+    'layers that are to attend alike, { teacher: 4, student: 2 }, counted from 1. Needs a `teacher` that runs',
+  ),
+  attentionLoss: {
+    ...choices({
+      kl: 'KL(teacher ‖ student) = Σ t·(log t − log s), in nats (Wang et al. 2020, arXiv:2002.10957)',
+      mse: 'Σ (s − t)²',
+    }),
+    default: 'kl',
+    description:
+      'distance of whom tokens attend to, the shares s of the student from t of the teacher; mean over tokens and heads',
+  },
+  attentionWeight: weight('attentionLoss'),
 } as const
 
 interface InnerParams {

@@ -1,5 +1,6 @@
 import type { Convention, ItemFormat } from '../data/task-forms.ts'
-import { conventions, itemFormats } from '../data/task-forms.ts'
+import { conventionMeanings, itemMeanings } from '../data/task-forms.ts'
+import { choices } from '../util/choices.ts'
 import { readItems } from '../data/tasks.ts'
 import { loadTokenizer } from '../data/tokenizer.ts'
 import type { Running } from './likelihood.ts'
@@ -7,9 +8,22 @@ import { scoreItems } from './score.ts'
 
 /** Parameters of a stage that asks items while it trains. */
 export const questionProperties = {
-  items: { type: 'integer', minimum: 0, default: 0, description: 'of `tasks` asked at each validation; 0: all' },
-  format: { enum: itemFormats, default: 'hellaswag', description: 'data set whose form the items have' },
-  convention: { enum: conventions, default: 'plain', description: 'by which they are asked, as in `evaluate`' },
+  items: {
+    type: 'integer',
+    minimum: 0,
+    default: 0,
+    description: 'items of `tasks` that are asked at each validation, from the first on; 0: all',
+  },
+  format: {
+    ...choices(itemMeanings),
+    default: 'hellaswag',
+    description: 'data set whose form the items of `tasks` have',
+  },
+  convention: {
+    ...choices(conventionMeanings),
+    default: 'plain',
+    description: 'by which items are worded, encoded and scored',
+  },
 } as const
 
 export interface QuestionParams {

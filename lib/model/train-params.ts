@@ -1,12 +1,12 @@
-import { attends } from '../data/windows.ts'
+import { attendProperty } from '../data/windows.ts'
 import type { Attend } from '../data/windows.ts'
 import type { Precision } from '../engine/engine.ts'
 import type { GptConfig } from './config.ts'
 import { fixedLayers, frozenWeights } from './freeze.ts'
 import { lossScaling } from './loss-scale.ts'
 import { adamW } from './optimizer.ts'
-import { bends, decays } from './schedule.ts'
-import type { Decay, Schedule } from './schedule.ts'
+import { choices } from '../util/choices.ts'
+import type { Bend, Decay, Schedule } from './schedule.ts'
 import type { TrainOptions } from './train.ts'
 
 /** A number that may change, as a property of a stage's JSON schema: the number, a list, or `{ from, to, shape, by }`. */
@@ -19,32 +19,105 @@ export const scheduleProperty = <const L extends object>(limits: L) =>
     additionalProperties: false,
     required: ['from', 'to'],
     properties: {
-      from: { type: 'number', ...limits, description: 'in the first step' },
-      to: { type: 'number', ...limits, description: 'in the last' },
-      shape: { enum: bends, default: 'linear', description: 'of the way from one to the other' },
-      by: { enum: ['step', 'epoch'], default: 'step', description: 'when it changes' },
+      from: { type: 'number', ...limits, description: 'its value in the first step' },
+      to: { type: 'number', ...limits, description: 'its value in the last step, exactly' },
+      shape: {
+        ...choices<Bend>({
+          linear: 'a straight line',
+          cosine: 'half a cosine: to + (from − to)·(1 + cos πx)/2, x the share of the way that is done',
+        }),
+        default: 'linear',
+        description: 'the way from one to the other',
+      },
+      by: {
+        ...choices({ step: 'with every step of the optimizer', epoch: 'from one epoch to the next' }),
+        default: 'step',
+        description: 'when it changes',
+      },
     },
   }) as const
 
 /** The parameters that all trainings share, as properties of a stage's JSON schema. */
 export const trainProperties = {
-  context: { type: 'integer', minimum: 1, description: 'tokens in a row' },
-  attend: {
-    enum: attends,
-    default: 'row',
-    description: 'what a token sees: all before it in its row, or in its document alone',
+  context: {
+    type: 'integer',
+    minimum: 1,
+    description: "tokens in a row of the text; at most as many as the model's table of positions has",
   },
-  batch: { type: 'integer', minimum: 1, default: 8, description: 'rows in a step' },
-  accumulate: { type: 'integer', minimum: 1, default: 1, description: 'micro-batches that a step is cut into' },
-  epochs: { type: 'number', exclusiveMinimum: 0, default: 1, description: 'passes over the training text' },
-  steps: { type: 'integer', minimum: 0, default: 0, description: 'steps of the optimizer; 0: as `epochs` says' },
-  rate: { type: 'number', exclusiveMinimum: 0, default: 0.001, description: 'learning rate at its peak' },
-  warmup: { type: 'number', minimum: 0, maximum: 1, default: 0.02, description: 'share of the steps until the peak' },
-  decay: { enum: decays, default: 'cosine', description: 'how the rate falls after it; wsd: late, in a straight line' },
-  decayShare: { type: 'number', minimum: 0, maximum: 1, default: 0.2, description: "wsd's steps that fall, of all" },
-  last: { type: 'number', minimum: 0, maximum: 1, default: 0.1, description: "the last step's share of the peak" },
-  weightDecay: { type: 'number', minimum: 0, default: 0.01, description: 'decoupled, on matrices only' },
-  clip: { type: 'number', exclusiveMinimum: 0, default: 1, description: "limit of the gradient's global norm" },
+  attend: attendProperty,
+  batch: { type: 'integer', minimum: 1, default: 8, description: 'rows in a step of the optimizer' },
+  accumulate: {
+    type: 'integer',
+    minimum: 1,
+    default: 1,
+    description: 'micro-batches that the rows of a step are cut into, one after another: less memory, the same step',
+  },
+  epochs: {
+    type: 'number',
+    exclusiveMinimum: 0,
+    default: 1,
+    description: 'passes over the training text; 0.5 is half of one',
+  },
+  steps: {
+    type: 'integer',
+    minimum: 0,
+    default: 0,
+    description: 'steps of the optimizer; 0: as many as `epochs` needs',
+  },
+  rate: {
+    type: 'number',
+    exclusiveMinimum: 0,
+    default: 0.001,
+    description:
+      'learning rate at its peak, without unit. AdamW: w ← w − rate·(m̂ / (√v̂ + 10⁻⁸) + weightDecay·w), m̂ and v̂ the running means of the gradient and its square with 0.9 and 0.999, corrected for their start (Loshchilov and Hutter 2019, arXiv:1711.05101)',
+  },
+  warmup: {
+    type: 'number',
+    minimum: 0,
+    maximum: 1,
+    default: 0.02,
+    description:
+      'share of the steps in which the rate rises in a straight line to its peak, never from 0 (Goyal et al. 2017, arXiv:1706.02677)',
+  },
+  decay: {
+    ...choices<Decay>({
+      constant: 'it stays at its peak',
+      linear: 'it falls in a straight line to `last` of the peak',
+      cosine:
+        'it falls by half a cosine: peak·(last + (1 − last)·(1 + cos πx)/2), x the share of the steps after the warm-up (Loshchilov and Hutter 2017, arXiv:1608.03983)',
+      wsd: 'warm-up, stable, decay: it keeps the peak, then falls in a straight line over `decayShare` of the steps (Hu et al. 2024, arXiv:2404.06395)',
+    }),
+    default: 'cosine',
+    description: 'how the rate goes on after the warm-up',
+  },
+  decayShare: {
+    type: 'number',
+    minimum: 0,
+    maximum: 1,
+    default: 0.2,
+    description: 'share of all steps in which the rate falls, at the end; of `decay: wsd` alone',
+  },
+  last: {
+    type: 'number',
+    minimum: 0,
+    maximum: 1,
+    default: 0.1,
+    description: 'the rate of the last step as a share of the peak; without effect where it is constant',
+  },
+  weightDecay: {
+    type: 'number',
+    minimum: 0,
+    default: 0.01,
+    description:
+      'decoupled: each step takes rate·weightDecay of a weight away, of matrices and embeddings alone (Loshchilov and Hutter 2019, arXiv:1711.05101)',
+  },
+  clip: {
+    type: 'number',
+    exclusiveMinimum: 0,
+    default: 1,
+    description:
+      "limit of the gradient's norm √Σg² over all weights: a longer one is scaled down to it (Pascanu et al. 2013, arXiv:1211.5063)",
+  },
   freeze: {
     type: 'array',
     items: { type: 'string', minLength: 1 },
@@ -56,25 +129,42 @@ export const trainProperties = {
     minimum: 0,
     exclusiveMaximum: 1,
     default: 0,
-    description: 'share of the embedding, of attention and of what layers add that each step of training leaves out',
+    description:
+      'share of the embedding, of attention and of what layers add that each step leaves out, the rest larger by 1 / (1 − dropout) (Srivastava et al. 2014, JMLR 15)',
   },
   ema: {
     type: 'number',
     minimum: 0,
     exclusiveMaximum: 1,
     default: 0,
-    description: "decay of the weights' running average, which is then what is validated and kept; 0: none",
+    description:
+      "decay of the weights' running average a ← ema·a + (1 − ema)·w a step, which is then what is validated and kept (Tarvainen and Valpola 2017, arXiv:1703.01780); 0: none",
   },
   patience: {
     type: 'integer',
     minimum: 0,
     default: 0,
-    description: 'validations without a new best that end it; 0: none do',
+    description: 'validations without a new best that end the training; 0: none do',
   },
-  seed: { type: 'integer', minimum: 0, default: 1, description: 'of the order of rows, of new weights and of dropout' },
-  validateEvery: { type: 'integer', minimum: 1, default: 100, description: 'steps between validations' },
-  validationRows: { type: 'integer', minimum: 0, default: 0, description: 'rows validated on; 0: all' },
-  chunk: { type: 'integer', minimum: 1, default: 512, description: 'tokens whose logits exist at once' },
+  seed: {
+    type: 'integer',
+    minimum: 0,
+    default: 1,
+    description: 'what the order of rows, new weights and dropout are drawn from',
+  },
+  validateEvery: { type: 'integer', minimum: 1, default: 100, description: 'steps from one validation to the next' },
+  validationRows: {
+    type: 'integer',
+    minimum: 0,
+    default: 0,
+    description: 'rows of the validation split that are read at each validation; 0: all',
+  },
+  chunk: {
+    type: 'integer',
+    minimum: 1,
+    default: 512,
+    description: 'tokens whose logits exist at once in the loss: less memory, the same loss',
+  },
 } as const
 
 export interface TrainParams {

@@ -95,7 +95,8 @@ function templatesOf(stage: Stage, template: string, { config }: ArgoOptions): J
   const limit =
     timeoutSeconds === undefined
       ? {}
-      : { activeDeadlineSeconds: Math.ceil(timeoutSeconds + GRACE_SECONDS + MARGIN_SECONDS) }
+      : // a text, as Argo's published schema has it; Argo reads both
+        { activeDeadlineSeconds: String(Math.ceil(timeoutSeconds + GRACE_SECONDS + MARGIN_SECONDS)) }
   const again = retries.times === 0 ? {} : { retryStrategy: retryOf(stage) }
   const make = (name: string, inputs: readonly string[], args: readonly string[]): JsonObject => ({
     name,

@@ -107,7 +107,10 @@ export async function fillParameters(
     closed(schema),
   )
   const filled = structuredClone(stage.with)
-  if (!validate(filled)) return err((validate.errors ?? []).map((error) => parameterFailure(stage, error, schema)))
+  if (!validate(filled)) {
+    const errors = withoutOtherChoices(validate.errors ?? [])
+    return err(errors.map((error) => parameterFailure(stage, error, schema)))
+  }
   writeSealed(memo, filled)
   return ok(filled)
 }
@@ -118,6 +121,28 @@ const closed = (schema: JsonObject): JsonObject => ({
   ...schema,
   ...('properties' in schema && !('additionalProperties' in schema) ? { additionalProperties: false } : {}),
 })
+
+/**
+ * Where a parameter may be one of several things, such as a name or a map, what is wrong with it as the thing that it is:
+ * not that it is none of the others. Where it is none of them all, the types that it may have.
+ */
+function withoutOtherChoices(errors: readonly ErrorObject[]): readonly ErrorObject[] {
+  const found = errors.filter(({ keyword }) => keyword === 'anyOf')
+  return found.reduce((left, choice) => {
+    const branchOf = ({ schemaPath }: ErrorObject): string | undefined =>
+      schemaPath.startsWith(`${choice.schemaPath}/`)
+        ? schemaPath.slice(choice.schemaPath.length + 1).split('/')[0]
+        : undefined
+    const wrongTypes = left.filter(
+      (error) => error.keyword === 'type' && error.schemaPath === `${choice.schemaPath}/${branchOf(error)}/type`,
+    )
+    const otherBranches = new Set(wrongTypes.map(branchOf))
+    const own = left.filter((error) => error !== choice && !otherBranches.has(branchOf(error)))
+    if (own.some((error) => branchOf(error) !== undefined)) return own
+    const types = wrongTypes.map(({ params }) => String((params as { type: unknown }).type)).join(',')
+    return types === '' ? left : [...own, { ...choice, keyword: 'type', message: `must be ${types}` }]
+  }, errors)
+}
 
 function parameterFailure(stage: Stage, error: ErrorObject, schema: JsonObject): Failure {
   const path = error.instancePath.split('/').slice(1).map(unescapePointer)
@@ -146,9 +171,12 @@ function unknownParameter(stage: Stage, path: readonly string[], schema: JsonObj
   return unknown(stage, 'parameter', path.join('.'), known)
 }
 
-/** What is said of a parameter within others. */
+/** What is said of a parameter within others; of one that may be several things, what is said of the map. */
 const schemaAt = (schema: JsonObject, path: readonly string[]): JsonObject =>
-  path.reduce((at, name) => ((at.properties ?? {}) as Record<string, JsonObject>)[name] ?? {}, schema)
+  path.reduce((at, name) => asMap(((at.properties ?? {}) as Record<string, JsonObject>)[name] ?? {}), schema)
+
+const asMap = (schema: JsonObject): JsonObject =>
+  ((schema.anyOf ?? []) as readonly JsonObject[]).find((one) => 'properties' in one) ?? schema
 
 const unescapePointer = (part: string): string => part.replaceAll('~1', '/').replaceAll('~0', '~')
 

@@ -49,6 +49,13 @@ export function loadPipeline(files: ConfigFiles): Promise<Result<LoadedPipeline,
   return Promise.resolve(ok({ ...pipeline, files: names }))
 }
 
+/** pipeline.yaml with recipes and settings laid over it, as they are written: `${}` stand as they do there. */
+export function readWritten(files: ConfigFiles): Result<MapTree, Failure[]> {
+  const problems = new Problems()
+  const document = readDocument(files, resolve(dirname(files.file)), problems)
+  return document && !problems.any ? ok(document) : err(problems.list())
+}
+
 const nameFrom = (root: string, file: string): string => relative(root, resolve(file)).split(sep).join('/')
 
 /** All files and settings as one tree; undefined where one of them could not be read. */

@@ -8,7 +8,7 @@ const DIGITS = 16
 
 /** Why Windows refuses the name of a file or folder, as a sentence without its full stop; undefined where it takes it. */
 export function refusedByWindows(name: string): string | undefined {
-  const [character] = /[<>:"/\\|?*\p{Cc}]/u.exec(name) ?? []
+  const [character] = /[<>:"/\\|?*\0-\x1f\x7f-\x9f]/.exec(name) ?? []
   if (character !== undefined) return `Windows takes no ${JSON.stringify(character)} in the name of a file`
   const [, device] = DEVICE.exec(name) ?? []
   if (device !== undefined) return `Windows keeps "${device}" for a device, with any ending`

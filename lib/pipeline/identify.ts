@@ -1,4 +1,4 @@
-import type { Failure } from '../util/failure.ts'
+import { Failure } from '../util/failure.ts'
 import type { Json, JsonObject } from '../util/json.ts'
 import { err, ok } from '../util/result.ts'
 import type { Result } from '../util/result.ts'
@@ -41,12 +41,15 @@ export async function identifyStages(
   const bundles = [...new Map([...modules.value.values()].map((one) => [one.digest, one])).values()]
   const described = await describeModules(bundles, project)
   const descriptions = new Map(bundles.map((one, index) => [one.digest, described[index]!]))
-  const failures: Failure[] = []
+  const found: Found[] = []
   const identities = new Map<string, Identity>()
   for (const stage of stages) {
     const env = envIdentity(stage.env, process.env)
-    failures.push(
-      ...checkShards(
+    const fail = (failures: readonly Failure[]): void => {
+      for (const failure of failures) found.push({ stage, failure })
+    }
+    fail(
+      checkShards(
         stage,
         stage.program.kind === 'command' ? undefined : descriptions.get(modules.value.get(stage.program.file)!.digest),
       ),
@@ -65,10 +68,10 @@ export async function identifyStages(
     const bundled = modules.value.get(stage.program.file)!
     const description = descriptions.get(bundled.digest)!
     const names = checkNames(stage, stage.program.file, description)
-    failures.push(...names)
+    fail(names)
     if (names.length > 0 || 'error' in description) continue
     const filled = await fillParameters(stage, bundled.digest, description.params, project)
-    if (!filled.ok) failures.push(...filled.error)
+    if (!filled.ok) fail(filled.error)
     else
       identities.set(stage.id, {
         code: bundled.digest,
@@ -80,7 +83,25 @@ export async function identifyStages(
         unit: description.unit,
       })
   }
-  return failures.length > 0 ? err(failures) : ok(identities)
+  return found.length > 0 ? err(onceForCells(found)) : ok(identities)
+}
+
+interface Found {
+  readonly stage: Stage
+  readonly failure: Failure
+}
+
+/** A mistake that several cells of a stage share is said once, of the stage. */
+function onceForCells(all: readonly Found[]): Failure[] {
+  const byMistake = new Map<string, Failure>()
+  for (const { stage, failure } of all) {
+    const { code, message, place, exitCode } = failure
+    const ofStage = message.replaceAll(`"${stage.id}"`, `"${stage.name}"`)
+    const key = JSON.stringify([code, ofStage, place])
+    const isShared = byMistake.has(key) && stage.id !== stage.name
+    byMistake.set(key, isShared ? new Failure(code, ofStage, { exitCode, ...(place && { place }) }) : failure)
+  }
+  return [...byMistake.values()]
 }
 
 async function bundleModules(

@@ -23,6 +23,9 @@ const MOST_TEXT = 4096
 /** What is said where no link can be made: by FAT and exFAT, and by Windows, also without the right to make one. */
 const NO_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL', 'EISDIR'])
 
+/** Whether an error of making a link says that none can be made on this disk. */
+export const isWithoutLinks = (error: unknown): boolean => NO_LINKS.has(errorCode(error) ?? '')
+
 /** `artifacts/<stage>`, or `artifacts/<stage>/<cell>`: the user's view of a stage's current result. */
 export function linkPath(artifacts: string, stage: Stage): string {
   const cell = Object.values(stage.cell)
@@ -97,7 +100,7 @@ function makeLink(temporary: string, folder: string, path: string): void {
     if (process.platform === 'win32') symlinkSync(folder, temporary, 'junction')
     else symlinkSync(path, temporary)
   } catch (error) {
-    if (!NO_LINKS.has(errorCode(error) ?? '')) throw error
+    if (!isWithoutLinks(error)) throw error
     // with `/`, as the disk may go to another system
     writeFileSync(temporary, `${path.replaceAll(sep, '/')}\n`, { flag: 'wx' })
   }

@@ -3,6 +3,8 @@ import type { Output } from './outputs.ts'
 import type { Problems } from './problems.ts'
 import type { Spot } from './source.ts'
 
+/** Most names; classes of Unicode take a millisecond to build, which every start would wait for. */
+const PLAIN = /^[a-z0-9_][a-z0-9_-]*$/i
 const NAME = /^[\p{L}\p{N}_][\p{L}\p{M}\p{N}_-]*$/u
 /** Names that every object of JavaScript answers to: user code reads inputs and outputs by name. */
 const RESERVED: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype'])
@@ -51,7 +53,7 @@ export function isName(name: string, what: string, at: Spot, problems: Problems,
     return false
   }
   if (isDevice(name, what, at, problems)) return false
-  if (NAME.test(name) && lengthOf(name) <= most) return true
+  if ((PLAIN.test(name) || NAME.test(name)) && lengthOf(name) <= most) return true
   const rule = `Names have letters, digits, "_" and "-", start with no "-", and have at most ${most} bytes.`
   problems.add('NAME_INVALID', at, `"${name}" cannot name ${article(what)}. ${rule}`)
   return false

@@ -21,6 +21,11 @@ const slurmSchema = {
   },
 } as const
 
+const sources =
+  '`stage.output`, a path, `file:PATH`, `builtin:NAME`, `hub:OWNER/REPO@REVISION`, `https://HOST/PATH#sha256=DIGEST`'
+
+export const sourceSchema = { type: 'string', minLength: 1, description: 'one of ' + sources } as const
+
 /** A stage as it is written, once every `${}` stands for its value. */
 export const stageSchema = {
   type: 'object',
@@ -40,9 +45,8 @@ export const stageSchema = {
     },
     in: {
       type: 'object',
-      additionalProperties: { type: 'string', minLength: 1 },
-      description:
-        'name to source: `stage.output`, a path, `file:PATH`, `builtin:NAME`, `hub:OWNER/REPO@REVISION`, `https://HOST/PATH#sha256=DIGEST`',
+      additionalProperties: sourceSchema,
+      description: 'name to source: ' + sources,
     },
     with: { type: 'object', description: 'the parameters of this stage' },
     out: {

@@ -52,7 +52,8 @@ describe('docs/scaling.md', () => {
 
 describe('the sections of README.md', () => {
   it('say what has not been run', () => {
-    const { results, ...others } = sections(join(folder, 'none'))
+    const { results, commands, ...others } = sections(join(folder, 'none'))
+    assert.match(commands!, /^\| `run \[stages\.\.\.\]` \| run the stages /m)
     const missing = 'not run yet'
     assert.deepEqual(others, {
       ...{ sweep: missing, seeds: missing, temperature: missing, 'real-pair': missing, speed: missing },

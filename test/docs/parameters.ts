@@ -53,7 +53,7 @@ const propertiesOf = ({ properties }: Schema): [string, Schema][] =>
 function table(schema: Schema): string {
   const required = (schema['required'] ?? []) as readonly string[]
   const rows = propertiesOf(schema).map(([name, one]) =>
-    [`\`${name}\``, kindOf(one), defaultOf(one, required.includes(name)), (one['description'] ?? '') as string]
+    [`\`${name}\``, kindOf(one), defaultOf(one, required.includes(name)), meaningOf(one)]
       .map((cell) => cell.replaceAll('|', '\\|'))
       .join(' | '),
   )
@@ -65,14 +65,28 @@ function defaultOf(schema: Schema, isRequired: boolean): string {
   return isRequired ? 'must be given' : ''
 }
 
+/** With a line for each value of a choice, and for each property of a map. */
+function meaningOf(schema: Schema): string {
+  const branches = [schema, ...((schema['anyOf'] ?? []) as readonly Schema[])]
+  const values = branches.flatMap(({ enum: names, enumDescriptions }) =>
+    ((enumDescriptions ?? []) as readonly string[]).map((text, n) => [(names as readonly string[])[n]!, text] as const),
+  )
+  const within = propertiesOf(schema).map(([name, one]) => [name, one['description'] as string] as const)
+  const lines = [...values, ...within].map(([name, text]) => `\`${name}\`: ${text}`)
+  return [(schema['description'] ?? '') as string, ...lines].join('<br>')
+}
+
 function kindOf(schema: Schema): string {
+  const choice = schema['anyOf'] as readonly Schema[] | undefined
+  if (choice) return choice.map(kindOf).join(' or ')
   const { type, enum: choices, const: only, items } = schema as { type?: string | string[]; enum?: unknown[]; const?: unknown; items?: Schema } // prettier-ignore
   if (only !== undefined) return `\`${JSON.stringify(only)}\``
   if (choices) return choices.map((one) => `\`${String(one)}\``).join(', ')
-  const names = [type ?? 'any']
-    .flat()
-    .map((one) => (one === 'array' && items ? `list of ${kindOf(items)}` : words[one]))
-  return `${names.join(' or ')}${limitsOf(schema)}`
+  const names = [type ?? 'any'].flat().map((one) => {
+    if (one === 'array' && items) return `list of ${kindOf(items)}`
+    return one === 'number' || one === 'integer' ? `${words[one]!}${limitsOf(schema)}` : words[one]
+  })
+  return names.join(' or ')
 }
 
 const words: Readonly<Record<string, string>> = {

@@ -44,7 +44,7 @@ describe('a workflow for Argo', () => {
     const asked = { cpu: '4', memory: '1280Mi' }
     assert.deepEqual(cell.container!.resources, { requests: asked, limits: { ...asked, 'nvidia.com/gpu': '2' } })
     // fifteen minutes, ten seconds to write a checkpoint, and one minute
-    assert.equal(cell.activeDeadlineSeconds, 970)
+    assert.equal(cell.activeDeadlineSeconds, '970')
     assert.deepEqual(cell.retryStrategy, {
       limit: '3',
       retryPolicy: 'Always',

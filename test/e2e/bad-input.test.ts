@@ -88,6 +88,28 @@ error: pipeline.yaml:5:30: The stage "a" has no output "texts". Did you mean "a.
   }
 })
 
+it('a mistake that all cells of a matrix share is said once, of the stage; one of a cell, of that cell', async (t) => {
+  const place = new Place(t)
+  place.write('fill.ts', FILL)
+  place.write(
+    'pipeline.yaml',
+    `version: 1
+stages:
+  shared: { run: fill.ts, matrix: { n: [1, 2, 3] }, with: { megabytes: many }, out: [text] }
+  own: { run: fill.ts, matrix: { n: [1, -2] }, with: { megabytes: '\${matrix.n}' }, out: [text] }
+`,
+  )
+  const { code, errors } = await place.run('run')
+  assert.deepEqual(
+    errors.split('\n').flatMap((line) => /^error: \S+ (.*)$/.exec(line)?.slice(1) ?? []),
+    [
+      'Stage "shared": "megabytes" must be number; found "many". [PARAMETER_INVALID]',
+      'Stage "own[-2]": "megabytes" must be >= 0; found -2. [PARAMETER_INVALID]',
+    ],
+  )
+  assert.equal(code, 2)
+})
+
 it('losses that there are not, weights and shares that are none, are refused before anything runs', async (t) => {
   const place = new Place(t)
   await writeLearner(place)
@@ -111,7 +133,7 @@ it('losses that there are not, weights and shares that are none, are refused bef
   assert.deepEqual(
     errors.split('\n').flatMap((line) => /^error: \S+ (.*)$/.exec(line)?.slice(1) ?? []),
     [
-      `Stage "loss-0": "loss" must match pattern "^(${names.join('|')})$"; found "forward-k". [PARAMETER_INVALID]`,
+      `Stage "loss-0": "loss" must be equal to one of the allowed values: ${JSON.stringify(names)}; found "forward-k". [PARAMETER_INVALID]`,
       `The module of stage "loss-1" has no parameter "loss.forward-k"; did you mean "loss.forward-kl"? It has ${known}. [PARAMETER_UNKNOWN]`,
       'Stage "loss-1": "loss.mse-logits" must be > 0; found -1. [PARAMETER_INVALID]',
       'Stage "loss-2": "loss" must NOT have fewer than 1 properties; found {}. [PARAMETER_INVALID]',

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { symlinkSync } from 'node:fs'
+import { mkdirSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { it } from 'node:test'
 import { promisify } from 'node:util'
@@ -72,6 +72,20 @@ it('completes in bash: commands, options, choices, stages, cells, parameters, ex
     [['nothing', ''], ['']],
   ]
   for (const [words, expected] of cases) assert.deepEqual(await replies(...words), expected, words.join(' '))
+  // of npx what comes after `pipeline`, and what it had before for all else
+  mkdirSync(join(place.root, 'node_modules/.bin'), { recursive: true })
+  symlinkSync(BIN, join(place.root, 'node_modules/.bin/pipeline'))
+  const ofNpx = async (before: string, ...words: string[]): Promise<string> => {
+    const quoted = ['npx', ...words].map((word) => `'${word}'`).join(' ')
+    const script = `${before}; source completion.sh; source completion.sh; COMP_WORDS=(${quoted}); COMP_CWORD=${words.length}; COMPREPLY=(); $(complete -p npx | sed 's/.*-F //; s/ .*//'); echo "\${COMPREPLY[*]}"`
+    const { stdout } = await promisify(execFile)('bash', ['-c', script], { cwd: place.root })
+    return stdout.trimEnd()
+  }
+  assert.equal(await ofNpx(':', 'pipeline', 'run', 'sa'), 'say')
+  assert.equal(await ofNpx(':', 'pipe'), '')
+  const other = 'other() { COMPREPLY=(theirs); }; complete -F other npx'
+  assert.equal(await ofNpx(other, 'pipeline', 'sh'), 'show')
+  assert.equal(await ofNpx(other, 'tsc', ''), 'theirs')
   place.write('pipeline.yaml', 'version: [')
   assert.deepEqual(await replies('run', ''), [''])
   const unknown = await place.run('completion', 'csh')

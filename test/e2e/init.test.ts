@@ -37,9 +37,10 @@ it('a new project installs, runs, is fresh the second time, and its types are ri
   assert.equal(readFileSync(join(app, 'artifacts/hello/text'), 'utf8'), 'Hello, world!\n'.repeat(3))
   assert.deepEqual(await lastOf(app, '--set', 'times=4'), ['hello: ran', 'count: ran'])
 
+  const schema = readFileSync(join(app, 'pipeline.schema.json'), 'utf8')
+  assert.match(JSON.stringify(JSON.parse(schema)), /"const":"stages\/hello\.ts".*"times"/)
   await pipeline(app, 'schema')
-  const schema = JSON.stringify(JSON.parse(readFileSync(join(app, 'pipeline.schema.json'), 'utf8')))
-  assert.match(schema, /"const":"stages\/hello\.ts".*"times"/)
+  assert.equal(readFileSync(join(app, 'pipeline.schema.json'), 'utf8'), schema, 'what `init` wrote is right')
 
   const types = ['--typeRoots', join(ROOT, 'node_modules', '@types'), '--project', app]
   await run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), ...types])

@@ -63,6 +63,12 @@ describe('the launcher', () => {
     assert.notEqual(bundle(), before)
   })
 
+  it('has the sources in ASCII, in which what they say is the same', async () => {
+    appendFileSync(join(root, 'lib/cli/main.ts'), "if (/^[¹é😀]{3}$/u.test('¹é😀')) console.log('says ¹é😀')\n")
+    assert.match(await command('graph'), /says ¹é😀/)
+    assert.ok(readFileSync(join(bundle(), 'main.cjs')).every((byte) => byte < 128))
+  })
+
   it('keeps nothing of a command that failed', async () => {
     await assert.rejects(command('nosuchcommand'))
     await assert.rejects(command('../../x'))

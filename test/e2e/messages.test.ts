@@ -197,7 +197,8 @@ stages:
     const place = new Place(t)
     assert.match((await place.run('help', 'tag')).out, /^Usage: pipeline tag /)
     const explained = await place.run('help', 'KEY_UNKNOWN')
-    assert.equal(explained.out, `KEY_UNKNOWN\n\n${codes.KEY_UNKNOWN}\n`)
+    const { means, cause, advice } = codes.KEY_UNKNOWN
+    assert.equal(explained.out, `KEY_UNKNOWN\n\n${means}\n\nUsual cause: ${cause}\n\nWhat to do: ${advice}\n`)
     const { code, errors } = await place.run('help', 'KEY_UNKOWN')
     assert.deepEqual([code, errors], [2, 'error: "KEY_UNKOWN" is no command and no code of a message. Did you mean "KEY_UNKNOWN"? [TOPIC_UNKNOWN]\n']) // prettier-ignore
   })

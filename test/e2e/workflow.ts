@@ -15,7 +15,7 @@ interface Template {
   readonly name: string
   readonly dag?: { readonly tasks: readonly Task[] }
   readonly inputs?: { readonly parameters: readonly Parameter[] }
-  readonly activeDeadlineSeconds?: number
+  readonly activeDeadlineSeconds?: string
   readonly retryStrategy?: Readonly<Record<string, unknown>>
   readonly container?: {
     readonly args: readonly string[]

@@ -27,6 +27,8 @@ it('completes in fish', async (t) => {
     ['pipeline run sa', ['say']],
     ['pipeline set ', ['word=']],
     ['pipeline run -p scr', ['script']],
+    ['npx pipeline sh', ['show']],
+    ['npx pipeline run sa', ['say']],
   ] as const) {
     const { stdout } = await promisify(execFile)(fish, ['--no-config', '-c', `source script; complete -C '${line}'`], {
       cwd: place.root,
@@ -52,6 +54,8 @@ it('completes in zsh', async (t) => {
     ['pipeline sh', 'pipeline show |'],
     ['pipeline run sa', 'pipeline run say |'],
     ['pipeline set w', 'pipeline set word=|'],
+    ['npx pipeline sh', 'npx pipeline show |'],
+    ['npx pipeline run sa', 'npx pipeline run say |'],
   ] as const) {
     const { stdout } = await promisify(execFile)(zsh, ['-f', '-c', `rm -f line ready; ${ZSH(line)}`], {
       cwd: place.root,

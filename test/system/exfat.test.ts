@@ -124,6 +124,26 @@ describe('on a disk that has no links', { concurrency: false }, () => {
     assert.deepEqual(outputs(own), outputs(there))
   })
 
+  it('a result that has links within it is not taken, said, and made here; others are', async (t) => {
+    const [there, here] = [new Kept(t), keptOnExfat(t)]
+    const linked =
+      'mkdir "$1" && echo text > "$1/file" && { ln -s file "$1/link" 2> /dev/null || cp "$1/file" "$1/link"; }'
+    const stages = {
+      plain: { cmd: ['sh', '-c', 'echo text > "$1"', 'sh', '${out.o}'], out: ['o'] },
+      linked: { cmd: ['sh', '-c', linked, 'sh', '${out.o}'], in: { o: 'plain.o' }, out: ['o'] },
+    }
+    const yaml = JSON.stringify({ version: 1, remote: `file:${makeShare(t)}`, stages })
+    for (const place of [there, here]) place.write('pipeline.yaml', yaml)
+    assert.deepEqual(await ran(there), ['plain: ran', 'linked: ran'])
+    const pulled = await here.run('pull')
+    assert.equal(pulled.code, 1)
+    assert.match(pulled.out + pulled.errors, /refused {2}linked {2}The result has a link, "o\/link"/)
+    const { lines, last } = await here.lines()
+    assert.deepEqual(outcomes(last), ['plain: restored', 'linked: ran'])
+    const [said] = lines.flatMap((line) => (line['code'] === 'LINKS_MISSING' ? [String(line['message'])] : []))
+    assert.match(said!, /The result is not taken from there\./)
+  })
+
   it('reproduces, pins and tags; a killed run leaves nothing that the next one minds', async (t) => {
     const place = keptOnExfat(t)
     const hash = await place.make(1)

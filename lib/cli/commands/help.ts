@@ -5,6 +5,7 @@ import { Failure } from '../../util/failure.ts'
 import { nearest } from '../../util/nearest.ts'
 import { write } from '../output.ts'
 import { style } from '../style.ts'
+import { widthOf, wrap } from '../wrap.ts'
 
 /**
  * `pipeline help [TOPIC]`: all commands, one of them, or what the code at the end of a message means. Throws Failure
@@ -12,9 +13,16 @@ import { style } from '../style.ts'
  */
 export function help(program: Command, topic: string | undefined): number {
   if (topic === undefined) write(program.helpInformation().trimEnd())
-  else if (isCode(topic)) write(`${style('bold', topic)}\n\n${codes[topic]}`)
+  else if (isCode(topic)) write(explained(topic))
   else write(commandNamed(program, topic).helpInformation().trimEnd())
   return 0
+}
+
+function explained(code: Code): string {
+  const { means, cause, advice } = codes[code]
+  const lines = (text: string): string => wrap(text, widthOf(process.stdout), '').join('\n')
+  const parts = [means, `${style('bold', 'Usual cause:')} ${cause}`, `${style('bold', 'What to do:')} ${advice}`]
+  return [style('bold', code), ...parts.map(lines)].join('\n\n')
 }
 
 const isCode = (topic: string): topic is Code => Object.hasOwn(codes, topic)

@@ -10,6 +10,7 @@ import type { RunSummary } from '../../pipeline/run-options.ts'
 import { watchPipeline } from '../../pipeline/watch.ts'
 import type { Failure } from '../../util/failure.ts'
 import { watchAudit } from '../audit.ts'
+import { EDITOR_FILE, refreshEditorFile } from '../editor-file.ts'
 import { load } from '../load.ts'
 import { logRecorded } from '../log-recorded.ts'
 import { exitCodeOf, write, writeError, writeFailures, writeJson } from '../output.ts'
@@ -60,6 +61,7 @@ export async function run(targets: readonly string[], options: RunArguments): Pr
     printer(event)
   }
   const ran = await runPipeline(loaded.value, { ...runOptions(options, stop, print), targets, force, audit })
+  if (!ran.ok || !isFresh(ran.value)) await keepEditorFile(loaded.value, options)
   if (!ran.ok) {
     const code = refuse(ran.error, options)
     return stop.exitCode() ?? code
@@ -109,11 +111,19 @@ async function watch(
     load: () => load(options),
     onRefused: (failures) => refuse(failures, options),
     onRan: (pipeline, summary) => {
+      if (!isFresh(summary)) void keepEditorFile(pipeline, options)
       if (!json) sayWhere(pipeline, summary)
     },
   })
   const code = stop.exitCode() ?? 0
   return interrupted || code !== 130 ? code : 0
+}
+
+const isFresh = ({ finished }: RunSummary): boolean => finished.stages.every(({ outcome }) => outcome === 'fresh')
+
+/** Stages that were edited may take other parameters: an editor is to know them. */
+async function keepEditorFile({ root }: Pipeline, { json, quiet }: RunArguments): Promise<void> {
+  if ((await refreshEditorFile(root)) && json !== true && quiet !== true) write(`wrote    ${EDITOR_FILE}`)
 }
 
 /** Nothing ran. A reader of `--json` still gets the last line that it always gets. */

@@ -4,6 +4,7 @@ import { flatten } from '../../util/flatten.ts'
 import { duration, metricLines, table } from '../format.ts'
 import { write, writeFailures, writeJson } from '../output.ts'
 import { style } from '../style.ts'
+import { widthOf } from '../wrap.ts'
 
 /** `pipeline show HASH`: all that is recorded of one experiment. */
 export function show(hash: string, options: { json?: boolean }): number {
@@ -43,7 +44,7 @@ function words({ record, pinned, tags, page, metricsFile }: ListedExperiment): s
     ['', table(facts)],
     ['Stages', table(stages)],
     ['Parameters', table(params)],
-    ['Metrics', metricLines(record.metrics)],
+    ['Metrics', metricLines(record.metrics, widthOf(process.stdout))],
   ]
   return parts
     .filter(([, text]) => text !== '')

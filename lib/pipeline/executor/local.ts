@@ -40,7 +40,10 @@ export const makeHere = (run: Execution, task: StageTask, key: Digest): Promise<
   })
 
 export const waitNotice = (run: Execution, task: Pick<StageTask, 'stage'>, key: Digest) => (): void => {
-  const holder = holderOf(run.prepared.store.stageFolder(task.stage.name), key) ?? 'another run'
+  const found = holderOf(run.prepared.store.stageFolder(task.stage.name), key) ?? 'another run'
+  // cells may come to the same key
+  const isOwn = found.startsWith(`process ${process.pid} (on ${hostname()},`)
+  const holder = isOwn ? 'another stage of this run' : found
   notice(run, task, 'LOCK_WAIT', `"${task.stage.id}" waits for ${holder}, which makes the same result.`)
 }
 

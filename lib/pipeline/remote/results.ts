@@ -2,6 +2,7 @@ import { chmodSync, constants, copyFileSync, mkdirSync, symlinkSync } from 'node
 import { dirname, join, relative } from 'node:path'
 import { Failure } from '../../util/failure.ts'
 import type { Digest } from '../canonical.ts'
+import { isWithoutLinks } from '../link.ts'
 import type { Manifest } from '../manifest.ts'
 import type { ResultPlace, Store, Work } from '../store.ts'
 import type { Expected } from './checked.ts'
@@ -37,7 +38,7 @@ export async function findResult(channel: Channel, place: ResultPlace): Promise<
 /**
  * Fetches a result into the store, whole or not at all; undefined where the remote has none. Who calls holds the key's
  * lock, and knows that the store has none. Throws Failure REMOTE_DAMAGED for what is missing or wrong, REMOTE_UNTRUSTED
- * for what no trusted key signed.
+ * for what no trusted key signed, LINKS_MISSING.
  */
 export async function fetchResult(channel: Channel, store: Store, place: ResultPlace): Promise<Manifest | undefined> {
   const entry = await findResult(channel, place)
@@ -78,7 +79,21 @@ async function fetchFiles(
     }
   })
   // the last, so that nothing is written through one
-  for (const { path, target } of links) symlinkSync(relative(dirname(path), target) || '.', join(result, path))
+  for (const link of links) makeLink(result, link)
+}
+
+/**
+ * A link within an output is a part of its content: a copy, or a text with the path as `artifacts/STAGE` has, would give it
+ * another digest, and who reads it something else. Throws Failure LINKS_MISSING where the disk has no links.
+ */
+function makeLink(result: string, { path, target }: ResultEntry['links'][number]): void {
+  try {
+    symlinkSync(relative(dirname(path), target) || '.', join(result, path))
+  } catch (error) {
+    if (!isWithoutLinks(error)) throw error
+    const message = `The result has a link, "${path}", and the disk that the store is on has none.`
+    throw new Failure('LINKS_MISSING', message, { exitCode: 1 })
+  }
 }
 
 /** Files of equal content, which go once. */

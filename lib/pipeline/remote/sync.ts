@@ -206,10 +206,12 @@ export async function takeResult(channel: Channel, store: Store, place: ResultPl
   }
 }
 
+const REFUSED: ReadonlySet<string> = new Set(['REMOTE_DAMAGED', 'REMOTE_UNTRUSTED', 'LINKS_MISSING'])
+
 const sizeOf = ({ files }: Manifest): number => files.reduce((sum, { size }) => sum + size, 0)
 
-/** What is damaged or not trusted in the remote stops no other. */
+/** What is damaged or not trusted in the remote, or cannot be on this disk, stops no other. */
 function refused(error: unknown): Failure {
-  if (error instanceof Failure && (error.code === 'REMOTE_DAMAGED' || error.code === 'REMOTE_UNTRUSTED')) return error
+  if (error instanceof Failure && REFUSED.has(error.code)) return error
   throw error
 }

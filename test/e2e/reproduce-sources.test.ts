@@ -10,11 +10,12 @@ import {
   readlinkSync,
   renameSync,
   rmSync,
+  symlinkSync,
   truncateSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { test } from 'node:test'
 import { Place } from './command.ts'
 import { makeShare } from './sharing.ts'
@@ -108,6 +109,7 @@ test('of a source of more than 64 MiB the largest files are taken from the worki
   const place = new Sources(t)
   place.write('data/large', '')
   truncateSync(place.path('data/large'), LARGE)
+  symlinkSync('large', place.path('data/newest'))
   place.commit()
   const hash = await place.make()
   assert.ok(lstatSync(place.copyOf(hash, './data')).size < 10_000)
@@ -170,7 +172,7 @@ for (const [part, at] of [
     assert.deepEqual([code, failures.map(({ code }) => code)], [2, ['SOURCE_CHANGED']])
     assert.match(failures[0]!.message, part === 'list' ? /the copy of it, ".*", is damaged/ : /lacks "" \(6 bytes\)/)
     const verified = await place.run('verify')
-    assert.match(verified.out, /moved to artifacts\/experiments\/\.aside\/.*; what it was a copy of is nowhere else/)
+    assert.match(verified.out, /moved to artifacts\/store\/\.aside\/source-.*; what it was a copy of was not found/)
     assert.equal(verified.code, 1)
     assert.match((await place.run('verify')).out, /2 copies of sources, .*: all whole/)
     place.write('text.txt', 'hello\n')
@@ -231,6 +233,33 @@ test('a pin gives them to git, a push to the remote', async (t) => {
     const { code, results, failures } = await reproduce(clone, hash)
     assert.deepEqual([code, results, failures], [0, IDENTICAL, []])
   }
+})
+
+test('verify fetches a damaged copy from the remote; one that arrives and is no copy of its source replaces none', async (t) => {
+  const place = new Sources(t)
+  const share = makeShare(t)
+  place.write('pipeline.yaml', PIPELINE.replace('version: 1', `version: 1\nremote: file:${share}`))
+  const hash = await place.make()
+  assert.equal((await place.run('push', hash)).code, 0)
+  const copy = place.copyOf(hash, './text.txt')
+  const whole = readFileSync(copy)
+  flip(copy, -1)
+  place.write('text.txt', 'edited')
+  assert.match((await place.run('verify')).out, /; kept anew\n.*1 damaged, 1 of them healed/)
+  assert.deepEqual(readFileSync(copy), whole)
+  const file = join(share, 'experiments', `${hash}.json`)
+  const entry = JSON.parse(readFileSync(file, 'utf8')) as { files: { path: string; size: number; sha256: string }[] }
+  const record = entry.files.find(({ path }) => path === 'record.json')!
+  const files = entry.files.map((one) => (one.path.endsWith(basename(copy)) ? { ...record, path: one.path } : one))
+  chmodSync(file, 0o644)
+  writeFileSync(file, JSON.stringify({ ...entry, files }))
+  assert.equal((await place.run('pull', hash)).code, 0)
+  assert.deepEqual(readFileSync(copy), whole)
+  rmSync(copy)
+  const { code, errors } = await place.run('pull', hash)
+  assert.equal(code, 1)
+  assert.match(errors, /"\.sources\/[0-9a-f]{64}" in the remote .* is no copy of what its name says\./)
+  assert.equal(existsSync(copy), false)
 })
 
 test('a copy that would write out of its folder is refused', async (t) => {

@@ -1,11 +1,12 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { Failure } from '../../util/failure.ts'
 import type { Digest } from '../canonical.ts'
 import { hashFile } from '../digest.ts'
 import { readListed, recordFolders } from '../experiment.ts'
 import { remove, token } from '../files.ts'
-import { SOURCES, copiesOf } from '../sources/pool.ts'
+import { isWhole } from '../sources/pack.ts'
+import { SOURCES, copiesOf, poolOf } from '../sources/pool.ts'
 import type { Expected } from './checked.ts'
 import { remoteDamage } from './remote.ts'
 import { allOf, pushFiles } from './results.ts'
@@ -68,6 +69,7 @@ export async function findExperiment({ remote, signal }: Channel, prefix: string
 /** Fetches an experiment's record, page and code; the record comes last, as without it there is none. */
 export async function fetchExperiment(channel: Channel, root: string, hash: string): Promise<void> {
   const entry = await findEntry(channel, hash)
+  if (entry === undefined) throw remoteDamage(channel.remote.address, nameOf(hash), 'is not whole.')
   const [folder] = recordFolders(root, hash)
   const draft = join(dirname(folder), `.tmp-${token()}`)
   try {
@@ -78,21 +80,50 @@ export async function fetchExperiment(channel: Channel, root: string, hash: stri
     })
     const isLast = (path: string): number => Number(path === 'record.json')
     for (const { path } of entry.files.toSorted((a, b) => isLast(a.path) - isLast(b.path))) {
-      const place = join(path.startsWith(SOURCES) ? dirname(folder) : folder, path)
-      mkdirSync(dirname(place), { recursive: true })
-      renameSync(join(draft, path), place)
+      if (path.startsWith(SOURCES)) takeSource(channel, root, basename(path) as Digest, join(draft, path))
+      else moveTo(join(folder, path), join(draft, path))
     }
   } finally {
     remove(draft)
   }
 }
 
-async function findEntry(channel: Channel, hash: string): Promise<ExperimentEntry> {
+/** Other experiments may read it, too: a whole copy is never replaced. Throws a Failure for one that is not whole. */
+function takeSource({ remote }: Channel, root: string, digest: Digest, arrived: string): void {
+  const place = join(poolOf(root), digest)
+  if (isWhole(place, digest)) return
+  if (!isWhole(arrived, digest))
+    throw remoteDamage(remote.address, `${SOURCES}/${digest}`, 'is no copy of what its name says.')
+  moveTo(place, arrived)
+}
+
+function moveTo(place: string, from: string): void {
+  mkdirSync(dirname(place), { recursive: true })
+  renameSync(from, place)
+}
+
+/** Fetches the copy of a source that an experiment read; false where the remote has none. Throws a Failure. */
+export async function fetchSource(channel: Channel, root: string, hash: string, digest: Digest): Promise<boolean> {
+  const entry = await findEntry(channel, hash)
+  const file = entry?.files.find(({ path }) => path === `${SOURCES}/${digest}`)
+  if (file === undefined) return false
+  const draft = join(poolOf(root), `.${token()}`)
+  try {
+    mkdirSync(dirname(draft), { recursive: true })
+    await download(channel.remote, file, { path: draft, mode: 0o644 }, channel.signal)
+    takeSource(channel, root, digest, draft)
+    return true
+  } finally {
+    remove(draft)
+  }
+}
+
+/** Undefined where the remote has none, or not whole. */
+async function findEntry(channel: Channel, hash: string): Promise<ExperimentEntry | undefined> {
   const text = await readEntry(channel, nameOf(hash))
   const entry = text === undefined ? undefined : parse(text)
-  const isWhole = entry?.version === 1 && entry.hash === hash && entry.files.every(isFile)
-  if (isWhole && entry.files.some(({ path }) => path === 'record.json')) return entry
-  throw remoteDamage(channel.remote.address, nameOf(hash), 'is not whole.')
+  const isValid = entry?.version === 1 && entry.hash === hash && entry.files.every(isFile)
+  return isValid && entry.files.some(({ path }) => path === 'record.json') ? entry : undefined
 }
 
 const isFile = ({ path, size, sha256 }: ExperimentEntry['files'][number]): boolean =>

@@ -2,11 +2,12 @@ import { existsSync, readdirSync, statSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import type { Digest } from '../canonical.ts'
 import { listExperiments } from '../experiment.ts'
-import { moveAside, remove, token } from '../files.ts'
+import { remove, token } from '../files.ts'
 import { DAY_MS } from '../kept-days.ts'
 import type { Leftover } from '../leftovers.ts'
 import { neededByRuns } from '../live.ts'
-import { experimentsOf } from '../prepare.ts'
+import { putAside } from '../link.ts'
+import { artifactsOf } from '../prepare.ts'
 import { pathHere } from '../recorded.ts'
 import type { StatCache } from '../stat-cache.ts'
 import { contentOf } from '../stage-inputs.ts'
@@ -79,21 +80,24 @@ export interface DamagedSource {
   readonly path: string
   /** Where it was moved. */
   readonly aside: string
-  /** Made anew, from the working tree, a pin or git. */
+  /** Made anew, from the working tree, a pin, git or the remote. */
   readonly healed: boolean
 }
 
+export interface VerifiedSources {
+  readonly copies: number
+  readonly bytes: number
+  readonly damaged: readonly DamagedSource[]
+}
+
 /** Reads every copy again; moves what is damaged aside, and makes it anew where what it is of is somewhere. */
-export async function verifySources(
-  root: string,
-  stats: StatCache,
-): Promise<{ readonly copies: number; readonly bytes: number; readonly damaged: readonly DamagedSource[] }> {
+export async function verifySources(root: string, stats: StatCache): Promise<VerifiedSources> {
   const copies = keptSources(root).filter(({ path }) => isKey(basename(path)))
   const damaged: DamagedSource[] = []
   for (const { path } of copies) {
     const digest = basename(path) as Digest
     if (isWhole(path, digest)) continue
-    const aside = moveAside(path, join(experimentsOf(root), '.aside'), digest.slice(0, 12))
+    const aside = putAside(artifactsOf(root), path, `source-${digest.slice(0, 12)}`)
     damaged.push({ digest, path, aside, healed: await heal(root, digest, stats) })
   }
   return { copies: copies.length, bytes: copies.reduce((sum, { bytes }) => sum + bytes, 0), damaged }

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { closeSync, mkdirSync, openSync, readFileSync, symlinkSync, unlinkSync } from 'node:fs'
 import { dirname, join, relative, sep } from 'node:path'
 import { git } from '../surroundings.ts'
+import { isInside } from './listing.ts'
 
 /** A commit of the repository in which a pipeline lies. */
 export class Commit {
@@ -51,6 +52,8 @@ export class Commit {
       const [, mode, found] = /^(\d+) blob [0-9a-f]+\t(.*)$/s.exec(line) ?? []
       return mode === undefined || found === undefined ? [] : { mode, below: found.slice(name.length + 1), found }
     })
+    // a checkout refuses such names, too
+    if (!entries.every(({ below }) => below === '' || isInside(below))) return false
     const links: { readonly at: string; readonly text: string }[] = []
     for (const { mode, below, found } of entries) {
       const at = below === '' ? to : join(to, below)

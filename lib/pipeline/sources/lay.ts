@@ -60,6 +60,8 @@ async function layFiles(
   stats: StatCache,
 ): Promise<void> {
   const { entries } = packs[0]!
+  // what a link in the tree leads to is in the tree
+  const linked = new Set(entries.flatMap((entry) => (entry.kind === 'link' ? [entry.target] : [])))
   for (const entry of entries) if (entry.kind === 'folder') mkdirSync(join(root, entry.path), { recursive: true })
   for (const entry of entries) {
     if (entry.kind !== 'file') continue
@@ -67,7 +69,7 @@ async function layFiles(
     const kept = keptContent(packs, entry, laid)
     if (kept !== undefined) writeFileSync(to, kept, { flag: 'wx', mode: modeOf(entry) })
     else if (
-      !linkHere(join(wanted.here, entry.path), entry, to, stats) &&
+      !takeHere(join(wanted.here, entry.path), entry, to, stats, linked.has(entry.path)) &&
       !(await fromCommit(wanted, entry, to, stats))
     )
       laid.lost.push(entry)
@@ -86,16 +88,26 @@ function keptContent(packs: readonly Pack[], entry: ListedFile, laid: Laid): Buf
   return undefined
 }
 
-/** A large file that is as it was is not copied. */
-function linkHere(from: string, { size, digest, executable }: ListedFile, to: string, stats: StatCache): boolean {
+/** A large file that is as it was is linked; where it must be a file, a disk that can share its blocks does so. */
+function takeHere(
+  from: string,
+  { size, digest, executable }: ListedFile,
+  to: string,
+  stats: StatCache,
+  asFile: boolean,
+): boolean {
   const stat = statSync(from, { bigint: true, throwIfNoEntry: false })
   if (stat?.isFile() !== true || Number(stat.size) !== size || isExecutable(stat) !== executable) return false
   if (stats.file(from) !== digest) return false
-  try {
-    symlinkSync(from, to)
-  } catch {
-    copyFileSync(from, to, constants.COPYFILE_FICLONE) // a disk without links
+  if (!asFile) {
+    try {
+      symlinkSync(from, to)
+      return true
+    } catch {
+      // a disk without links
+    }
   }
+  copyFileSync(from, to, constants.COPYFILE_FICLONE)
   return true
 }
 

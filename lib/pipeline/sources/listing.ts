@@ -15,45 +15,84 @@ export interface ListedFile {
   readonly digest: Digest
 }
 
-/** The entries of a tree by its lines; undefined where these are none, or lead out of the tree. */
+/**
+ * The entries of a tree by its lines; undefined where these are none. They may come from elsewhere: nothing that they
+ * name is out of the tree, or is reached through a link.
+ */
 export function parseListing(text: string): Listed[] | undefined {
   const entries: Listed[] = []
-  let at = 0
-  /** A text with its length before it, which may hold anything. */
-  const counted = (): string => {
-    const colon = text.indexOf(':', at)
-    const length = /^\d+$/.test(text.slice(at, colon)) ? Number(text.slice(at, colon)) : Infinity
-    at = colon + 1 + length
-    return text.slice(colon + 1, at)
+  for (const lines = new Lines(text); !lines.isOver;) {
+    const entry = lines.next()
+    if (entry === undefined) return undefined
+    entries.push(entry)
   }
-  const field = (end: string): string => {
-    const from = at
-    at = text.indexOf(end, from) + end.length
-    return text.slice(from, at - end.length)
-  }
-  while (at < text.length) {
-    const kind = field(' ')
-    const path = counted()
-    if (!isInside(path)) return undefined
-    if (kind === 'd') entries.push({ kind: 'folder', path })
-    else if (kind === 'l') {
-      at++
-      entries.push({ kind: 'link', path, target: counted() })
-    } else if (kind === 'f' || kind === 'x') {
-      at++
-      const size = Number(field(' '))
-      const digest = text.slice(at, at + 64) as Digest
-      at += 64
-      if (!Number.isSafeInteger(size) || !/^[0-9a-f]{64}$/.test(digest)) return undefined
-      entries.push({ kind: 'file', path, executable: kind === 'x', size, digest })
-    } else return undefined
-    if (text[at++] !== '\n') return undefined
-  }
-  return entries
+  return areTree(entries) ? entries : undefined
 }
 
-/** A list may come from elsewhere: nothing is written outside of the tree. */
-function isInside(path: string): boolean {
+class Lines {
+  readonly #text: string
+  #at = 0
+
+  constructor(text: string) {
+    this.#text = text
+  }
+
+  get isOver(): boolean {
+    return this.#at >= this.#text.length
+  }
+
+  next(): Listed | undefined {
+    const kind = this.#until(' ')
+    const path = this.#counted()
+    const entry = kind === 'd' ? ({ kind: 'folder', path } as const) : this.#rest(kind, path)
+    return this.#take(1) === '\n' ? entry : undefined
+  }
+
+  #rest(kind: string, path: string): Listed | undefined {
+    this.#take(1)
+    if (kind === 'l') return { kind: 'link', path, target: this.#counted() }
+    const size = Number(this.#until(' '))
+    const digest = this.#take(64) as Digest
+    const isFile = (kind === 'f' || kind === 'x') && Number.isSafeInteger(size) && /^[0-9a-f]{64}$/.test(digest)
+    return isFile ? { kind: 'file', path, executable: kind === 'x', size, digest } : undefined
+  }
+
+  #take(length: number): string {
+    const from = this.#at
+    this.#at += length
+    return this.#text.slice(from, this.#at)
+  }
+
+  /** What comes before a mark, which is passed; all where there is none. */
+  #until(mark: string): string {
+    const end = this.#text.indexOf(mark, this.#at)
+    const found = this.#take(end < 0 ? Infinity : end - this.#at)
+    this.#take(mark.length)
+    return found
+  }
+
+  /** A text with its length before it, which may hold anything. */
+  #counted(): string {
+    const length = this.#until(':')
+    return this.#take(/^\d+$/.test(length) ? Number(length) : Infinity)
+  }
+}
+
+/** Whether each stands in a folder that stands before it, once, and links lead to another or to nothing. */
+function areTree(entries: readonly Listed[]): boolean {
+  const kinds = new Map<string, Listed['kind']>()
+  for (const { kind, path } of entries) {
+    const isPlaced = path === '' ? kinds.size === 0 : isInside(path) && kinds.get(folderOf(path)) === 'folder'
+    if (!isPlaced || kinds.has(path)) return false
+    kinds.set(path, kind)
+  }
+  return entries.every((entry) => entry.kind !== 'link' || entry.target.startsWith('?') || kinds.has(entry.target))
+}
+
+const folderOf = (path: string): string => path.slice(0, Math.max(0, path.lastIndexOf('/')))
+
+/** Whether a path with `/` names something below a folder on this system. */
+export function isInside(path: string): boolean {
   const [separators, odd] = process.platform === 'win32' ? [/[/\\]/, ':'] : ['/', '\0']
-  return path === '' || path.split(separators).every((part) => !['', '.', '..'].includes(part) && !part.includes(odd))
+  return path.split(separators).every((part) => !['', '.', '..'].includes(part) && !part.includes(odd))
 }

@@ -31,7 +31,7 @@ const MOST_BYTES = 64 * 2 ** 20
  * files of up to `upTo` bytes, in the order of those lines.
  */
 interface Header {
-  readonly version: 1
+  readonly version: number
   /** Bytes of the lines. */
   readonly listing: number
   readonly upTo: number
@@ -153,7 +153,8 @@ function readHead(fd: number, digest: Digest): Pack | undefined {
 function parse(line: string): Header | undefined {
   try {
     const header = JSON.parse(line) as Header
-    return header.listing >= 0 && Number.isSafeInteger(header.upTo) ? header : undefined
+    const isWhole = header.version === 1 && header.listing >= 0 && Number.isSafeInteger(header.upTo)
+    return isWhole ? header : undefined
   } catch {
     return undefined
   }

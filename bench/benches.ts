@@ -14,5 +14,6 @@ export const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   'train-step-gpt2': async () => (await import('./train-step-gpt2.ts')).trainStepGpt2,
   teacher: async () => (await import('./teacher.ts')).teacher,
   faults: async () => (await import('./faults.ts')).faults,
+  slurm: async () => (await import('./slurm.ts')).slurm,
   sweep: async () => (await import('./sweep.ts')).sweep,
 }

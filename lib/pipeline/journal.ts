@@ -2,11 +2,13 @@ import { appendFileSync, existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { makeFolder } from '../util/durable.ts'
 import { errorCode } from '../util/error-code.ts'
-import type { Failure, Place } from '../util/failure.ts'
+import { Failure } from '../util/failure.ts'
+import type { Place } from '../util/failure.ts'
 import type { Event } from './event.ts'
 import { remove } from './files.ts'
 import { upstream } from './prepare.ts'
 import type { Prepared } from './prepare.ts'
+import type { Store } from './store.ts'
 
 /** The first line of a journal. */
 export interface JournalHead {
@@ -48,7 +50,7 @@ export const journalNames = (artifacts: string): string[] =>
  * Writes down what happens in a run, for who looks from another process. Nothing is written of a run in which nothing
  * runs; what stages log is in their own files. `run` is the name under which the run lives.
  */
-export function keepJournal({ artifacts, stages }: Prepared, run: string): (event: Event) => void {
+export function keepJournal({ artifacts, stages, store }: Prepared, run: string): (event: Event) => void {
   const reads = Object.fromEntries(stages.map((stage) => [stage.id, upstream(stage)]))
   const waiting: string[] = [lineOf({ type: 'run', at: new Date().toISOString(), reads })]
   const file = journalFile(artifacts, run)
@@ -58,7 +60,7 @@ export function keepJournal({ artifacts, stages }: Prepared, run: string): (even
     if (event.type === 'stage-log' || (event.type === 'stage-progress' && isTooSoon(event, said))) return
     waiting.push(lineOf(event.type === 'failure' ? { ...event, failure: plain(event.failure) } : event))
     if (!begun && event.type !== 'stage-started' && event.type !== 'failure') return
-    if (!begun) makeRoom(artifacts)
+    if (!begun) makeRoom(artifacts, store)
     begun = true
     append(file, waiting.splice(0).join(''))
   }
@@ -84,11 +86,13 @@ function append(file: string, text: string): void {
   }
 }
 
-function makeRoom(artifacts: string): void {
+/** Not where the artifacts have gone: a folder in their place would be another's. */
+function makeRoom(artifacts: string, store: Store): void {
   try {
+    store.assertThere()
     makeFolder(journalsOf(artifacts))
     for (const old of journalNames(artifacts).slice(KEPT - 1)) remove(journalFile(artifacts, old))
   } catch (error) {
-    if (errorCode(error) === undefined) throw error
+    if (errorCode(error) === undefined && !(error instanceof Failure)) throw error
   }
 }

@@ -24,7 +24,7 @@ export async function placeResult(
       renameSync(made, place)
       return undefined
     } catch (error) {
-      const isTaken = ['ENOTEMPTY', 'EEXIST'].includes(errorCode(error) ?? '')
+      const isTaken = tellsOfTaken(errorCode(error), place)
       // a server that is asked twice, as its first answer was lost, finds nothing to rename any more
       const isLost = errorCode(error) === 'ENOENT' && !existsSync(made)
       if (!isTaken && !isLost) throw error
@@ -35,6 +35,10 @@ export async function placeResult(
     }
   }
 }
+
+/** By sshfs a rename fails of EPERM, whatever the reason. */
+const tellsOfTaken = (code: string | undefined, place: string): boolean =>
+  code === 'ENOTEMPTY' || code === 'EEXIST' || (code === 'EPERM' && existsSync(place))
 
 const isSame = (a: Manifest, b: Manifest): boolean => JSON.stringify(a) === JSON.stringify(b)
 

@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs'
+import { mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Failure } from '../util/failure.ts'
@@ -7,6 +7,7 @@ import type { Digest } from './canonical.ts'
 import { CHUNK, ChangedWhileRead, contentLine, hashFile, hashLargeFile, stateLine, statIdentity } from './digest.ts'
 import { isExecutable } from './executable.ts'
 import { readSealed, writeSealed } from './files.ts'
+import { clockAhead } from './presence.ts'
 import { walk } from './walk.ts'
 import type { Entry, Links } from './walk.ts'
 
@@ -52,6 +53,8 @@ export class StatCache {
   readonly #folder: string
   readonly #trees: Map<string, Digest>
   readonly #added = new Map<string, Digest>()
+  /** How far the clock of the file system is behind ours; 0 where it is not. */
+  #behindMs: number | undefined
 
   constructor(folder: string) {
     this.#folder = join(folder, `stat-${VERSION}`)
@@ -66,7 +69,7 @@ export class StatCache {
   /** The same with a digest for every file, as a manifest lists them. */
   async files(path: string, links: Links): Promise<TreeDigest & { readonly files: readonly FileDigest[] }> {
     return settled(path, async () => {
-      const started = now()
+      const started = this.#now()
       const entries = walk(path, links)
       const digests = await this.#hashAll(entries, {}, started)
       const files = entries.flatMap((entry) => (entry.kind === 'file' ? [fileDigest(entry, digests)] : []))
@@ -78,7 +81,7 @@ export class StatCache {
   async listing(path: string): Promise<Listing> {
     return settled(path, async () => {
       const entries = walk(path)
-      const digests = await this.#knownDigests(entries, path, now())
+      const digests = await this.#knownDigests(entries, path, this.#now())
       return { entries, digests, lines: entries.map((entry) => contentLine(entry, digests.get(entry.path))) }
     })
   }
@@ -101,7 +104,7 @@ export class StatCache {
     const state = statIdentity(stat)
     const known = this.#known(state)
     if (known !== undefined) return known
-    const started = now()
+    const started = this.#now()
     const digest = hashFile(path, stat, this.#count)
     if (!isRacy({ kind: 'file', path: '', absolute: path, stat }, started)) this.#added.set(state, digest)
     return digest
@@ -120,7 +123,7 @@ export class StatCache {
     const state = treeState(entries)
     const known = this.#known(state)
     if (known !== undefined) return { digest: known, state }
-    const started = now()
+    const started = this.#now()
     return this.#remember(entries, await this.#knownDigests(entries, path, started), started)
   }
 
@@ -185,6 +188,21 @@ export class StatCache {
     return this.#added.get(state) ?? this.#trees.get(state)
   }
 
+  /**
+   * In ns since 1970, by our clock or by that of the file system, whichever is behind: where a server dates the files and
+   * our clock is ahead of its, an edit in this very tick would look older than it is. Asked for only when something is
+   * hashed. The cache's folder stands for all folders, as it lies in the project's.
+   */
+  #now(): bigint {
+    this.#behindMs ??= this.#clockBehind()
+    return BigInt(Math.floor(Date.now() - this.#behindMs)) * 1_000_000n
+  }
+
+  #clockBehind(): number {
+    ignoreFailure(() => mkdirSync(this.#folder, { recursive: true }))
+    return Math.max(0, -clockAhead(this.#folder))
+  }
+
   get #file(): string {
     return join(this.#folder, 'trees.json')
   }
@@ -231,8 +249,6 @@ function statesOf(
   }
   return states
 }
-
-const now = (): bigint => BigInt(Date.now()) * 1_000_000n
 
 /** A cache file that is missing, cut short or of another shape is an empty cache. */
 function readTrees(file: string): Record<string, Digest> {

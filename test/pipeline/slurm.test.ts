@@ -5,7 +5,7 @@ import { describe, it } from 'node:test'
 import { collect } from '../../lib/pipeline/collect.ts'
 import { livingJobs } from '../../lib/pipeline/executor/batches.ts'
 import { tailLines } from '../../lib/pipeline/executor/job-events.ts'
-import { cancelIds, largestArray, parseQueue, parseSacct } from '../../lib/pipeline/executor/queue.ts'
+import { cancelIds, largestArray, parseQueue, parseSacct, sacctOptions } from '../../lib/pipeline/executor/queue.ts'
 import {
   environment,
   isFull,
@@ -67,8 +67,19 @@ describe('jobs of Slurm', () => {
       { id: '7', token: TOKEN, index: 0, state: 'RUNNING', node: 'n1', reason: 'None' },
       { id: '8_3', token: TOKEN, index: 3, state: 'PENDING', node: '', reason: 'Resources | odd' },
     ])
-    const accounts = parseSacct('7|CANCELLED by 0|n1\n8_3|TIMEOUT|n2\n')
-    assert.deepEqual([accounts.get('7')?.state, accounts.get('8_3')?.node], ['CANCELLED', 'n2'])
+  })
+
+  it('that the controller has forgotten are read from what sacct prints', () => {
+    const out = ['7|CANCELLED by 0|n1|0:15', '8_3|FAILED|n2|127:0', '9|RUNNING|n1|0:0', '10|COMPLETED|n1|0:0', '']
+    assert.deepEqual(Object.fromEntries(parseSacct(out.join('\n'))), {
+      '7': { state: 'CANCELLED', node: 'n1', exit: 'signal 15' },
+      '8_3': { state: 'FAILED', node: 'n2', exit: 'exit code 127' },
+      '10': { state: 'COMPLETED', node: 'n1', exit: undefined },
+    })
+    const ids = Array.from({ length: 20_000 }, (_, i) => `1234567_${i}`)
+    const asked = sacctOptions(ids).map((options) => options.at(-1)!)
+    assert.deepEqual(asked.flatMap((option) => option.replace('--jobs=', '').split(',')), ids) // prettier-ignore
+    assert.ok(asked.every((option) => option.length < 2 ** 17))
   })
 
   it('are handed in and cancelled by ids that Slurm takes', () => {
@@ -99,11 +110,12 @@ describe('jobs of Slurm', () => {
 
   it('say in words why they ended', () => {
     const asked = { resources: { gpu: 0, cpu: 0, memory: 3 * 2 ** 20 }, timeoutSeconds: 60 }
-    const ended = (state: string | undefined, output = '', more = {}) => {
+    const ended = (state: string | undefined, output = '', more = {}, exit?: string) => {
       const { code, message } = jobFailure(stage('a', shell('true'), { ...asked, ...more }), {
         id: '7',
         state,
         node: 'n1',
+        exit,
         output,
       })
       return `${code} ${message}`
@@ -116,6 +128,7 @@ describe('jobs of Slurm', () => {
     assert.match(ended('PREEMPTED'), /^SLURM_PREEMPTED/)
     assert.match(ended('CANCELLED'), /^SLURM_CANCELLED/)
     assert.match(ended(undefined), /^SLURM_LOST/)
+    assert.match(ended('FAILED', '', {}, 'signal 9'), /ended as FAILED with signal 9 on node "n1" before/)
     assert.match(ended('FAILED', 'no such folder'), /^SLURM_JOB_DIED .*FAILED on node "n1".*It wrote: no such folder/)
   })
 

@@ -6,35 +6,11 @@ import type { TestContext } from 'node:test'
 import { drive } from '../pipeline/drive.ts'
 import type { Drive } from '../pipeline/drive.ts'
 import { Rig, shell, stage, until } from '../pipeline/rig.ts'
-import { programOf } from './debian.ts'
+import { onHost } from './on-host.ts'
 
 const WAITS =
   'echo ran >> count; while [ ! -e go ]; do sleep 0.05; done; cat "$PIPELINE_IN_TEXT" > "$PIPELINE_OUT_TEXT"'
 const stages = [stage('only', shell(WAITS), { in: { text: './input.txt' }, out: { text: 'text.txt' } })]
-
-/**
- * A machine of another name, whose processes do not see ours, with a clock that many hours from ours. What faketime
- * keeps for a process it keeps under its pid, which is not the only one of its number: each has its own /dev/shm.
- */
-const onHost = (
-  name: string,
-  hours: number,
-): { readonly wrapper: readonly string[]; readonly env: Record<string, string> } => {
-  const clock = hours === 0 ? [] : [programOf('faketime'), '-f', `${hours > 0 ? '+' : ''}${hours}h`]
-  const host = [
-    'unshare',
-    '--uts',
-    '--pid',
-    '--fork',
-    '--mount-proc',
-    '--kill-child',
-    'sh',
-    '-c',
-    'mount -t tmpfs none /dev/shm; hostname "$0"; exec "$@"',
-    name,
-  ]
-  return { wrapper: [...host, ...clock], env: { FAKETIME_DONT_FAKE_MONOTONIC: '1' } }
-}
 
 /** Folders with one store. */
 function sharing(t: TestContext): readonly [Rig, Rig] {

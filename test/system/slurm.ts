@@ -8,6 +8,7 @@ import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { programOf } from './debian.ts'
+import { ACCOUNTS, startAccounts } from './slurm-accounts.ts'
 
 /** Marks every process of a cluster, so that its end takes those and no others. */
 const MARK = 'TEST_SLURM'
@@ -25,7 +26,10 @@ export class Cluster {
     for (const name of ['state', 'log']) mkdirSync(join(this.root, name))
   }
 
-  /** Starts one and points this process's Slurm commands at it. `settings` are lines of slurm.conf. */
+  /**
+   * Starts one and points this process's Slurm commands at it. `settings` are lines of slurm.conf; those of `ACCOUNTS`
+   * bring a database of what became of its jobs.
+   */
   static async start(settings: readonly string[] = []): Promise<Cluster> {
     for (const [program, name] of [
       ['munged', 'munge'],
@@ -37,18 +41,23 @@ export class Cluster {
     const cluster = new Cluster()
     await cluster.#configure(settings)
     process.env['SLURM_CONF'] = cluster.#path('slurm.conf')
-    await cluster.#startAll()
+    await cluster.#startAll(settings.includes(ACCOUNTS)).catch(async (error: unknown) => {
+      await cluster.stop()
+      throw error
+    })
     return cluster
   }
 
   async #configure(settings: readonly string[]): Promise<void> {
-    const [control, ...nodes] = await freePorts(1 + NODES.length)
+    const [control, accounts, ...nodes] = await freePorts(2 + NODES.length)
     const ports = nodes.map(
       (port, index) => `NodeName=${NODES[index]!} NodeHostname=${hostname()} Port=${port} ${NODE}`,
     )
     const paths = [
       `SlurmctldHost=${hostname()}(127.0.0.1)`,
       `SlurmctldPort=${control!}`,
+      `AccountingStoragePort=${accounts!}`,
+      `AccountingStoragePass=${this.#path('munge.sock')}`,
       `AuthInfo=socket=${this.#path('munge.sock')},cred_expire=5`,
       `StateSaveLocation=${this.#path('state')}`,
       `SlurmdSpoolDir=${this.#path('spool-%n')}`,
@@ -66,7 +75,7 @@ export class Cluster {
     writeFileSync(this.#path('munge.key'), randomBytes(128), { mode: 0o600 })
   }
 
-  async #startAll(): Promise<void> {
+  async #startAll(withAccounts: boolean): Promise<void> {
     const munge = Object.entries({ socket: 'munge.sock', 'key-file': 'munge.key', 'pid-file': 'munge.pid' })
     const files = [...munge, ['seed-file', 'munge.seed'], ['log-file', 'log/munge']]
     this.#spawn('munged', [
@@ -75,6 +84,7 @@ export class Cluster {
       ...files.map(([name, file]) => `--${name!}=${this.#path(file!)}`),
     ])
     while (!readdirSync(this.root).includes('munge.sock')) await delay(20)
+    if (withAccounts) await startAccounts(this.root, (program, args, env) => this.#spawn(program, args, program, env))
     this.#spawn('slurmctld', ['-D'])
     for (const node of NODES) this.startNode(node)
     await this.until(() => this.nodes().every((state) => state === 'idle'))
@@ -84,8 +94,8 @@ export class Cluster {
     this.#spawn('slurmd', ['-D', '-N', node], node)
   }
 
-  #spawn(program: string, args: readonly string[], node = program): void {
-    const env = { ...process.env, [MARK]: `${this.root}:${node}:` }
+  #spawn(program: string, args: readonly string[], node = program, more: Record<string, string> = {}): void {
+    const env = { ...process.env, ...more, [MARK]: `${this.root}:${node}:` }
     this.#processes.set(node, spawn(programOf(program), args, { stdio: 'ignore', env }))
   }
 

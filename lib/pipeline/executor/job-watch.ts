@@ -6,7 +6,7 @@ import { failureOf, tailLines } from './job-events.ts'
 import type { JobEnd, JobLine } from './job-events.ts'
 import { eventsFile, outputFile } from './order.ts'
 import { SQUEUE, cancelIds, hasEnded, mayRun, parseQueue, parseSacct, sacctOptions } from './queue.ts'
-import type { Row } from './queue.ts'
+import type { Account, Row } from './queue.ts'
 import { outputOf } from './slurm-failures.ts'
 import { Signals } from './signals.ts'
 import type { JobFate } from './slurm-failures.ts'
@@ -144,7 +144,7 @@ export class JobWatch {
       if (ended) this.#hear(watched)
       if (watched.over < (watched.cancelling ? 1 : POLLS_TO_BELIEVE) || !this.#watched.has(key)) continue
       if (row === undefined) lost.push(watched)
-      else this.#believe(watched, row.state, row.node)
+      else this.#believe(watched, row)
     }
     if (lost.length > 0) await this.#askAccounts(lost)
   }
@@ -158,22 +158,23 @@ export class JobWatch {
 
   /** Of what is gone from the queue, Slurm's accounts may tell, where there are any. */
   async #askAccounts(lost: readonly Watched[]): Promise<void> {
-    const { out } = await slurmCommand('sacct', sacctOptions(lost.map(({ job }) => job.id))).catch(() => ({ out: '' }))
-    const known = parseSacct(out)
-    for (const watched of lost) {
-      const found = known.get(watched.job.id)
-      this.#believe(watched, found?.state, found?.node ?? '')
+    const known = new Map<string, Account>()
+    for (const options of sacctOptions(lost.map(({ job }) => job.id))) {
+      const { out } = await slurmCommand('sacct', options).catch(() => ({ out: '' }))
+      for (const [id, account] of parseSacct(out)) known.set(id, account)
     }
+    for (const watched of lost) this.#believe(watched, known.get(watched.job.id))
   }
 
-  #believe(watched: Watched, state: string | undefined, node: string): void {
+  #believe(watched: Watched, known: Account | undefined): void {
     const { job, end } = watched
+    const { state, node = '', exit } = known ?? {}
     if (watched.cancelling) watched.settle({ type: 'cancelled' })
     else if (end !== undefined && (state === undefined || state === 'COMPLETED' || state === 'FAILED'))
       watched.settle({ type: 'said', end })
     else {
       const output = outputOf(outputFile(job.folder, job.index))
-      watched.settle({ type: 'fate', fate: { id: job.id, state, node, output } })
+      watched.settle({ type: 'fate', fate: { id: job.id, state, node, exit, output } })
     }
   }
 

@@ -27,6 +27,8 @@ lines.write({ type: 'began', host: hostname() })
 lines.flush()
 const end = await runOrder(order, batch, lines)
 lines.write({ type: 'end', ...endOf(end) })
+// to its output file, which Slurm has open even where the folder of its orders is gone
+if (end.outcome === 'failed') process.stderr.write(`${end.failure.message}\n`)
 process.exit(end.outcome === 'failed' ? 1 : 0)
 
 async function runOrder(order: Order, batch: Batch, { write }: LineWriter): Promise<StageEnd> {

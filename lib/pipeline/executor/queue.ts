@@ -34,18 +34,41 @@ export function parseQueue(out: string): Row[] {
   return rows
 }
 
-/** `sacct --parsable2 --noheader --format=JobID,State,NodeList,Reason`; `CANCELLED by 1000` is CANCELLED. */
-export const sacctOptions = (ids: readonly string[]): string[] => [
-  ...['--parsable2', '--noheader', '--allocations', '--format=JobID,State,NodeList'],
-  `--jobs=${ids.join(',')}`,
-]
+/** How a job ended, as Slurm's accounts tell it. */
+export interface Account {
+  readonly state: string
+  readonly node: string
+  /** `exit code 3` or `signal 9`; undefined of one that ended well. */
+  readonly exit?: string | undefined
+}
 
-export function parseSacct(out: string): ReadonlyMap<string, { readonly state: string; readonly node: string }> {
+/** An argument of a command is 128 KiB at most, and an id some ten characters. */
+const MOST_IDS = 5000
+
+/** Options of sacct, for as many commands as it takes. */
+export function sacctOptions(ids: readonly string[]): string[][] {
+  const format = ['--parsable2', '--noheader', '--allocations', '--format=JobID,State,NodeList,ExitCode']
+  const parts = Array.from({ length: Math.ceil(ids.length / MOST_IDS) }, (_, part) =>
+    ids.slice(part * MOST_IDS, (part + 1) * MOST_IDS),
+  )
+  return parts.map((part) => [...format, `--jobs=${part.join(',')}`])
+}
+
+/** The jobs that have ended, by their ids: `CANCELLED by 1000` is CANCELLED, `0:9` signal 9. */
+export function parseSacct(out: string): ReadonlyMap<string, Account> {
   const rows = out.split('\n').flatMap((line) => {
-    const [id, state, node = ''] = line.split('|')
-    return id === undefined || state === undefined ? [] : [[id, { state: state.split(' ')[0]!, node }] as const]
+    const [id, words = '', node = '', codes = ''] = line.split('|')
+    const state = words.split(' ')[0]!
+    // accounts may never hear of an end, and call it running for ever
+    return hasEnded(state) ? [[id!, { state, node, exit: exitOf(codes) }] as const] : []
   })
   return new Map(rows)
+}
+
+function exitOf(codes: string): string | undefined {
+  const [code = 0, signal = 0] = codes.split(':').map(Number)
+  if (signal > 0) return `signal ${signal}`
+  return code > 0 ? `exit code ${code}` : undefined
 }
 
 const ENDED: ReadonlySet<string> = new Set([

@@ -8,6 +8,8 @@ export interface JobFate {
   /** Undefined where Slurm does not know the job any more. */
   readonly state: string | undefined
   readonly node: string
+  /** `exit code 3` or `signal 9`, where the accounts tell. */
+  readonly exit?: string | undefined
   /** What Slurm and the job wrote to its output file. */
   readonly output: string
 }
@@ -15,7 +17,7 @@ export interface JobFate {
 const KILLED_FOR_MEMORY = /oom[- ]kill|exceeded (job |step )?memory limit/i
 
 /** In words: what happened, what was asked for, what to raise. */
-export function jobFailure(stage: Stage, { id, state, node, output }: JobFate): Failure {
+export function jobFailure(stage: Stage, { id, state, node, exit, output }: JobFate): Failure {
   const job = `Job ${id} of stage "${stage.id}"`
   const fail = (code: Failure['code'], message: string): Failure =>
     new Failure(code, message, { exitCode: 1, place: stage.place })
@@ -50,7 +52,7 @@ export function jobFailure(stage: Stage, { id, state, node, output }: JobFate): 
     default:
       return fail(
         'SLURM_JOB_DIED',
-        `${job} ended as ${state}${node === '' ? '' : ` on node "${node}"`} before its work was done.${outputWords(output)}`,
+        `${job} ended as ${state}${exit === undefined ? '' : ` with ${exit}`}${node === '' ? '' : ` on node "${node}"`} before its work was done.${outputWords(output)}`,
       )
   }
 }

@@ -37,6 +37,8 @@ export class Slurm {
     const { signal, kill, emit } = run
     const outcome = await this.#watch.watch({ ...place, stage: task.stage.id, signal, kill, emit })
     const end = this.#endOf(task, key, outcome)
+    // says more than that a job died, or left nothing that is seen
+    if (end.outcome === 'failed') this.#store.assertThere()
     this.#submission.leave(place)
     return end
   }

@@ -31,6 +31,7 @@ const LONGEST_WAIT_MS = 60_000
 
 /** Finds the job that makes a key: one that an earlier run handed in, or a new one. */
 export class Submission {
+  readonly #store: Store
   readonly #folder: string
   readonly #emit: (event: Event) => void
   readonly #away: (words: string) => void
@@ -44,6 +45,7 @@ export class Submission {
   readonly #left = new Map<string, number>()
 
   constructor(store: Store, emit: (event: Event) => void, away: (words: string) => void) {
+    this.#store = store
     this.#folder = ordersFolder(store)
     this.#emit = emit
     this.#away = away
@@ -84,6 +86,7 @@ export class Submission {
   async #serve(wanted: readonly Wanted[]): Promise<void> {
     if (wanted.length === 0) return
     try {
+      this.#store.assertThere()
       mkdirSync(this.#folder, { recursive: true })
       const lock = await acquire(this.#folder, SUBMISSION, wanted[0]!.run.kill, () => undefined)
       try {

@@ -47,7 +47,7 @@ async function argumentsOf(command: Command, before: readonly string[]): Promise
   const name = argument?.name() ?? ''
   if (name === 'settings') return parameters(before)
   if (name === 'stage' || name === 'stages') return stages(before)
-  if (name === 'targets') return [...(await stages(before)), ...experiments()]
+  if (name === 'targets' || name === 'target') return [...(await stages(before)), ...experiments()]
   if (EXPERIMENTS.has(name)) return experiments()
   return argument?.argChoices ?? []
 }

@@ -1,5 +1,6 @@
 import { totalsOf } from '../pipeline/estimate.ts'
 import type { Estimate, Totals } from '../pipeline/estimate.ts'
+import type { Cause } from '../pipeline/causes.ts'
 import type { EstimatedPlan, Plan, StagePlan, State } from '../pipeline/plan.ts'
 import { duration, table } from './format.ts'
 import { shardLines } from './shards.ts'
@@ -27,6 +28,7 @@ export function planLines({ experiment, stages }: Plan): string {
   const lines = stages.flatMap((stage) => [
     stageLine(stage),
     ...changeLines(stage),
+    ...causeLines(stage).map((line) => `           ${line}`),
     ...(stage.shards ? shardLines(stage.shards).map((line) => `           ${line}`) : []),
   ])
   return [
@@ -81,6 +83,24 @@ function changeLines({ changes }: StagePlan): string[] {
     : table(shown)
         .split('\n')
         .map((line) => `           ${line}`)
+}
+
+/** `reads tokenize.tokens, which changed by …`: a line for each beginning of what others make. */
+function causeLines({ causes }: EstimatedPlan): string[] {
+  const reads = new Map<string, string[]>()
+  for (const cause of causes) {
+    const words = `which ${cause.changed ? 'changed' : 'may change'} by ${causeWords(cause)}`
+    reads.set(words, [...(reads.get(words) ?? []), cause.reads])
+  }
+  return [...reads].map(([words, outputs]) => `reads ${outputs.join(', ')}, ${words}`)
+}
+
+function causeWords({ stage, change, reason }: Cause): string {
+  if (change === null) return `${stage}: ${reason}`
+  const { field, from, to, place } = change
+  const name = stage.replace(/\[.*/s, '')
+  const whose = field.startsWith(`${name}.`) || field.includes('/') ? '' : `${stage}: `
+  return `${whose}${field} ${from} → ${to}${place ? ` (${placeName(place)})` : ''}`
 }
 
 function summary(stages: readonly StagePlan[]): string {

@@ -77,14 +77,18 @@ export function addExperiments(program: Command, end: (code: number) => void): v
       end((await import('./commands/tag.ts')).tag(hash, name, options)),
     )
   withJson(
-    program.command('log [hash]').description('log an experiment to another program; the newest, if none is named'),
+    program
+      .command('log [target]')
+      .description(
+        'print the log of a stage, as it was last run; with --to, log an experiment, the newest if none is named',
+      ),
   )
     .addOption(
-      new Option('--to <name>', 'the program').choices(['tensorboard', 'mlflow', 'wandb']).makeOptionMandatory(),
+      new Option('--to <name>', 'the program to log an experiment to').choices(['tensorboard', 'mlflow', 'wandb']),
     )
     .option('--dir <folder>', "of TensorBoard's files (default: artifacts/tensorboard)")
-    .action(async (hash: string | undefined, options: LogArguments) =>
-      end(await (await import('./commands/log.ts')).log(hash, options)),
+    .action(async (target: string | undefined, options: LogArguments) =>
+      end(await (await import('./commands/log.ts')).log(target, options)),
     )
 }
 

@@ -13,6 +13,7 @@ import { removeLeftovers, staleLeftovers } from './leftovers.ts'
 import type { Leftover } from './leftovers.ts'
 import { claimLock } from './live.ts'
 import { removeReproductions, staleReproductions } from './reproductions.ts'
+import { removeSources, staleSources } from './sources/care.ts'
 import { dropEmptyFolders } from './shards/waiting.ts'
 import { storeFailure } from './store-failure.ts'
 import type { Store } from './store.ts'
@@ -29,7 +30,7 @@ export interface Policy {
 
 export interface Collected {
   readonly removed: readonly ResultUsage[]
-  /** Of dead runs and jobs in the store, and of reproductions beside it. */
+  /** Of dead runs and jobs in the store, and beside it of reproductions and copies of sources. */
   readonly leftovers: readonly Leftover[]
   readonly freedBytes: number
   /** The store's size afterwards. */
@@ -47,7 +48,10 @@ const GC = sha256('gc')
  */
 export async function collect(root: string, store: Store, policy: Policy, dryRun: boolean): Promise<Collected> {
   const orders = await goneOrders(ordersFolder(store))
-  if (dryRun || !existsSync(dirname(store.root))) return summary(planCollection(root, store, policy, orders))
+  if (dryRun || !existsSync(dirname(store.root))) {
+    const plan = planCollection(root, store, policy, orders)
+    return summary({ ...plan, beside: [...plan.reproduced, ...plan.sources] })
+  }
   const { signal } = new AbortController()
   const lock = await acquire(store.root, GC, signal, () => undefined)
   try {
@@ -56,7 +60,14 @@ export async function collect(root: string, store: Store, policy: Policy, dryRun
     const leftovers = removeLeftovers(store, plan.leftovers, policy.age)
     for (const { path } of plan.orders) removeOrders(path)
     const reproduced = removeReproductions(plan.reproduced, policy.age)
-    return summary({ before: plan.before, removed, leftovers, orders: plan.orders, reproduced })
+    const sources = removeSources(root, store, plan.sources, policy.age)
+    return summary({
+      before: plan.before,
+      removed,
+      leftovers,
+      orders: plan.orders,
+      beside: [...reproduced, ...sources],
+    })
   } catch (error) {
     throw storeFailure(error, 'results were removed')
   } finally {
@@ -70,7 +81,8 @@ function planCollection(root: string, store: Store, policy: Policy, gone: readon
   const size = sizes()
   const orders = gone.map((path) => ({ path, bytes: size.tree(path) }))
   const removed = choose(store, usage, policy, usage.bytes - sum(leftovers) - sum(orders))
-  return { before: usage.bytes, removed, leftovers, orders, reproduced: staleReproductions(store, policy.age) }
+  const reproduced = staleReproductions(store, policy.age)
+  return { before: usage.bytes, removed, leftovers, orders, reproduced, sources: staleSources(root, store, policy.age) }
 }
 
 /** What goes, and the store's size before. */
@@ -80,16 +92,19 @@ interface Plan {
   readonly leftovers: readonly Leftover[]
   /** Of jobs of a cluster that are gone. */
   readonly orders: readonly Leftover[]
-  /** They stand beside the store. */
+  /** They stand beside the store, as do copies of sources. */
   readonly reproduced: readonly Leftover[]
+  readonly sources: readonly Leftover[]
 }
 
-function summary({ before, removed, leftovers, orders, reproduced }: Plan): Collected {
+type Gone = Omit<Plan, 'reproduced' | 'sources'> & { readonly beside: readonly Leftover[] }
+
+function summary({ before, removed, leftovers, orders, beside }: Gone): Collected {
   const freed = sum(removed) + sum(leftovers) + sum(orders)
   return {
     removed,
-    leftovers: [...leftovers, ...orders, ...reproduced],
-    freedBytes: freed + sum(reproduced),
+    leftovers: [...leftovers, ...orders, ...beside],
+    freedBytes: freed + sum(beside),
     bytes: before - freed,
   }
 }

@@ -91,6 +91,16 @@ function hashContent(fd: number, size: number, onRead: (bytes: number) => void):
 export const largeDigest = (size: number, chunks: readonly Digest[]): Digest =>
   sha256(`chunks ${CHUNK} ${size}\n${chunks.join('\n')}\n`)
 
+/** The digest of a file with this content. */
+export function bytesDigest(bytes: Uint8Array): Digest {
+  if (bytes.length <= CHUNK) return sha256(bytes)
+  const starts = Array.from({ length: Math.ceil(bytes.length / CHUNK) }, (_, index) => index * CHUNK)
+  return largeDigest(
+    bytes.length,
+    starts.map((at) => sha256(bytes.subarray(at, at + CHUNK))),
+  )
+}
+
 const buffer = Buffer.allocUnsafe(256 * 1024)
 
 /** sha256 of `length` bytes from `start`; fewer when the file ends before, which the second stat then tells. */

@@ -2,15 +2,15 @@ import type { Failure } from '../util/failure.ts'
 import { ok } from '../util/result.ts'
 import type { Result } from '../util/result.ts'
 import type { Digest } from './canonical.ts'
+import { changedReads } from './causes.ts'
 import { waitingChanges } from './changes.ts'
 import type { Change } from './changes.ts'
 import { estimateOf } from './estimate.ts'
 import type { Estimate } from './estimate.ts'
-import type { InputIdentity } from './key.ts'
 import type { Manifest } from './manifest.ts'
 import { nearestResult } from './nearest.ts'
 import type { Nearest } from './nearest.ts'
-import type { Input, OutputRef, Pipeline, Stage } from './pipeline.ts'
+import type { Pipeline, Stage } from './pipeline.ts'
 import { planStages, remoteOf } from './plan.ts'
 import type { Planned, State } from './plan.ts'
 import { prepare, recordOf, sourcesOf } from './prepare.ts'
@@ -99,7 +99,7 @@ function follow(known: Known, stage: Stage, results: readonly Manifest[], steps:
   const nearest = nearestResult(stage, record(known, stage), sourcesOf(known.prepared, stage), results)
   const id = `${stage.id} ${nearest?.manifest.key ?? ''}`
   if (steps.has(id)) return
-  for (const { ref, before } of nearest === undefined ? [] : changedReads(known, stage, nearest.manifest)) {
+  for (const { ref, before } of nearest === undefined ? [] : changedReads(known.planned, stage, nearest.manifest)) {
     const source = known.prepared.byId.get(ref.stage)!
     const read = known.planned.earlier(source.name).filter(({ outputs }) => outputs[ref.output]?.digest === before)
     follow(known, source, read, steps)
@@ -116,29 +116,4 @@ function step(known: Known, stage: Stage, nearest: Nearest | undefined): Step {
   const waiting = waitingChanges(stage, manifest.record.in, record(known, stage).in)
   const since = { stage: manifest.stage, key: manifest.key, ran: manifest.ran }
   return { stage: stage.id, state, reason, changes: [...changes, ...waiting], since }
-}
-
-interface ChangedRead {
-  readonly ref: OutputRef
-  /** Of what was read then. */
-  readonly before: Digest
-}
-
-/** What a stage reads of others that is not what it read then, or may not be. */
-const changedReads = ({ planned }: Known, stage: Stage, { record: { in: then } }: Manifest): ChangedRead[] =>
-  Object.entries(stage.in)
-    .flatMap(([name, input]) => readsThen(input, then[name]))
-    .filter(({ ref, before }) => planned.settled.get(ref.stage)?.outputs[ref.output] !== before)
-
-/** Outputs that an input reads now and read then; one that is new is a difference of the stage that reads it. */
-function readsThen(input: Input, then: InputIdentity | undefined): ChangedRead[] {
-  if (then === undefined) return []
-  if (input.kind === 'stage' && 'content' in then) {
-    return [{ ref: { stage: input.stage, output: input.output }, before: then.content }]
-  }
-  if (input.kind !== 'gather' || !('cells' in then)) return []
-  return Object.entries(input.cells).flatMap(([cell, ref]) => {
-    const before = then.cells[cell]
-    return before === undefined ? [] : [{ ref, before }]
-  })
 }

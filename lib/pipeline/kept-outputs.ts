@@ -12,7 +12,7 @@ import type { StatCache } from './stat-cache.ts'
 /** Beside an experiment's record, by content digest. */
 const OUTPUTS = 'outputs'
 /** Bytes. What is larger is compared only where the store has it: git is no place for weights. */
-const LARGEST = 1_000_000
+export const LARGEST_IN_GIT = 1_000_000
 
 /**
  * Keeps with an experiment the files for which a tolerance is declared, because where it is reproduced without its store
@@ -23,7 +23,8 @@ export function keepOutputs(prepared: Prepared, settled: ReadonlyMap<string, Set
     for (const output of Object.keys(tolerance)) {
       const path = outputPath(prepared, { stage: id, output }, settled)
       const stat = statSync(path)
-      if (stat.isFile() && stat.size <= LARGEST) keep(path, join(folder, OUTPUTS), settled.get(id)!.outputs[output]!)
+      if (stat.isFile() && stat.size <= LARGEST_IN_GIT)
+        keep(path, join(folder, OUTPUTS), settled.get(id)!.outputs[output]!)
     }
   }
 }

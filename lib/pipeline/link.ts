@@ -127,13 +127,14 @@ function clear(artifacts: string, path: string): string[] {
   return [putAside(artifacts, path)]
 }
 
-function putAside(artifacts: string, path: string): string {
+/** Moves what is in the way out of it, and gives where it is then. */
+export function putAside(artifacts: string, path: string, name = basename(path)): string {
   try {
-    return moveAside(path, join(artifacts, 'store', '.aside'), basename(path))
+    return moveAside(path, join(artifacts, 'store', '.aside'), name)
   } catch (error) {
     // the store is a link to another file system
     if (errorCode(error) !== 'EXDEV') throw error
-    return moveAside(path, join(artifacts, '.aside'), basename(path))
+    return moveAside(path, join(artifacts, '.aside'), name)
   }
 }
 

@@ -4,6 +4,7 @@ import { isName } from './names.ts'
 import { placeName } from './source.ts'
 import type { Problems } from './problems.ts'
 import type { Spot } from './source.ts'
+import { isTryLog } from './try-logs.ts'
 import { entriesOf, itemsOf, textOf } from './tree.ts'
 import type { Tree } from './tree.ts'
 
@@ -51,7 +52,7 @@ function whyNotInside(parts: readonly string[]): string | undefined {
     return 'is not a plain path inside the folder of the result'
   const refused = parts.flatMap((part) => refusedByWindows(part) ?? [])[0]
   if (refused !== undefined) return `is none everywhere: ${refused}`
-  return RESERVED.has(folded(parts[0]!)) ? 'is kept by the pipeline itself' : undefined
+  return RESERVED.has(folded(parts[0]!)) || isTryLog(folded(parts[0]!)) ? 'is kept by the pipeline itself' : undefined
 }
 
 /** The output that is the same file, or lies around or inside it; case does not tell files apart everywhere. */

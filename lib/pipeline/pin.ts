@@ -1,12 +1,14 @@
-import { cpSync, existsSync, mkdirSync, readdirSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { Failure } from '../util/failure.ts'
 import { err, ok } from '../util/result.ts'
 import type { Result } from '../util/result.ts'
 import { BUNDLES, METRICS, PINNED, TAGS, readExperiment, recordFolders, tagsIn } from './experiment.ts'
+import type { ExperimentRecord } from './experiment.ts'
 import { messageOf, writeAtomic } from './files.ts'
-import { keptOutputs } from './kept-outputs.ts'
+import { LARGEST_IN_GIT, keptOutputs } from './kept-outputs.ts'
 import { RECORD } from './record-file.ts'
+import { copiesOf } from './sources/pool.ts'
 import { git } from './surroundings.ts'
 
 /** Keeps an experiment from gc, and adds its record, metrics and code to git under `experiments/<hash>/`. Gives that folder. */
@@ -29,6 +31,7 @@ export async function pinExperiment(
     const outputs = keptOutputs(own)
     for (const file of [...bundles, ...metrics, ...tags, ...outputs, RECORD])
       cpSync(join(own, file), join(folder, file))
+    pinSources(root, found.value.record)
   }
   try {
     await git(root, ['add', '--', join('experiments', hash)])
@@ -38,5 +41,14 @@ export async function pinExperiment(
     return err(
       new Failure('PIN_GIT', `git could not add "${folder}": ${messageOf(error)}`, { exitCode: 1, cause: error }),
     )
+  }
+}
+
+/** Git has no room for the larger ones, or has them as they are. */
+function pinSources(root: string, { hash, sources }: ExperimentRecord): void {
+  for (const digest of Object.values(sources)) {
+    const [copy, pinned] = copiesOf(root, hash, digest)
+    const stat = statSync(copy, { throwIfNoEntry: false })
+    if (stat !== undefined && stat.size <= LARGEST_IN_GIT) cpSync(copy, pinned)
   }
 }

@@ -3,6 +3,8 @@ import { Failure } from '../util/failure.ts'
 import { err, ok } from '../util/result.ts'
 import type { Result } from '../util/result.ts'
 import type { Digest } from './canonical.ts'
+import { causesOf } from './causes.ts'
+import type { Cause } from './causes.ts'
 import type { Change } from './changes.ts'
 import { experimentHash } from './definition.ts'
 import { estimateOf } from './estimate.ts'
@@ -12,6 +14,7 @@ import { linkPath, linkedFolder } from './link.ts'
 import { beyondMachine } from './machine-limits.ts'
 import type { Manifest } from './manifest.ts'
 import { nearestResult } from './nearest.ts'
+import type { Nearest } from './nearest.ts'
 import type { Pipeline, Stage } from './pipeline.ts'
 import { isComplete, prepare, recordOf, sourcesOf, upstream } from './prepare.ts'
 import type { PartialRecord, Prepared, Settled } from './prepare.ts'
@@ -46,7 +49,12 @@ export interface Plan {
 }
 
 /** Null for a stage that does not run, and for one of which there is no earlier result. */
-export type EstimatedPlan = StagePlan & { readonly estimate: Estimate | null; readonly shards?: ShardsPlan | null }
+export type EstimatedPlan = StagePlan & {
+  readonly estimate: Estimate | null
+  readonly shards?: ShardsPlan | null
+  /** Of a stage that runs or may, and has run before. */
+  readonly causes: readonly Cause[]
+}
 
 export interface PlanOptions {
   readonly targets?: readonly string[] | undefined
@@ -78,12 +86,13 @@ async function planPrepared(prepared: Prepared, options: PlanOptions): Promise<R
   const refused = await beyondMachine(prepared.stages, () => Promise.resolve(stages))
   if (refused.length > 0) return err(refused)
   const estimated: EstimatedPlan[] = []
+  const causes = causesOf(prepared, planned)
   for (const plan of stages) {
     const { stage: id, state, reason, key, changes } = plan
     const stage = prepared.byId.get(id)!
     const estimate = state === 'run' || state === 'may-run' ? estimateOf(stage, earlier(stage.name)) : null
     // field by field: V8 gives each object that is spread and added to a layout of its own
-    const one = { stage: id, state, reason, key, changes, estimate }
+    const one = { stage: id, state, reason, key, changes, causes: causes.get(id) ?? [], estimate }
     estimated.push(
       stage.shards === undefined ? one : { ...one, shards: await previewShards(prepared, planned, stage, plan) },
     )
@@ -110,6 +119,8 @@ export interface Planned {
   readonly here: ReadonlySet<string>
   /** Earlier results of all cells of a stage, newest first. */
   readonly earlier: (name: string) => readonly Manifest[]
+  /** What stages that run, or may, were compared with; of such alone as had to be. */
+  readonly nearest: ReadonlyMap<string, Nearest>
 }
 
 export async function planStages(
@@ -119,6 +130,7 @@ export async function planStages(
 ): Promise<Planned> {
   const known = { settled: new Map<string, Settled>(), manifests: new Map<string, Manifest>(), here: new Set<string>() }
   const states = new Map<string, State>()
+  const nearest = new Map<string, Nearest>()
   // of twenty thousand stages most may have no results: one look at the store tells
   let there: ReadonlySet<string> | undefined
   const earlier = memoised((name: string) =>
@@ -135,7 +147,8 @@ export async function planStages(
     const shared = isAsked ? await remote?.find(stage.id, { stage: stage.name, key }) : undefined
     const found: Found | undefined = shared === undefined ? local : { state: 'whole', manifest: shared }
     const facts = { key, found, forced, remote: shared && remote?.address }
-    const plan = decide(stage, record, { ...facts, ...lookup(prepared, stage, key, states, earlier) })
+    const all = { ...facts, ...lookup(prepared, stage, key, states, earlier) }
+    const plan = decide(stage, record, all, (found) => nearest.set(stage.id, found))
     states.set(stage.id, plan.state)
     if (found?.state === 'whole' && (plan.state === 'fresh' || plan.state === 'restore')) {
       known.settled.set(stage.id, settledBy(found.manifest))
@@ -153,7 +166,7 @@ export async function planStages(
       Promise.all(before).then(() => planOne(stage)),
     )
   }
-  return { ...known, stages: await Promise.all(plans.values()), earlier }
+  return { ...known, stages: await Promise.all(plans.values()), earlier, nearest }
 }
 
 export const settledBy = (manifest: Manifest): Settled => ({
@@ -206,7 +219,7 @@ function memoised<T>(make: (name: string) => T): (name: string) => T {
   }
 }
 
-function decide(stage: Stage, record: PartialRecord, facts: Facts): StagePlan {
+function decide(stage: Stage, record: PartialRecord, facts: Facts, onCompared: (nearest: Nearest) => void): StagePlan {
   const plan = (state: State, reason: string, changes: readonly Change[] = []): StagePlan => ({
     stage: stage.id,
     state,
@@ -223,6 +236,7 @@ function decide(stage: Stage, record: PartialRecord, facts: Facts): StagePlan {
   if (facts.found?.state === 'damaged') return plan('run', `its result was damaged: ${facts.found.what}`)
   const nearest = nearestResult(stage, record, facts.sources, facts.earlier())
   if (nearest === undefined) return plan('run', 'it has not run yet')
+  onCompared(nearest)
   const { changes, all } = nearest
   const waits = facts.waitsFor.length > 0
   if (changes.length > 0 && (all || !waits)) return plan('run', changeReason(changes), changes)

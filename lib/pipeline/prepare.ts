@@ -40,6 +40,7 @@ export interface Prepared {
 export interface Origin {
   /** The folder in which the store, the links and the experiments lie. */
   readonly artifacts: string
+  readonly project: Project
   readonly identify: (
     stages: readonly Stage[],
     project: Project,
@@ -49,6 +50,7 @@ export interface Origin {
 
 const workingTree = (pipeline: Pipeline): Origin => ({
   artifacts: artifactsOf(pipeline.root),
+  project: projectAt(pipeline.root),
   identify: (stages, project, stats) => identifyStages(pipeline, stages, project, stats),
 })
 
@@ -75,9 +77,8 @@ async function prepareAll(
   pipeline: Pipeline,
   targets: readonly string[] | undefined,
   resolveRevisions: ResolveRevisions,
-  { artifacts, identify }: Origin,
+  { artifacts, project, identify }: Origin,
 ): Promise<Result<Prepared, Failure[]>> {
-  const project = projectAt(pipeline.root)
   const stats = new StatCache(project.cache)
   const selected = select(pipeline.stages, targets)
   if (!selected.ok) return selected

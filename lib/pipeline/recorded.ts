@@ -21,31 +21,38 @@ import type { Project } from './project.ts'
 import { isPackaged, moduleFile } from './stage-package.ts'
 import type { StatCache } from './stat-cache.ts'
 
-/** The pipeline of an experiment as it was recorded, whatever pipeline.yaml says now; its metrics and page are not made. */
-export function recordedPipeline(root: string, record: ExperimentRecord): Result<Pipeline, Failure> {
+/** Error RECORD_OLD for a record that does not say how its stages are run. */
+export function assertRunnable(root: string, { hash, stages }: ExperimentRecord): Result<void, Failure> {
+  return Object.values(stages).every(({ stage }) => stage !== undefined) ? ok(undefined) : err(tooOld(root, hash))
+}
+
+/**
+ * The pipeline of an experiment as it was recorded, whatever pipeline.yaml says now; its metrics and page are not made.
+ * `at` says where a recorded path leads.
+ */
+export function recordedPipeline(root: string, record: ExperimentRecord, at: (path: string) => string): Pipeline {
   const { files, params, resolved } = record
-  const stages = Object.entries(record.stages).flatMap(([id, recorded]) => recordedStage(id, recorded) ?? [])
-  if (stages.length < Object.keys(record.stages).length) return err(tooOld(root, record.hash))
+  const stages = Object.entries(record.stages).map(([id, recorded]) => recordedStage(id, recorded, at))
   // JSON moves names that are numbers to the front
   const sorted = sortStages(stages, circular, new Problems())
   const none = { metrics: undefined, page: undefined, remote: undefined, trust: undefined }
-  return ok({ root, files, params, resolved, stages: sorted, ...none })
+  return { root, files, params, resolved, stages: sorted, ...none }
 }
 
 function circular({ id }: Stage): never {
   throw new Error(`Internal error: the recorded stage "${id}" reads what it makes`)
 }
 
-function recordedStage(id: string, { stage, with: parameters }: StageRecord): Stage | undefined {
-  if (stage === undefined) return undefined
-  const inputs = Object.entries(stage.in).map(([name, input]) => [name, inputHere(input)] as const)
+function recordedStage(id: string, recorded: StageRecord, at: (path: string) => string): Stage {
+  const stage = recorded.stage!
+  const inputs = Object.entries(stage.in).map(([name, input]) => [name, inputAt(input, at)] as const)
   // a record from before there were retries
   const retries = (stage as Partial<typeof stage>).retries ?? { times: 0, backoffSeconds: 0 }
-  return { ...stage, retries, id, with: parameters, in: Object.fromEntries(inputs), places: () => ({}) }
+  return { ...stage, retries, id, with: recorded.with, in: Object.fromEntries(inputs), places: () => ({}) }
 }
 
-const inputHere = (input: Input): Input =>
-  input.kind === 'path' ? { kind: 'path', path: pathHere(input.path) } : input
+const inputAt = (input: Input, at: (path: string) => string): Input =>
+  input.kind === 'path' ? { kind: 'path', path: at(input.path) } : input
 
 /** What comes with the package lies where the package lies here. */
 export function pathHere(path: string): string {

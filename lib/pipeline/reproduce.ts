@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
+import type { Code } from '../util/codes/index.ts'
 import { Failure } from '../util/failure.ts'
 import { err, ok } from '../util/result.ts'
 import type { Result } from '../util/result.ts'
@@ -17,17 +18,20 @@ import { versionsAt } from './packages.ts'
 import { artifactsOf, prepare, upstream } from './prepare.ts'
 import type { Prepared } from './prepare.ts'
 import { projectAt } from './project.ts'
-import { pathHere, recordedIdentities, recordedPipeline } from './recorded.ts'
+import { assertRunnable, recordedIdentities, recordedPipeline } from './recorded.ts'
 import { newReproduction } from './reproductions.ts'
 import type { ResolveRevisions } from './revisions.ts'
 import { runPrepared } from './run.ts'
 import type { RunOptions } from './run-options.ts'
-import { contentOf } from './stage-inputs.ts'
+import { setScene } from './sources/scene.ts'
+import type { Scene } from './sources/scene.ts'
 import { StatCache } from './stat-cache.ts'
 import { Store } from './store.ts'
 
+type Options = Pick<RunOptions, 'signal' | 'kill' | 'onEvent'>
+
 /**
- * Runs every stage of a recorded experiment from its recorded code and its sources, in an empty store, and holds each
+ * Runs every stage of a recorded experiment from its recorded code and sources, in an empty store, and holds each
  * output against the recorded digest. An error is what is wrong before anything ran; what failed or differs is the
  * value. What was made is removed, but for results that differ and failures, which a user wants to look at.
  * The last event of a reproduction is always `reproduced`.
@@ -35,40 +39,55 @@ import { Store } from './store.ts'
 export async function reproduce(
   root: string,
   prefix: string,
-  { onEvent, ...stop }: Pick<RunOptions, 'signal' | 'kill' | 'onEvent'>,
+  options: Options,
 ): Promise<Result<readonly Failure[], readonly Failure[]>> {
   const found = readExperiment(root, prefix)
   if (!found.ok) return err([found.error])
   const { record } = found.value
+  const runnable = assertRunnable(root, record)
+  if (!runnable.ok) return err([runnable.error])
   const artifacts = newReproduction(artifactsOf(root))
-  const prepared = await prepareRecorded(root, record, artifacts)
-  if (!prepared.ok) return prepared
-  for (const message of packageChanges(prepared.value, record)) {
-    onEvent({ type: 'notice', stage: null, code: 'PACKAGE_CHANGED', message })
-  }
-  // the store is a new one, which the nodes of a cluster may not see
-  const here = { executor: 'local', engine: record.engine, resolveRevisions: pinsOf(record) } as const
-  const options = { ...stop, ...here, onEvent }
-  const { failures, judged, manifests } = await runAndJudge(root, record, prepared.value, options)
-  for (const message of tolerated(judged)) onEvent({ type: 'notice', stage: null, code: 'WITHIN_TOLERANCE', message })
-  const stages = judged.map(({ stage }) => stage)
-  const differences = firstDifferent(judged, record, prepared.value, manifests)
-  const all = [...failures, ...differences]
-  if (all.length === 0 || stop.signal.aborted) rmSync(artifacts, { recursive: true, force: true })
-  for (const failure of differences) onEvent({ type: 'failure', stage: null, failure, log: null })
-  onEvent({ type: 'reproduced', experiment: record.hash, stages })
-  return ok(all)
-}
-
-/** gc leaves alone what a living process uses: until all is compared. */
-async function runAndJudge(root: string, record: ExperimentRecord, prepared: Prepared, options: RunOptions) {
-  const live = goLive(prepared.store)
+  const stats = new StatCache(projectAt(root).cache)
+  // gc leaves alone what a living process uses: until all is compared
+  const live = goLive(new Store(artifacts, stats))
+  let isOver = true
   try {
-    const { finished, failures, manifests } = await runPrepared(prepared, options)
-    return { failures, manifests, judged: await judgeAll(root, record, finished.stages, prepared, manifests) }
+    const scene = await setScene(root, record, artifacts, stats)
+    stats.save()
+    if (!scene.ok) return scene
+    const prepared = await prepareRecorded(root, record, artifacts, scene.value)
+    if (!prepared.ok) return prepared
+    const failures = await runAll(root, record, prepared.value, scene.value, options)
+    isOver = failures.length === 0 || options.signal.aborted
+    return ok(failures)
   } finally {
     live?.release()
+    if (isOver) rmSync(artifacts, { recursive: true, force: true })
   }
+}
+
+/** Gives what failed or came out otherwise. */
+async function runAll(
+  root: string,
+  record: ExperimentRecord,
+  prepared: Prepared,
+  { others }: Scene,
+  { onEvent, ...stop }: Options,
+): Promise<readonly Failure[]> {
+  const tell = (code: Code, message: string): void => onEvent({ type: 'notice', stage: null, code, message })
+  for (const path of others) {
+    tell('SOURCE_RECORDED', `The source "${path}" is another one here; the experiment's own is read.`)
+  }
+  for (const message of packageChanges(prepared, record)) tell('PACKAGE_CHANGED', message)
+  // the store is a new one, which the nodes of a cluster may not see
+  const here = { executor: 'local', engine: record.engine, resolveRevisions: pinsOf(record) } as const
+  const { finished, failures, manifests } = await runPrepared(prepared, { ...stop, ...here, onEvent })
+  const judged = await judgeAll(root, record, finished.stages, prepared, manifests)
+  for (const message of tolerated(judged)) tell('WITHIN_TOLERANCE', message)
+  const differences = firstDifferent(judged, record, prepared, manifests)
+  for (const failure of differences) onEvent({ type: 'failure', stage: null, failure, log: null })
+  onEvent({ type: 'reproduced', experiment: record.hash, stages: judged.map(({ stage }) => stage) })
+  return [...failures, ...differences]
 }
 
 /** The recorded stages ready to run, once they are seen to be those that the experiment's hash was made of. */
@@ -76,13 +95,12 @@ async function prepareRecorded(
   root: string,
   record: ExperimentRecord,
   artifacts: string,
+  scene: Scene,
 ): Promise<Result<Prepared, readonly Failure[]>> {
-  const pipeline = recordedPipeline(root, record)
-  if (!pipeline.ok) return err([pipeline.error])
-  const sources = await changedSources(root, record)
-  if (sources.length > 0) return err(sources)
-  const prepared = await prepare(pipeline.value, undefined, pinsOf(record), {
+  const pipeline = recordedPipeline(scene.root, record, scene.at)
+  const prepared = await prepare(pipeline, undefined, pinsOf(record), {
     artifacts,
+    project: projectAt(root),
     identify: (stages, project, stats) => Promise.resolve(recordedIdentities(root, record, stages, project, stats)),
   })
   if (!prepared.ok || experimentHash(prepared.value) === record.hash) return prepared
@@ -94,21 +112,6 @@ const pinsOf =
   ({ revisions }: ExperimentRecord): ResolveRevisions =>
   (sources) =>
     Promise.resolve(sources.map((source) => ok(revisions[source]!.replace(/.*@/, ''))))
-
-async function changedSources(root: string, record: ExperimentRecord): Promise<readonly Failure[]> {
-  const stats = new StatCache(projectAt(root).cache)
-  const failures: Failure[] = []
-  for (const [recorded, expected] of Object.entries(record.sources)) {
-    const path = pathHere(recorded)
-    const found = await contentOf(stats, resolve(root, path))
-    if (found === expected) continue
-    const what = found === undefined ? 'nothing that can be read' : `content of digest ${found}`
-    const message = `The source "${path}" is not what the experiment read: expected content of digest ${expected}, found ${what}. Put it back as it was.`
-    failures.push(new Failure('SOURCE_CHANGED', message))
-  }
-  stats.save()
-  return failures
-}
 
 /** Code, parameters and packages are the record's own, and sources were compared: what is left is the environment. */
 function otherDefinition(prepared: Prepared, { hash, stages }: ExperimentRecord): Failure {

@@ -2,13 +2,14 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Failure } from '../util/failure.ts'
 import type { Execution, StageEnd, StageTask } from './execute.ts'
 import { cancelled } from './stage-failures.ts'
+import { markTry } from './try-logs.ts'
 
 /** The longest wait between two tries, however often the first was doubled. */
 const LONGEST_SECONDS = 3600
 
 /**
  * Runs a stage again after failures that another try may mend, as often as it asks for. Each wait is twice the one
- * before. A try goes on from the checkpoint of the last.
+ * before. A try goes on from the checkpoint of the last. Each has a log of its own: see try-logs.ts.
  */
 export async function withRetries(run: Execution, task: StageTask, make: () => Promise<StageEnd>): Promise<StageEnd> {
   const { id, retries } = task.stage
@@ -22,6 +23,7 @@ export async function withRetries(run: Execution, task: StageTask, make: () => P
     await delay(seconds * 1000, undefined, { signal: stopped }).catch(() => undefined)
     if (stopped.aborted) return { ...end, failure: cancelled(task.stage) }
     if (run.mayRetry?.() === false) return end
+    markTry(end.log, tried)
   }
 }
 

@@ -27,6 +27,7 @@ import { NOTHING_HERE, Pool, machineCapacity } from './resources.ts'
 import { pushBehind, restoreStage, takeTurn } from './restore.ts'
 import { inShards } from './shards/make.ts'
 import type { RunOptions, RunSummary } from './run-options.ts'
+import { keepSources } from './sources/pool.ts'
 import { storeFailure } from './store-failure.ts'
 
 /**
@@ -92,7 +93,11 @@ class Run {
     this.#emit({ type: 'started', experiment: this.#experiment, stages })
     this.#linkSettled()
     const waiting = this.#prepared.stages.filter((stage) => !this.#results.has(stage.id))
-    if (waiting.length > 0) await this.#runAll(waiting)
+    if (waiting.length > 0) {
+      // a user may edit them while the stages run
+      await keepSources(this.#prepared, this.#emit)
+      await this.#runAll(waiting)
+    }
     this.#prepared.stats.save()
     return this.#summary()
   }
@@ -256,6 +261,8 @@ class Run {
         joinReport: this.#options.joinReport,
         emit: this.#emit,
       })
+      // of what is all there nothing was kept yet, if an earlier version ran it
+      if (stages.every(({ outcome }) => outcome !== 'ran')) await keepSources(this.#prepared, this.#emit)
       if (record !== undefined) this.#remote?.pushRecord(this.#prepared.pipeline.root, record.hash)
       if (record !== undefined) await this.#options.onRecorded?.(record)
       return metrics

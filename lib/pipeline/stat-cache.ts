@@ -25,6 +25,13 @@ export interface TreeDigest {
   readonly state: Digest
 }
 
+export interface Listing {
+  readonly entries: readonly Entry[]
+  /** Of files, by path. */
+  readonly digests: ReadonlyMap<string, Digest>
+  readonly lines: readonly string[]
+}
+
 /** A kernel stamps files with a clock that ticks every 1 to 10 ms; some file systems keep whole seconds only. */
 const TICK_NS = 20_000_000n
 const COARSE_TICK_NS = 2_100_000_000n
@@ -70,6 +77,15 @@ export class StatCache {
     })
   }
 
+  /** The lines that the digest of a tree is of, in the order of its entries. */
+  async listing(path: string): Promise<Listing> {
+    return settled(path, async () => {
+      const entries = walk(path)
+      const digests = await this.#knownDigests(entries, path, this.#now())
+      return { entries, digests, lines: entries.map((entry) => contentLine(entry, digests.get(entry.path))) }
+    })
+  }
+
   /** The plain content digest of one file, links followed, or undefined where there is none. */
   file(path: string): Digest | undefined {
     for (let attempt = 1; attempt < ATTEMPTS; attempt++) {
@@ -108,11 +124,15 @@ export class StatCache {
     const known = this.#known(state)
     if (known !== undefined) return { digest: known, state }
     const started = this.#now()
+    return this.#remember(entries, await this.#knownDigests(entries, path, started), started)
+  }
+
+  async #knownDigests(entries: readonly Entry[], path: string, started: bigint): Promise<Map<string, Digest>> {
     // only the one state of a whole tree is looked up on a run without changes; its files' states are read when it fails
     const detail = entries.length > MANY_FILES ? join(this.#folder, `${sha256(path)}.json`) : undefined
     const digests = await this.#hashAll(entries, detail === undefined ? {} : readTrees(detail), started)
     if (detail !== undefined) ignoreFailure(() => writeSealed(detail, statesOf(entries, digests, started)))
-    return this.#remember(entries, digests, started)
+    return digests
   }
 
   #remember(entries: readonly Entry[], digests: ReadonlyMap<string, Digest>, started: bigint): TreeDigest {

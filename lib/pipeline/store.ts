@@ -8,13 +8,14 @@ import { holdersOf, tryAcquire } from '../util/lock.ts'
 import { freeze } from './freeze.ts'
 import { moveAside, readJson, remove, token, writeAtomic } from './files.ts'
 import type { Digest } from './canonical.ts'
-import { MANIFEST, manifestText, readManifest } from './manifest.ts'
+import { LOG, MANIFEST, manifestText, readManifest } from './manifest.ts'
 import type { Manifest, OutputRecord } from './manifest.ts'
 import { placeResult, shows } from './place-result.ts'
 import type { Presence } from './presence.ts'
 import { storeFailure } from './store-failure.ts'
 import type { StatCache } from './stat-cache.ts'
 import type { FileDigest } from './stat-cache.ts'
+import { carryTryLogs, isTryLog } from './try-logs.ts'
 import { walk } from './walk.ts'
 
 export type Found =
@@ -174,12 +175,15 @@ export class Store {
       parent,
       (name) => name.startsWith(`.tmp-${key}-`) && !others.some((other) => name.endsWith(`-${other}`)),
     )
+    const failed = join(parent, `.failed-${key}`)
     // what is made anew may need its room
-    this.#clear(parent, (name) => name === `.failed-${key}`)
+    if (existsSync(failed)) this.#clear(failed, (name) => name !== LOG && !isTryLog(name))
     const folder = join(parent, `.tmp-${key}-${token()}-${own ?? 'nobody'}`)
     const work = { folder, result: join(folder, 'result'), scratch: join(folder, 'scratch') }
     mkdirSync(work.result, { recursive: true })
     mkdirSync(work.scratch)
+    carryTryLogs(failed, work.result)
+    remove(failed)
     return work
   }
 

@@ -121,7 +121,9 @@ describe('pipeline log', () => {
     t.after(() => [login, other].map(({ server }) => server.close()))
     const cases: [string[], Record<string, string>, number, RegExp][] = [
       [['--to', 'tensorbord'], {}, 2, /Allowed choices are tensorboard, mlflow, wandb/],
-      [[], {}, 2, /required option '--to <name>' not specified/],
+      [[], {}, 2, /`log` needs a stage .* or `--to`.*\[LOG_UNSAID\]/],
+      [['distil'], {}, 2, /There is no log of a stage "distil" here\. .*\[LOG_MISSING\]/],
+      [['x', '--dir', 'y'], {}, 2, /--dir is for `--to tensorboard`.*\[DIR_UNUSED\]/],
       [['abc', '--to', 'tensorboard'], {}, 2, /No experiment's hash begins with "abc".*\[EXPERIMENT_UNKNOWN\]/],
       [
         ['--to', 'tensorboard', '--dir', 'file'],

@@ -175,7 +175,11 @@ it('refuses what is not as it was, by name: exit code 2, and nothing runs', asyn
   const edited = (from: string | RegExp, to: string) => (): void =>
     place.write(record, place.read(record).replace(from, to))
   const cases: [string, () => void, RegExp][] = [
-    ['SOURCE_CHANGED', () => place.write('text.txt', 'hullo'), /"text\.txt" .*: expected .* \w{64}, found .* \w{64}\./],
+    [
+      'SOURCE_CHANGED',
+      () => place.write('text.txt', 'hullo'),
+      /"text\.txt" .*: expected .* \w{64}, found .* \w{64}; no copy/,
+    ],
     ['SOURCE_CHANGED', () => rmSync(join(place.root, 'text.txt')), /"text\.txt" .* expected .* \w{64}, found nothing/],
     ['ENV_CHANGED', () => (place.env['MARK'] = ','), /"repeat\[2\]" declares the environment variables MARK/],
     ['RECORD_DAMAGED', edited('"count": 2', '"count": 3'), /does not make its hash/],
@@ -190,6 +194,7 @@ it('refuses what is not as it was, by name: exit code 2, and nothing runs', asyn
       /The recorded code \w{64} was expected in/,
     ],
   ]
+  rmSync(join(place.root, 'artifacts/experiments/.sources'), { recursive: true })
   const whole = new Map([record, 'text.txt'].map((file) => [file, place.read(file)]))
   for (const [expected, spoil, message] of cases) {
     spoil()

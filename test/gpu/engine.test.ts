@@ -5,6 +5,7 @@ import { openCard } from '../../lib/engine/cuda/open-card.ts'
 import type { Engine } from '../../lib/engine/index.ts'
 import { testAttention } from '../engine/cuda/attention-suite.ts'
 import { testOddRows } from '../engine/cuda/odd-rows.ts'
+import { testEpilogues } from '../engine/cuda/epilogue-suite.ts'
 import { bfloat16, testCuda } from '../engine/cuda/suite.ts'
 import { testOps } from '../engine/op-suite.ts'
 import { testState } from '../engine/state-suite.ts'
@@ -29,6 +30,10 @@ describe('cuda on a card', () => {
 
   describe('attention', () => {
     testAttention(() => open('fp32'), 'fp32', 2e-6)
+  })
+
+  describe('epilogues of products of bf16', () => {
+    testEpilogues(() => open('bf16'), bfloat16.ops.values)
   })
 
   // of 10 bits a term is wrong by up to 2⁻¹⁰, of 8 by up to 2⁻⁸: what bfloat16 is allowed is enough for both

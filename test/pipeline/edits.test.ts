@@ -1,16 +1,15 @@
 import assert from 'node:assert/strict'
-import { readdirSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { chmodSync, readFileSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { it } from 'node:test'
-import { loadPipeline } from '../../lib/pipeline/config.ts'
-import type { Pipeline } from '../../lib/pipeline/pipeline.ts'
 import { planRun } from '../../lib/pipeline/plan.ts'
 import type { State } from '../../lib/pipeline/plan.ts'
 import { Random } from '../../lib/util/random.ts'
+import { FORMS, VALUES, VARIABLE, expected, writeProject } from './edited.ts'
+import type { Project } from './edited.ts'
 import { Rig } from './rig.ts'
 
 const EDITS = 520
-const VARIABLE = 'EDITS_TEST_VARIABLE'
 
 /** What a run's outcome may be where the plan said so. */
 const AGREES: Readonly<Record<State, readonly string[]>> = {
@@ -20,71 +19,8 @@ const AGREES: Readonly<Record<State, readonly string[]>> = {
   'may-run': ['fresh', 'restored', 'ran'],
 }
 
-/** All that an edit can change; `null` is a variable that is not set. */
-interface Project {
-  word: string
-  times: number
-  cells: string
-  text: string
-  mark: string
-  variable: string | null
-  comment: number
-  form: number
-}
-
-const MODULE = `import { readFileSync, writeFileSync } from 'node:fs'
-import { mark } from './mark.ts'
-export default {
-  params: { type: 'object', properties: { times: { type: 'number' } } },
-  in: ['text'], out: ['text'],
-  async run({ with: { times }, in: inputs, out }) {
-    writeFileSync(out.text, readFileSync(inputs.text, 'utf8').repeat(times) + mark)
-  },
-}
-`
-
-// the first and the third stage drop a part of what they read, so that a change may end there
-const yaml = ({ word, times, cells }: Project): string => `version: 1
-params: { word: ${word}, times: ${times} }
-stages:
-  first:
-    cmd: [sh, -c, 'cut -c1 "$1" > "$2"; echo $3 >> "$2"', sh, '\${in.text}', '\${out.text}', '\${word}']
-    in: { text: ./input.txt }
-    out: [text]
-  second:
-    run: second.ts
-    in: { text: first.text }
-    with: { times: '\${times}' }
-    out: [text]
-  third:
-    cmd: [sh, -c, 'wc -l < "$1" > "$2"; echo $3 >> "$2"', sh, '\${in.text}', '\${out.text}', '\${with.cell}']
-    matrix: { cell: ${cells} }
-    in: { text: second.text }
-    with: { cell: '\${matrix.cell}' }
-    out: [text]
-  last:
-    cmd: [sh, -c, 'echo "$0" "$${VARIABLE}" > "$1"', '\${in.all}', '\${out.text}']
-    in: { all: third.text }
-    env: [${VARIABLE}]
-    out: [text]
-`
-
-/** The same document in other words. */
-const FORMS: readonly ((text: string) => string)[] = [
-  (text) => text,
-  (text) => text.replaceAll('\n', '\r\n'),
-  (text) => `# a comment\n\n${text.replace(/word: (\w)/, 'word: "$1"').replace(/times: (\d)/, 'times: $1.0')}`,
-  (text) => text.replace(/params: \{ (.*), (.*) \}/, 'params:\n    $2 # a comment\n    $1'),
-]
-
-const VALUES: { readonly [name in keyof Project]?: readonly Project[name][] } = {
-  word: ['x', 'y'],
-  times: [1, 2],
-  cells: ['[1, 2]', '[1, 3]', '[2]'],
-  text: ['abc\n', 'abd\n', 'bcd\n'],
-  mark: ['!', '?'],
-  variable: [null, '', '1'],
-}
+/** Of these edits no stage comes to be another. */
+const QUIET: ReadonlySet<string> = new Set(['form', 'comment', 'touch', 'asked', 'order'])
 
 it(`the plan of ${EDITS} random edits is what the run then does`, async (t) => {
   const seed = Number(process.env.EDITS_SEED ?? 1)
@@ -101,14 +37,23 @@ it(`the plan of ${EDITS} random edits is what the run then does`, async (t) => {
     variable: null,
     comment: 0,
     form: 0,
+    beside: 'a',
+    asked: '',
+    folder: 'a',
+    name: 'second',
+    extra: false,
+    order: 'as read',
   }
   const seen = new Map<string, number>()
-  rig.write('second.ts', MODULE)
-  await check(rig, project, [])
+  /** Whether the last run came to its end, so that of what changes nothing all is fresh. */
+  let ran = true
+  await check(rig, project, [], false)
   for (let done = 0; done < EDITS;) {
     const edits = Array.from({ length: 1 + random.below(5) }, () => edit(rig, project, random))
     done += edits.length
-    for (const said of await check(rig, project, edits)) seen.set(said, (seen.get(said) ?? 0) + 1)
+    const all = await check(rig, project, edits, ran)
+    for (const said of all) seen.set(said, (seen.get(said) ?? 0) + 1)
+    ran = !all.includes('refused')
   }
   t.diagnostic([...seen].map(([said, count]) => `${said}: ${count}`).join(', '))
   for (const said of [
@@ -118,17 +63,20 @@ it(`the plan of ${EDITS} random edits is what the run then does`, async (t) => {
     'may-run ran',
     'may-run fresh',
     'may-run restored',
+    'refused',
   ]) {
     assert.ok((seen.get(said) ?? 0) > 0, `no edit led to "${said}"`)
   }
 })
 
-/** Makes one edit and says what it was. */
+/** Makes one edit and says what it was, its kind first. */
 function edit(rig: Rig, project: Project, random: Random): string {
-  const kind = random.pick(['value', 'value', 'form', 'form', 'comment', 'comment', 'store'] as const)
+  const kind = random.pick([...KINDS, ...KINDS, 'store', 'damage'] as const)
   if (kind === 'form') project.form = random.below(FORMS.length)
   if (kind === 'comment') project.comment++
   if (kind === 'store') return remove(rig, random)
+  if (kind === 'damage') return damage(rig, random)
+  if (kind === 'touch') return touch(rig, random)
   if (kind !== 'value') return kind
   const name = random.pick(Object.keys(VALUES) as (keyof typeof VALUES)[])
   const value = random.pick<Project[typeof name]>(VALUES[name]!)
@@ -136,25 +84,83 @@ function edit(rig: Rig, project: Project, random: Random): string {
   return `${name} = ${JSON.stringify(value)}`
 }
 
+const KINDS = ['value', 'value', 'form', 'comment', 'touch'] as const
+
 /** Deletes a result, a file of one, or a stage's link. */
 function remove(rig: Rig, random: Random): string {
-  const stage = random.pick(['first', 'second', 'third', 'last'])
-  const keys = readdirSync(rig.path('artifacts/store', stage)).filter((name) => /^[0-9a-f]{64}$/.test(name))
-  const result = keys.length === 0 ? '' : join('artifacts/store', stage, random.pick(keys.sort()))
-  const files = result === '' ? [] : readdirSync(rig.path(result)).sort()
-  const target = random.pick([join('artifacts', stage), result, ...files.map((file) => join(result, file))])
-  if (target !== '') rmSync(rig.path(target), { recursive: true, force: true })
+  const stage = random.pick(stagesOf(rig))
+  const files = resultFiles(rig, stage)
+  const results = [...new Set(files.map((file) => dirname(file)))]
+  const target = random.pick([join('artifacts', stage), ...results, ...files])
+  rmSync(rig.path(target), { recursive: true, force: true })
   return `deleted ${target}`
 }
 
-/** Plans and runs, and gives `state outcome` of every stage. */
-async function check(rig: Rig, project: Project, edits: readonly string[]): Promise<string[]> {
-  const pipeline = await write(rig, project)
-  const plan = await planRun(pipeline, { resolveRevisions: () => Promise.reject(new Error('there is no hub')) })
-  assert.ok(plan.ok)
-  const { finished } = await rig.run(pipeline)
+/** Changes a file of a result behind the store's back: an output, a log or a manifest. */
+function damage(rig: Rig, random: Random): string {
+  const files = stagesOf(rig).flatMap((stage) => resultFiles(rig, stage))
+  if (files.length === 0) return 'damaged nothing'
+  const file = random.pick(files)
+  const how = random.pick(['flipped', 'cut', 'longer', 'a program'] as const)
+  const path = rig.path(file)
+  const bytes = readFileSync(path)
+  chmodSync(path, how === 'a program' ? 0o755 : 0o644)
+  if (how === 'cut') writeFileSync(path, bytes.subarray(0, bytes.length >> 1))
+  if (how === 'longer') writeFileSync(path, Buffer.concat([bytes, Buffer.from('x')]))
+  if (how === 'flipped' && bytes.length > 0) {
+    bytes[random.below(bytes.length)]! ^= 1 << random.below(8)
+    writeFileSync(path, bytes)
+  }
+  return `damaged ${file}: ${how}`
+}
+
+/** The time of a file is no content. */
+function touch(rig: Rig, random: Random): string {
+  const files = [
+    'input.txt',
+    'folder',
+    'mark.ts',
+    'second.ts',
+    ...stagesOf(rig).flatMap((stage) => resultFiles(rig, stage)),
+  ]
+  const file = random.pick(files)
+  if (rig.has(file)) utimesSync(rig.path(file), new Date(), new Date(random.below(1e9) * 1000))
+  return `touch = ${file}`
+}
+
+const stagesOf = (rig: Rig): string[] =>
+  readdirSync(rig.path('artifacts/store'))
+    .filter((name) => !name.startsWith('.'))
+    .sort()
+
+/** Files of all results of a stage, sorted by names that are the same in each run of this test. */
+function resultFiles(rig: Rig, stage: string): string[] {
+  const folder = join('artifacts/store', stage)
+  const keys = readdirSync(rig.path(folder)).filter((name) => /^[0-9a-f]{64}$/.test(name))
+  return keys.sort().flatMap((key) =>
+    readdirSync(rig.path(folder, key))
+      .sort()
+      .map((file) => join(folder, key, file)),
+  )
+}
+
+/** Plans and runs, and gives `state outcome` of every stage, or `refused`. */
+async function check(rig: Rig, project: Project, edits: readonly string[], ran: boolean): Promise<string[]> {
+  const loaded = await writeProject(rig, project)
   const after = `after ${edits.join('; ')}`
-  const quiet = edits.length > 0 && edits.every((one) => one === 'form' || one === 'comment')
+  if (project.text === null) {
+    assert.deepEqual(loaded.ok ? [] : loaded.error.map(({ code }) => code), ['INPUT_MISSING'], after)
+    return ['refused']
+  }
+  assert.ok(loaded.ok, after)
+  const pipeline = loaded.value
+  const plan = await planRun(pipeline, { resolveRevisions: () => Promise.reject(new Error('there is no hub')) })
+  assert.ok(plan.ok, after)
+  const { finished } = await rig.run(pipeline)
+  const quiet = ran && edits.every((one) => QUIET.has(one.split(' ')[0]!))
+  for (const [stage, text] of Object.entries(expected(project))) {
+    assert.equal(rig.read(`artifacts/${stage}/text`), text, `"${stage}" ${after}`)
+  }
   return plan.value.stages.map(({ stage, state, reason, key }, index) => {
     const { name, outcome, key: made } = finished.stages[index]!
     assert.equal(name, stage)
@@ -163,15 +169,4 @@ async function check(rig: Rig, project: Project, edits: readonly string[]): Prom
     assert.ok(!quiet || state === 'fresh', `"${stage}": ${state} (${reason}), although nothing changed, ${after}`)
     return `${state} ${outcome}`
   })
-}
-
-async function write(rig: Rig, project: Project): Promise<Pipeline> {
-  rig.write('pipeline.yaml', FORMS[project.form]!(yaml(project)))
-  rig.write('input.txt', project.text)
-  rig.write('mark.ts', `// comment ${project.comment}\nexport const mark = '${project.mark}'\n`)
-  if (project.variable === null) Reflect.deleteProperty(process.env, VARIABLE)
-  else process.env[VARIABLE] = project.variable
-  const loaded = await loadPipeline({ file: rig.path('pipeline.yaml'), overlays: [], sets: [] })
-  assert.ok(loaded.ok, loaded.ok ? '' : loaded.error[0]!.message)
-  return loaded.value
 }

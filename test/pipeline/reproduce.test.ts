@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { rmSync } from 'node:fs'
 import { test } from 'node:test'
 import type { Event } from '../../lib/pipeline/event.ts'
 import { reproduce } from '../../lib/pipeline/reproduce.ts'
@@ -45,6 +46,8 @@ test('what comes with the package is found where the package lies now', async (t
   assert.ok(rig.read(record).includes('/elsewhere/'))
   assert.deepEqual(await reproduced(rig, finished.experiment!), { codes: [], results: ['identical'] })
   rig.write(record, rig.read(record).replaceAll('builtin/world', 'builtin/word'))
+  assert.deepEqual(await reproduced(rig, finished.experiment!), { codes: [], results: ['identical'] })
+  rmSync(rig.path('artifacts/experiments/.sources'), { recursive: true })
   assert.deepEqual(await reproduced(rig, finished.experiment!), { codes: ['SOURCE_CHANGED'], results: [] })
 })
 

@@ -5,6 +5,7 @@ import type { CudaPrecision } from '../../lib/engine/precision.ts'
 import type { Engine } from '../../lib/engine/index.ts'
 import * as g from '../../lib/graph/index.ts'
 import { testAttention } from '../engine/cuda/attention-suite.ts'
+import { testEpilogues } from '../engine/cuda/epilogue-suite.ts'
 import { bfloat16, testCuda } from '../engine/cuda/suite.ts'
 import { testOddRows } from '../engine/cuda/odd-rows.ts'
 import { HostDevice } from '../engine/cuda/host-device.ts'
@@ -80,6 +81,10 @@ describe('cuda on the host', () => {
 
   describe('rows with products of bfloat16', () => {
     testOddRows(() => open('bf16'), bfloat16.ops.values)
+  })
+
+  describe('epilogues of products of bfloat16', () => {
+    testEpilogues(() => open('bf16'), bfloat16.ops.values)
   })
 
   describe('attention with products of bfloat16', () => {

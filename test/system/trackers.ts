@@ -75,7 +75,7 @@ export async function until<T>(ask: () => Promise<T>, wanted: (found: T) => bool
   }
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
@@ -83,14 +83,14 @@ async function freePort(): Promise<number> {
   return port
 }
 
-const answers = (url: string): Promise<boolean> =>
+export const answers = (url: string): Promise<boolean> =>
   fetch(url).then(
     ({ ok }) => ok,
     () => false,
   )
 
 /** Its workers end with it: it leads a process group of its own. */
-async function stop(child: ChildProcess): Promise<void> {
+export async function stop(child: ChildProcess): Promise<void> {
   const ended = new Promise((resolve) => child.once('close', resolve))
   process.kill(-child.pid!, 'SIGKILL')
   await ended

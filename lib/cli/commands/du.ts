@@ -1,5 +1,6 @@
 import { dirname, relative } from 'node:path'
 import { reproductions } from '../../pipeline/reproductions.ts'
+import { keptSources } from '../../pipeline/sources/care.ts'
 import { isFree, measureStore } from '../../pipeline/usage.ts'
 import type { ResultUsage, StoreUsage } from '../../pipeline/usage.ts'
 import { size, table } from '../format.ts'
@@ -14,7 +15,8 @@ export function du(options: { json?: boolean }): number {
   const { root, store } = storeHere()
   const usage = measureStore(root, store)
   const reproduced = reproductions(store)
-  const sums = { ...sumsOf(usage), reproducedBytes: reproduced.reduce((all, { bytes }) => all + bytes, 0) }
+  const sum = (found: readonly { readonly bytes: number }[]): number => found.reduce((all, { bytes }) => all + bytes, 0)
+  const sums = { ...sumsOf(usage), reproducedBytes: sum(reproduced), sourcesBytes: sum(keptSources(root)) }
   if (options.json === true) writeJson({ folder: store.root, ...usage, ...sums })
   else write(words(usage, sums, relative(root, store.root)))
   return 0
@@ -26,9 +28,11 @@ interface Sums {
   readonly freeBytes: number
   /** What reproductions have beside the store. */
   readonly reproducedBytes: number
+  /** Copies of what no stage makes, beside the records of experiments. */
+  readonly sourcesBytes: number
 }
 
-function sumsOf({ stages }: StoreUsage): Omit<Sums, 'reproducedBytes'> {
+function sumsOf({ stages }: StoreUsage): Omit<Sums, 'reproducedBytes' | 'sourcesBytes'> {
   const results = stages.flatMap((stage) => stage.results)
   const sum = (belongs: (result: ResultUsage) => boolean): number =>
     results.filter(belongs).reduce((all, { bytes }) => all + bytes, 0)
@@ -41,7 +45,7 @@ function sumsOf({ stages }: StoreUsage): Omit<Sums, 'reproducedBytes'> {
 
 function words(
   { bytes, asideBytes, stages }: StoreUsage,
-  { needed, freeBytes, reproducedBytes }: Sums,
+  { needed, freeBytes, reproducedBytes, sourcesBytes }: Sums,
   folder: string,
 ): string {
   const rows = stages.flatMap((stage) => [
@@ -68,9 +72,10 @@ function words(
       reproducedBytes,
       `${dirname(folder)}/.reproduce-*: those that run, and for 7 days what failed or differed`,
     ],
+    ['sources', sourcesBytes, `${dirname(folder)}/experiments/.sources: what experiments read that no stage makes`],
   ]
   const summary = table(sums.map(([name, count, what]) => [name, size(count), what]))
-  return stages.length === 0 && reproducedBytes === 0
+  return stages.length === 0 && reproducedBytes + sourcesBytes === 0
     ? 'There are no results here yet.'
     : `${table(rows)}\n\n${style('bold', 'Sums')}\n${summary}`
 }

@@ -9,19 +9,24 @@ import { logToTensorboard } from '../../trackers/tensorboard.ts'
 import { Failure } from '../../util/failure.ts'
 import { flatten } from '../../util/flatten.ts'
 import { write, writeJson } from '../output.ts'
+import { printStageLog } from '../stage-log.ts'
 
 export interface LogArguments {
-  readonly to: 'tensorboard' | Service
+  readonly to?: 'tensorboard' | Service
   readonly dir?: string
   readonly json?: boolean
 }
 
-/** `pipeline log [HASH] --to TRACKER`: logs a recorded experiment, the newest if none is named. */
-export async function log(hash: string | undefined, { to, dir, json }: LogArguments): Promise<number> {
+/**
+ * `pipeline log STAGE`: prints what a stage wrote. `pipeline log [HASH] --to TRACKER`: logs a recorded experiment, the
+ * newest if none is named.
+ */
+export async function log(target: string | undefined, { to, dir, json }: LogArguments): Promise<number> {
+  if (to === undefined) return printStageLog(target, dir, json)
   if (dir !== undefined && to !== 'tensorboard') {
     throw new Failure('DIR_UNUSED', `--dir is for \`--to tensorboard\`: "${to}" has no folder. Leave it out.`)
   }
-  const logged = readLogged(hash === undefined ? newest() : named(hash))
+  const logged = readLogged(target === undefined ? newest() : named(target))
   const kept =
     to === 'tensorboard'
       ? { where: logToTensorboard(logged, resolve(dir ?? 'artifacts/tensorboard')), already: false }
@@ -50,7 +55,7 @@ const counts = ({ hash, params, trainings, metrics }: Logged) => ({
   metrics: metrics.length,
 })
 
-function words(to: LogArguments['to'], logged: Logged, { where, already }: Kept): string {
+function words(to: string, logged: Logged, { where, already }: Kept): string {
   const at = /^https?:/.test(where) ? where : relative(process.cwd(), where)
   if (already) return `${at}\nexperiment ${logged.name} is there already`
   const { params, trainings, metrics } = counts(logged)

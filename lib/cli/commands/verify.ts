@@ -2,9 +2,13 @@ import { existsSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { verifyTwice } from '../../pipeline/twice.ts'
 import { loadPipeline } from '../../pipeline/config.ts'
-import { healResults } from '../../pipeline/remote/heal.ts'
+import { healResults, healSources } from '../../pipeline/remote/heal.ts'
 import type { HealedResult } from '../../pipeline/remote/heal.ts'
 import { keysToPull } from '../../pipeline/remote/signing-key.ts'
+import { projectAt } from '../../pipeline/project.ts'
+import { verifySources } from '../../pipeline/sources/care.ts'
+import type { DamagedSource, VerifiedSources } from '../../pipeline/sources/care.ts'
+import { StatCache } from '../../pipeline/stat-cache.ts'
 import type { Store } from '../../pipeline/store.ts'
 import { verifyStore } from '../../pipeline/verify.ts'
 import type { DamagedResult } from '../../pipeline/verify.ts'
@@ -39,15 +43,20 @@ export async function verify(options: VerifyArguments): Promise<number> {
   }
   const { root, store } = storeHere()
   const { results, bytes, damaged: found } = verifyStore(store)
-  const damaged = await heal(store, found)
-  const left = damaged.filter((result) => !result.healed)
-  const healed = left.length < damaged.length ? `, ${damaged.length - left.length} of them healed` : ''
-  if (options.json === true) writeJson({ results, bytes, damaged })
+  const stats = new StatCache(projectAt(root).cache)
+  const copies = await verifySources(root, stats)
+  stats.save()
+  const { damaged, sources } = await heal(root, store, found, copies)
+  const all = [...damaged, ...sources.damaged]
+  const left = all.filter((one) => !one.healed)
+  const healed = left.length < all.length ? `, ${all.length - left.length} of them healed` : ''
+  if (options.json === true) writeJson({ results, bytes, damaged, sources })
   else {
     for (const result of damaged) write(words(result, relative(root, store.folder(result.stage, result.key)), root))
-    write(
-      `${results} results, ${size(bytes)} read: ${damaged.length === 0 ? 'all whole' : `${damaged.length} damaged${healed}`}`,
-    )
+    for (const source of sources.damaged) write(sourceWords(source, root))
+    const alsoCopies = sources.copies > 0 ? `, ${sources.copies} copies of sources` : ''
+    const read = `${results} results${alsoCopies}, ${size(bytes + sources.bytes)} read`
+    write(`${read}: ${all.length === 0 ? 'all whole' : `${all.length} damaged${healed}`}`)
   }
   return left.length > 0 ? 1 : 0
 }
@@ -66,14 +75,33 @@ async function runTwice(stage: string, options: VerifyArguments): Promise<number
   return stop.exitCode() ?? exitCodeOf(done.error)
 }
 
+interface Healed {
+  readonly damaged: readonly HealedResult[]
+  readonly sources: VerifiedSources
+}
+
 /** Results verify as well without a pipeline.yaml, and with one that is wrong. */
-async function heal(store: Store, damaged: readonly DamagedResult[]): Promise<readonly HealedResult[]> {
-  const untouched = damaged.map((result) => ({ ...result, healed: false }))
-  if (damaged.length === 0 || !existsSync('pipeline.yaml')) return untouched
+async function heal(
+  root: string,
+  store: Store,
+  damaged: readonly DamagedResult[],
+  sources: VerifiedSources,
+): Promise<Healed> {
+  const untouched = { damaged: damaged.map((result) => ({ ...result, healed: false })), sources }
+  if (damaged.length + sources.damaged.length === 0 || !existsSync('pipeline.yaml')) return untouched
   const loaded = await loadPipeline({ file: 'pipeline.yaml', overlays: [], sets: [] })
   if (!loaded.ok || loaded.value.remote === undefined) return untouched
   const tell = (message: string, code: Code): void => writeError(wordFailure(new Failure(code, message), 'warning'))
-  return healResults(loaded.value.remote, keysToPull(loaded.value), store, damaged, tell)
+  const whole = { address: loaded.value.remote, keys: keysToPull(loaded.value), tell }
+  return {
+    damaged: await healResults(whole, store, damaged),
+    sources: { ...sources, damaged: await healSources(whole, root, sources.damaged) },
+  }
+}
+
+function sourceWords({ path, aside, healed }: DamagedSource, root: string): string {
+  const now = healed ? 'kept anew' : 'what it was a copy of was not found'
+  return `${style('red', 'damaged')} ${relative(root, path)}\n  moved to ${relative(root, aside)}; ${now}`
 }
 
 function words({ damage, aside, healed }: HealedResult, folder: string, root: string): string {

@@ -1,10 +1,11 @@
 import type { Graph, RunNode } from '../../graph/index.ts'
 import { sizeOf } from '../../graph/index.ts'
+import { basesRead } from './epilogues.ts'
 import type { Kept } from './keep.ts'
 import { ownKey } from './schedule.ts'
 import type { AttentionStep, Step } from './schedule.ts'
 import { isReduction } from './space.ts'
-import { operandOf, tokensRead, viewOf } from './view.ts'
+import { tokensRead, viewOf } from './view.ts'
 import type { AttentionNode } from './view.ts'
 
 /** Whether the new value of a state may be written where the old one is: nobody reads that afterwards. */
@@ -26,7 +27,7 @@ export function readBy(step: Step, kept: Kept): ReadonlySet<RunNode> {
   if (step.kind === 'chain') return new Set([viewOf(step.node.inputs[0] as RunNode).base])
   const isPlain = (base: RunNode): boolean => !kept.half.has(base)
   if (step.kind === 'attention') return new Set([...readByAttention(step), ...step.masks].filter(isPlain))
-  return new Set((step.node.inputs as readonly RunNode[]).map((from) => operandOf(from).base).filter(isPlain))
+  return new Set(basesRead(step).filter(isPlain))
 }
 
 /** Tokens, and log-sums. */

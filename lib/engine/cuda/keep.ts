@@ -3,16 +3,15 @@ import { sizeOf } from '../../graph/index.ts'
 import { isPointOp, operations } from './operations.ts'
 import { accumulations } from './accumulate.ts'
 import type { Accumulations } from './accumulate.ts'
+import { epilogues } from './epilogues.ts'
+import type { Epilogues } from './epilogues.ts'
 import { areReadInTime, needsAll } from './in-turn.ts'
+import { isGiven } from './is-given.ts'
 import { isAttention, operandOf, tokensRead, viewOf } from './view.ts'
 import type { CudaPrecision } from '../precision.ts'
 
 /** Of a value that one kernel makes of many. */
 export const mostParts = 32
-
-/** What lies in memory before anything runs. */
-export const isGiven = (node: RunNode): boolean =>
-  node.op === 'input' || node.op === 'state' || (node.op === 'constant' && node.attributes.data.length > 1)
 
 export interface Kept {
   /** Nodes of which every entry is in memory as it is: given ones too. */
@@ -23,6 +22,8 @@ export interface Kept {
   readonly narrow: ReadonlySet<RunNode>
   /** Sums of products, made where they lie. */
   readonly sums: Accumulations
+  /** What products write in place of themselves. */
+  readonly epilogues: Epilogues
   /** Whether a kernel computes it, if it is in memory at all. */
   readonly isComputed: (node: RunNode) => boolean
 }
@@ -40,12 +41,15 @@ export function keep(graph: Graph, precision: CudaPrecision): Kept {
 }
 
 function keepBeside(graph: Graph, precision: CudaPrecision, sums: Accumulations): Kept {
-  const half = precision === 'bf16' ? operandsOf(graph) : new Set<RunNode>()
-  const plain = new Set([...rootsOf(graph), ...(precision === 'bf16' ? [] : operandsOf(graph))])
+  const operands = operandsOf(graph)
+  // a card's GELU of float32 is not ours to the last digits
+  const written: Epilogues = precision === 'bf16' ? epilogues(graph, operands) : new Map()
+  const half = precision === 'bf16' ? new Set([...operands, ...biasesOf(written)]) : new Set<RunNode>()
+  const plain = new Set([...rootsOf(graph), ...(precision === 'bf16' ? [] : operands)])
   const isComputed = (node: RunNode): boolean =>
-    !isGiven(node) && node.op !== 'matmul' && !isAttention(node) && !sums.has(node)
+    !isGiven(node) && node.op !== 'matmul' && !isAttention(node) && !sums.has(node) && !written.has(node)
   const isProduced = (node: RunNode): boolean => !isComputed(node) || node.op === 'sum' || node.op === 'max'
-  const narrow = precision === 'bf16' ? narrowOf(graph, sums) : new Set<RunNode>()
+  const narrow = precision === 'bf16' ? narrowOf(graph, sums, written) : new Set<RunNode>()
   const reads = readsOf(graph)
   const prices = new Map<RunNode, Price>()
   for (const node of graph.nodes) {
@@ -58,7 +62,7 @@ function keepBeside(graph: Graph, precision: CudaPrecision, sums: Accumulations)
   }
   for (const node of half) if (!isProduced(node) && !reads.has(node)) plain.delete(node)
   for (const node of rootsOf(graph)) plain.add(node)
-  return { plain, half, narrow, sums, isComputed }
+  return { plain, half, narrow, sums, epilogues: written, isComputed }
 }
 
 /**
@@ -66,14 +70,16 @@ function keepBeside(graph: Graph, precision: CudaPrecision, sums: Accumulations)
  * attention's scores and shares are by far the largest of all values. Not what is added up, nor logits over a vocabulary:
  * near 100, they would be off by a quarter of a nat.
  */
-function narrowOf(graph: Graph, sums: Kept['sums']): ReadonlySet<RunNode> {
+function narrowOf(graph: Graph, sums: Kept['sums'], written: Epilogues): ReadonlySet<RunNode> {
   const products = graph.nodes.filter((node) => node.op === 'matmul')
   const batches = products.filter((node) => sizeOf(node.shape.slice(0, -2)) > 1)
   const values = batches.flatMap((node) => inputsOf(node).map((from) => operandOf(from).base))
   const added = [...sums].flatMap(([sum, { product, onto }]) => [sum, product, onto])
   const wide = new Set([...rootsOf(graph), ...added, ...logitsOf(graph, batches)])
   const attended = graph.nodes.filter(({ op }) => op === 'attention' || op === 'attentionGradient')
-  return new Set([...products, ...attended, ...values].filter((node) => !isGiven(node) && !wide.has(node)))
+  return new Set(
+    [...products, ...written.keys(), ...attended, ...values].filter((node) => !isGiven(node) && !wide.has(node)),
+  )
 }
 
 /** Products of no batch whose rows a softmax is taken of. */
@@ -87,6 +93,8 @@ function logitsOf(graph: Graph, batches: readonly RunNode[]): ReadonlySet<RunNod
   }
   return found
 }
+
+const biasesOf = (written: Epilogues): RunNode[] => [...written.values()].map(({ bias }) => bias)
 
 const inputsOf = (node: RunNode): readonly RunNode[] => node.inputs as readonly RunNode[]
 

@@ -32,6 +32,7 @@ export type Call =
       readonly a: Pointer
       readonly b: Pointer
       readonly c: Pointer
+      readonly bias: Pointer | undefined
       /** Where it reads what pads the rows and columns. */
       readonly padded: readonly Storage[]
     }
@@ -146,7 +147,7 @@ function withZeros(calls: readonly Call[]): Call[] {
   })
 }
 
-function multiply({ node, sum, onto }: MatmulStep, home: Homes, precision: CudaPrecision): Call {
+function multiply({ node, sum, onto, epilogue }: MatmulStep, home: Homes, precision: CudaPrecision): Call {
   const [a, b] = (node.inputs as readonly RunNode[]).map(operandOf)
   const { transposeA, transposeB, scale } = node.attributes
   const operand = precision === 'bf16' ? home.half : home.plain
@@ -169,10 +170,11 @@ function multiply({ node, sum, onto }: MatmulStep, home: Homes, precision: CudaP
     input: precision === 'bf16' ? 'bf16' : 'f32',
     output: into.storage.element === 'bf16' ? 'bf16' : 'f32',
     tf32: precision === 'tf32',
-    epilogue: 'none',
+    epilogue: epilogue?.kind ?? 'none',
     accumulate: onto !== undefined,
   }
-  return { kind: 'multiply', a: from, b: by, c: into, ...roundedUp(shape, { a: from, b: by, c: into }) }
+  const bias = epilogue && home.half({ base: epilogue.bias, offset: 0 })
+  return { kind: 'multiply', a: from, b: by, c: into, bias, ...roundedUp(shape, { a: from, b: by, c: into }) }
 }
 
 function laidOut(calls: readonly Call[], home: Homes, lasting: readonly Storage[]): Pick<Plan, 'arena' | 'offsets'> {
@@ -199,7 +201,7 @@ export function touches(call: Call): readonly Storage[] {
     case 'launch':
       return call.source.pointers.map(({ storage }) => storage)
     case 'multiply':
-      return [call.a.storage, call.b.storage, call.c.storage]
+      return [call.a, call.b, call.c, ...(call.bias ? [call.bias] : [])].map(({ storage }) => storage)
     case 'clear':
     case 'clear pads':
       return [call.storage]

@@ -22,9 +22,9 @@ function lineOf(call: Call): string {
       return `launch ${nodes}: ${grid.blocks[0]} × ${grid.threads} threads; ${pointers.map(pointerOf).join(', ')}`
     }
     case 'multiply': {
-      const { batch, m, n, k, transposeA, transposeB, input, accumulate } = call.shape
+      const { batch, m, n, k, transposeA, transposeB, input, accumulate, epilogue } = call.shape
       const form = `${transposeA ? 'Aᵀ' : 'A'}·${transposeB ? 'Bᵀ' : 'B'}`
-      const operands = `${pointerOf(call.a)}, ${pointerOf(call.b)}`
+      const operands = `${pointerOf(call.a)}, ${pointerOf(call.b)}${call.bias ? `, ${epilogue} ${pointerOf(call.bias)}` : ''}`
       return `multiply ${batch} × [${m},${k}]·[${k},${n}] ${form} ${input}: ${operands}; ${accumulate ? '+' : ''}${pointerOf(call.c)}`
     }
     case 'clear':

@@ -145,7 +145,8 @@ export class CudaProgram<Output extends Feed> implements Program<Output> {
     if ('kernel' in ready) {
       device.launch(ready.kernel, ready.call.source.grid, ready.call.source.pointers.map(at))
     } else if ('matmul' in ready) {
-      device.multiply(ready.matmul, at(ready.call.a), at(ready.call.b), at(ready.call.c))
+      const { a, b, c, bias } = ready.call
+      device.multiply(ready.matmul, at(a), at(b), at(c), bias && at(bias))
     } else if (ready.call.kind === 'clear') {
       device.clear(at({ storage: ready.call.storage, offset: 0 }), bytesOf(ready.call.storage))
     } else if (ready.call.kind === 'clear pads') {

@@ -1,13 +1,15 @@
 import type { Graph, RunNode } from '../../graph/index.ts'
 import { sizeOf } from '../../graph/index.ts'
 import { keyOf } from './coordinates.ts'
+import { basesRead } from './epilogues.ts'
+import type { Epilogue } from './epilogues.ts'
 import type { Kept } from './keep.ts'
 import { readsOf } from './reads.ts'
 import type { Reads } from './reads.ts'
 import { formIn, isReduction, pointSpace, reductionSpace } from './space.ts'
 import type { Space } from './space.ts'
 import { waitForOthers } from './wait.ts'
-import { areMadeTogether, isAttention, maskOf, operandOf, tokensRead, viewOf } from './view.ts'
+import { areMadeTogether, isAttention, maskOf, tokensRead, viewOf } from './view.ts'
 import type { AttentionNode, Product } from './view.ts'
 
 /** What the device does, in order: kernels made here, products that it knows, attention, and the links of a scatterAdd's ids. */
@@ -27,9 +29,10 @@ export interface KernelStep {
 export interface MatmulStep {
   readonly kind: 'matmul'
   readonly node: Product
-  /** What is then in memory: the product, or its sum with what was there. */
+  /** What is then in memory: the product, its sum with what was there, or what its epilogue makes of it. */
   readonly sum: RunNode
   readonly onto: RunNode | undefined
+  readonly epilogue: Epilogue | undefined
 }
 
 export interface AttentionStep {
@@ -67,7 +70,7 @@ class Scheduler {
   private readonly cast = new Set<RunNode>()
 
   private readonly kept: Kept
-  /** Products that are added to what was there, and so made with the sum. */
+  /** Products that are added to what was there, or have an epilogue, and so are made with that. */
   private readonly joined: ReadonlySet<RunNode>
   /** New values of state, for which the memory is there in any case. */
   private readonly lasting: ReadonlySet<RunNode>
@@ -77,23 +80,25 @@ class Scheduler {
   constructor(graph: Graph, kept: Kept) {
     this.kept = kept
     this.attentions = graph.nodes.filter(isAttention)
-    this.joined = new Set([...kept.sums.values()].map(({ product }) => product))
+    this.joined = new Set([...kept.sums.values(), ...kept.epilogues.values()].map(({ product }) => product))
     this.lasting = new Set([...graph.updates.values()].map((node) => viewOf(node).base))
   }
 
   add(node: RunNode): void {
-    const { plain, half, sums, isComputed } = this.kept
-    const sum = sums.get(node)
-    if (sum) this.addMatmul(sum.product, node, sum.onto)
-    else if (node.op === 'matmul' && !this.joined.has(node)) this.addMatmul(node, node, undefined)
+    const { plain, half, sums, epilogues, isComputed } = this.kept
+    const [sum, epilogue] = [sums.get(node), epilogues.get(node)]
+    if (sum) this.addMatmul({ node: sum.product, sum: node, onto: sum.onto, epilogue: undefined })
+    else if (epilogue) this.addMatmul({ node: epilogue.product, sum: node, onto: undefined, epilogue })
+    else if (node.op === 'matmul' && !this.joined.has(node))
+      this.addMatmul({ node, sum: node, onto: undefined, epilogue: undefined })
     else if (isAttention(node)) this.addAttention(node)
     else if (node.op === 'scatterAdd') this.steps.push({ kind: 'chain', node })
     if (isComputed(node) && (plain.has(node) || half.has(node))) this.addComputed(node)
   }
 
-  private addMatmul(node: Product, sum: RunNode, onto: RunNode | undefined): void {
-    this.castAll(inputsOf(node).map((operand) => operandOf(operand).base))
-    this.places.set(sum, this.steps.push({ kind: 'matmul', node, sum, onto }) - 1)
+  private addMatmul(step: Omit<MatmulStep, 'kind'>): void {
+    this.castAll(basesRead(step))
+    this.places.set(step.sum, this.steps.push({ kind: 'matmul', ...step }) - 1)
   }
 
   /** With all that the same kernels make, the first time that some of it is needed. */
@@ -215,5 +220,3 @@ function canBecome(step: KernelStep, space: Space, node: RunNode): boolean {
 
 export const ownKey = (space: Space, node: RunNode): string =>
   keyOf(formIn(space, node) === 'entry' ? space.entry : space.row)
-
-const inputsOf = (node: RunNode): readonly RunNode[] => node.inputs as readonly RunNode[]

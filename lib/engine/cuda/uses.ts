@@ -14,7 +14,10 @@ export function usesOf(call: Call): Uses {
       return { reads: all, writes: call.source.writes ?? all }
     }
     case 'multiply':
-      return { reads: new Set([call.a.storage, call.b.storage, call.c.storage]), writes: new Set([call.c.storage]) }
+      return {
+        reads: new Set([call.a, call.b, call.c, ...(call.bias ? [call.bias] : [])].map(({ storage }) => storage)),
+        writes: new Set([call.c.storage]),
+      }
     case 'clear':
     case 'clear pads':
       return { reads: new Set(), writes: new Set([call.storage]) }

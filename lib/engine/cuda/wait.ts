@@ -1,8 +1,9 @@
 import { sizeOf } from '../../graph/index.ts'
 import type { RunNode } from '../../graph/index.ts'
+import { basesRead } from './epilogues.ts'
 import type { KernelStep, Step } from './schedule.ts'
 import { sameSpace } from './space.ts'
-import { operandOf, tokensRead, viewOf } from './view.ts'
+import { tokensRead, viewOf } from './view.ts'
 import type { AttentionNode } from './view.ts'
 
 type Join = (early: KernelStep, late: KernelStep) => KernelStep | undefined
@@ -64,8 +65,8 @@ function readsOf(step: Step): ReadonlySet<RunNode> {
     const tokens = tokensRead(node).map(({ base }) => base)
     return new Set([...(node.inputs as readonly RunNode[]), ...tokens, ...step.masks])
   }
-  const operands = (step.node.inputs as readonly RunNode[]).map((from) => operandOf(from).base)
-  return new Set(step.onto ? [...operands, step.onto] : operands)
+  const bases = basesRead(step)
+  return new Set(step.onto ? [...bases, step.onto] : bases)
 }
 
 /** Whether most of what an entry of the rows is made of is the same. */

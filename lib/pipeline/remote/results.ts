@@ -142,7 +142,7 @@ export async function pushResult(
   const folder = store.folder(place.stage, place.key)
   const pushed = await pushFiles(
     channel,
-    [...byContent(manifest).values()].map(([file]) => ({ ...file!, folder })),
+    [...byContent(manifest).values()].map(([file]) => ({ ...file!, from: join(folder, file!.path) })),
   )
   const text = entryText(makeEntry(folder, manifest))
   await writeEntry(channel, entryName(place), text)
@@ -152,12 +152,11 @@ export async function pushResult(
 /** Pushes the contents of files, those that are not there. */
 export async function pushFiles(
   channel: Channel,
-  files: readonly (Expected & { readonly folder: string; readonly path: string })[],
+  files: readonly (Expected & { readonly from: string })[],
 ): Promise<Pushed> {
   const sent: number[] = []
   await allOf(channel, files, async (file, { remote, limit, signal, wrong }) => {
-    const path = join(file.folder, file.path)
-    if (await limit(() => upload(remote, path, file, signal, wrong.has(file.sha256)))) sent.push(file.size)
+    if (await limit(() => upload(remote, file.from, file, signal, wrong.has(file.sha256)))) sent.push(file.size)
     wrong.delete(file.sha256)
   })
   return { objects: sent.length, bytes: sent.reduce((sum, size) => sum + size, 0) }

@@ -102,6 +102,16 @@ export const commands = {
     cause: 'It was given with another tracker.',
     advice: 'Leave it out.',
   },
+  LOG_UNSAID: {
+    means: '`log` needs a stage whose log is printed, or --to and a program.',
+    cause: 'Neither was given.',
+    advice: '`pipeline log STAGE`, or `pipeline log --to tensorboard`.',
+  },
+  LOG_MISSING: {
+    means: 'There is no log of the stage here.',
+    cause: 'It has not run here, its name is misspelt, or what it wrote was removed with its result.',
+    advice: 'Run it: `pipeline run STAGE`.',
+  },
   INIT_EXISTS: {
     means: 'The folder has files already that a new project would write. Nothing was written.',
     cause: 'A folder that holds a project.',

@@ -95,9 +95,21 @@ export const results = {
     advice: '`pipeline pull HASH`, or take it from its pin in git.',
   },
   SOURCE_CHANGED: {
-    means: 'A file that an experiment read is not what it was then, so that it cannot be reproduced here.',
+    means:
+      'A file that an experiment read is not what it was then, and neither a copy nor git has it, so that the experiment cannot be reproduced here.',
+    cause: 'The data was edited or removed since, and was too large for the copy that a run keeps.',
+    advice: 'Put back the file with the digest that the message names, or `pipeline pull` the experiment.',
+  },
+  SOURCE_RECORDED: {
+    means:
+      'A warning: a file that the experiment read is another one by now. The one that was recorded is read instead.',
     cause: 'The data was edited since.',
-    advice: 'Put back the file with the digest that the message names, for instance from git.',
+    advice: 'Nothing.',
+  },
+  SOURCE_NOT_KEPT: {
+    means: 'A warning: no copy of a file that the experiment reads could be kept beside its record.',
+    cause: 'The disk is full, or `artifacts/experiments` may not be written.',
+    advice: 'See to it that the folder can be written and run again; results are right without.',
   },
   ENV_CHANGED: {
     means: 'An environment variable that a stage declares is not what it was.',

@@ -57,7 +57,8 @@ function run(calls: readonly Call[]): Map<Storage, string> {
     }
     if (call.kind === 'copy') return [call.to.storage, ...values([call.from])]
     if (call.kind !== 'multiply') return [call.storage, call.kind, ...values([at(call.storage)])]
-    return [call.c.storage, ...values(call.shape.accumulate ? [call.a, call.b, call.c] : [call.a, call.b])]
+    const read = [call.a, call.b, ...(call.bias ? [call.bias] : []), ...(call.shape.accumulate ? [call.c] : [])]
+    return [call.c.storage, ...values(read)]
   }
   for (const call of calls) {
     const all = partsOf(call).map(made)
@@ -81,7 +82,8 @@ function program(seed: number): Call[] {
     if (chance === 1) return { kind: 'copy', from: at(any()), to: at(any()), entries: 1 }
     if (chance < 5) {
       const shape = { accumulate: next(2) === 0 } as MatmulShape
-      return { kind: 'multiply', shape, a: at(any()), b: at(any()), c: at(any()), padded: [] }
+      const bias = next(2) === 0 ? at(any()) : undefined
+      return { kind: 'multiply', shape, a: at(any()), b: at(any()), c: at(any()), bias, padded: [] }
     }
     const id = next(3)
     return launch(id, [any(), any(), ...(id > 0 ? [any()] : [])], 1 + next(2))

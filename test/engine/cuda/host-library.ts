@@ -35,7 +35,7 @@ struct Shape {
   double scale;
 };
 
-extern "C" void host_multiply(const Shape* s, const void* a, const void* b, void* c, const float* bias) {
+extern "C" void host_multiply(const Shape* s, const void* a, const void* b, void* c, const void* bias) {
   for (int64_t one = 0; one < s->batch; ++one)
     for (int64_t i = 0; i < s->m; ++i)
       for (int64_t j = 0; j < s->n; ++j) {
@@ -46,7 +46,7 @@ extern "C" void host_multiply(const Shape* s, const void* a, const void* b, void
           sum += (double)at(a, s->halfIn, fromA + (s->transposeA ? l * s->pitchA + i : i * s->pitchA + l)) *
                  at(b, s->halfIn, fromB + (s->transposeB ? j * s->pitchB + l : l * s->pitchB + j));
         const int64_t place = (one * s->m + i) * s->pitchC + j;
-        double x = s->scale * sum + (s->accumulate ? at(c, s->halfOut, place) : 0) + (s->bias ? bias[j] : 0);
+        double x = s->scale * sum + (s->accumulate ? at(c, s->halfOut, place) : 0) + (s->bias ? at(bias, s->halfOut, j) : 0);
         if (s->gelu) x = 0.5 * x * (1 + tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)));
         if (s->halfOut) ((unsigned short*)c)[place] = toHalf((float)x);
         else ((float*)c)[place] = (float)x;

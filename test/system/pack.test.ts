@@ -88,6 +88,17 @@ describe('the package', () => {
     assert.match(await run(folder, 'npx', 'pipeline', 'run'), /2 fresh/)
   })
 
+  it('has the embedded default for a project of its own, by what docs/pipelines.md says', async () => {
+    const folder = join(scratch, 'default')
+    mkdirSync(folder)
+    writeFileSync(join(folder, 'package.json'), '{ "type": "module" }')
+    symlinkSync(join(scratch, 'empty', 'node_modules'), join(folder, 'node_modules'))
+    const [, line] = /^```sh\n(sed .*)\n```$/m.exec(readFileSync(join(ROOT, 'docs', 'pipelines.md'), 'utf8'))!
+    await run(folder, 'sh', '-c', line!)
+    assert.match(await run(folder, 'npx', 'pipeline', 'run', 'tokenize'), /finished in .*2 ran/)
+    assert.match(await run(folder, 'npx', 'pipeline', 'status'), /^2 fresh, 11 run$/m)
+  })
+
   it('shows its page, whose script and style came with it', async () => {
     const folder = join(scratch, 'empty')
     const bin = join(folder, 'node_modules', '.bin', 'pipeline')

@@ -14,11 +14,11 @@ const SEAL = 32
 
 if (args.length === 1 && ['--version', '-V'].includes(args[0])) {
   console.log(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version)
-} else if (existsSync(join(root, 'package-lock.json'))) {
+} else if (existsSync(join(root, 'package-lock.json')) || !existsSync(join(root, 'dist', 'main.cjs'))) {
   const main = current()
   if (main !== undefined) start(join(cache, main))
   else void import('./build.mjs').then(async ({ build }) => start(join(cache, await build(root, cache))))
-} else start(join(root, 'dist', 'main.cjs')) // a published package has no lockfile, and the bundle ready made
+} else start(join(root, 'dist', 'main.cjs')) // a published package has no lockfile, and the bundle ready made; one that was packed without it makes it as a clone does
 
 /** The bundle's main file, if everything that went into it is as it was. */
 function current() {

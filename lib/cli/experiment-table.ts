@@ -27,7 +27,7 @@ export function experimentTable(rows: readonly Row[], asked: readonly string[]):
   const metrics = fields.filter(
     (field) => isMetric(field) && rows.some(({ values }) => !Array.isArray(values.get(field)?.[0])),
   )
-  const shown = new Set([...asked, ...differing, ...metrics])
+  const shown = new Set([...asked, ...differing, ...tellingFirst(metrics, rows)])
   for (const known of ['at', 'tag', 'pinned']) shown.delete(known)
   const named = [...shown].map((field) =>
     column(shortName(field, fields), rows, ({ values }) => words(values.get(field)?.[0])),
@@ -39,6 +39,16 @@ export function experimentTable(rows: readonly Row[], asked: readonly string[]):
   ]
   const pinned = column('pinned', rows, ({ experiment }) => (experiment.pinned ? 'yes' : ''))
   return fitted(first, pinned, named)
+}
+
+/** Numbers in which the experiments differ, then those that they share, then texts, such as the name of a model. */
+function tellingFirst(metrics: readonly string[], rows: readonly Row[]): string[] {
+  const rank = (field: string): number => {
+    const values = rows.map(({ values }) => values.get(field)?.[0])
+    if (!values.some((value) => typeof value === 'number')) return 2
+    return new Set(values).size > 1 ? 0 : 1
+  }
+  return [0, 1, 2].flatMap((wanted) => metrics.filter((field) => rank(field) === wanted))
 }
 
 const column = (name: string, rows: readonly Row[], cell: (row: Row) => string): Column => ({
@@ -74,5 +84,5 @@ const terminalWidth = (): number => process.stdout.columns || Number(process.env
 
 function leftOut(names: readonly string[], width: number): string[] {
   const text = `${names.length} more, shown by --sort NAME or --csv: ${names.join(', ')}`
-  return names.length === 0 ? [] : ['', style('dim', text.length > width ? `${text.slice(0, width - 1)}…` : text)]
+  return names.length === 0 ? [] : ['', text.length > width ? `${text.slice(0, width - 1)}…` : text]
 }

@@ -2,10 +2,11 @@ import type { Explanation, Since, Step } from '../pipeline/explain.ts'
 import { gib } from '../util/gib.ts'
 import type { JsonObject } from '../util/json.ts'
 import { duration, short, table } from './format.ts'
-import { estimateWords, stateWord } from './plan.ts'
+import { BELOW_STATE, estimateWords, stateWord } from './plan.ts'
 import { shardLines } from './shards.ts'
 import { style } from './style.ts'
 import { placeName } from './words.ts'
+import { widthOf, wrap } from './wrap.ts'
 
 /** An explanation for people: the state, what changed from the first cause on, the earlier result, the time. */
 export function explanationLines({ stage, state, reason, steps, estimate, shards }: Explanation): string {
@@ -13,8 +14,10 @@ export function explanationLines({ stage, state, reason, steps, estimate, shards
   const since = steps.at(-1)!.since
   const runs = state === 'run' || state === 'may-run'
   return [
-    `${stateWord(state)} ${stage}  ${style('dim', reason)}`,
-    ...(changed ? section('What changed, first causes first', table(steps.flatMap(stepRows))) : []),
+    ...wrap(`${stateWord(state)} ${stage}  ${reason}`, widthOf(process.stdout), BELOW_STATE),
+    ...(changed
+      ? section('What changed, first causes first', table(steps.flatMap(stepRows), widthOf(process.stdout)))
+      : []),
     ...(since === null ? [] : section(changed ? 'The nearest earlier result' : 'The result', sinceTable(since))),
     ...(shards ? section('Shards', shardLines(shards).join('\n')) : []),
     ...(runs && estimate !== null ? section('Time', estimateWords(estimate)) : []),
@@ -31,14 +34,17 @@ function stepRows({ stage, reason, changes, since }: Step): string[][] {
 }
 
 function sinceTable({ stage, key, ran }: Since): string {
-  return table([
-    ['key', key.slice(0, 16)],
-    ['made', `${ran.at.slice(0, 16).replace('T', ' ')} by ${stage}`],
-    ['took', duration(ran.seconds)],
-    ['engine', ran.engine],
-    ['device', ran.device ?? 'not said'],
-    ['machine', machineWords(ran.machine)],
-  ])
+  return table(
+    [
+      ['key', key.slice(0, 16)],
+      ['made', `${ran.at.slice(0, 16).replace('T', ' ')} by ${stage}`],
+      ['took', duration(ran.seconds)],
+      ['engine', ran.engine],
+      ['device', ran.device ?? 'not said'],
+      ['machine', machineWords(ran.machine)],
+    ],
+    widthOf(process.stdout),
+  )
 }
 
 const machineWords = (machine: JsonObject): string =>

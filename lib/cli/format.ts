@@ -2,6 +2,7 @@ import { duration as durationOf } from '../report/format.ts'
 import { isObject } from '../util/flatten.ts'
 import type { Json, JsonObject } from '../util/json.ts'
 import { short } from '../util/short.ts'
+import { wrap } from './wrap.ts'
 
 export { short }
 
@@ -15,18 +16,29 @@ export function size(bytes: number): string {
   return power === 0 ? `${bytes} B` : `${(bytes / 1000 ** power).toFixed(1)} ${unit}`
 }
 
-/** Rows in columns as wide as their widest cell, two spaces apart. */
-export function table(rows: readonly (readonly string[])[]): string {
+/** Rows in columns as wide as their widest cell, two spaces apart. In lines of `width` the last cell goes on below. */
+export function table(rows: readonly (readonly string[])[], width = Infinity): string {
   const widths: number[] = []
   for (const row of rows) for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, cell.length)
-  return rows
-    .map((row) =>
-      row
-        .map((cell, i) => cell.padEnd(widths[i]!))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n')
+  return rows.map((row) => tableLine(row, widths, width)).join('\n')
+}
+
+/** Where the last cell starts when it has to begin on a line of its own. */
+const INDENT = '    '
+/** It does so where it would have less room than this. */
+const NARROW = 24
+
+function tableLine(row: readonly string[], widths: readonly number[], width: number): string {
+  const padded = row.map((cell, i) => cell.padEnd(widths[i]!))
+  const whole = padded.join('  ').trimEnd()
+  const head = padded.slice(0, -1).map((cell) => `${cell}  `).join('') // prettier-ignore
+  const last = row.at(-1) ?? ''
+  const longest = Math.max(...last.split(' ').map((word) => word.length))
+  // a longer word, such as a path, is left to the terminal: it can be copied whole
+  if (whole.length <= width || longest > width - INDENT.length) return whole
+  if (Math.max(longest, NARROW) <= width - head.length)
+    return head + wrap(last, width - head.length, '').join(`\n${' '.repeat(head.length)}`)
+  return [head.trimEnd(), ...wrap(last, width - INDENT.length, '').map((line) => INDENT + line)].join('\n')
 }
 
 /** The groups of numbers among metrics, and all names that stand in one. */

@@ -6,6 +6,7 @@ import { duration, table } from './format.ts'
 import { shardLines } from './shards.ts'
 import { style } from './style.ts'
 import { placeName } from './words.ts'
+import { widthOf, wrap } from './wrap.ts'
 
 export const planJson = ({ experiment, stages }: Plan): Readonly<Record<string, unknown>> => ({
   type: 'plan',
@@ -18,7 +19,7 @@ const WORDS = { fresh: 'fresh', restore: 'restore', run: 'run', 'may-run': 'may 
   State,
   string
 >
-const STYLES = { fresh: 'dim', restore: 'cyan', run: 'green', 'may-run': 'yellow' } as const satisfies Record<
+const STYLES = { fresh: 'plain', restore: 'cyan', run: 'green', 'may-run': 'yellow' } as const satisfies Record<
   State,
   string
 >
@@ -26,10 +27,10 @@ const STYLES = { fresh: 'dim', restore: 'cyan', run: 'green', 'may-run': 'yellow
 /** What would happen to each stage, and why, down to the line that was changed. */
 export function planLines({ experiment, stages }: Plan): string {
   const lines = stages.flatMap((stage) => [
-    stageLine(stage),
+    ...wrap(stageLine(stage), widthOf(process.stdout), BELOW_STATE),
     ...changeLines(stage),
-    ...causeLines(stage).map((line) => `           ${line}`),
-    ...(stage.shards ? shardLines(stage.shards).map((line) => `           ${line}`) : []),
+    ...causeLines(stage).flatMap((line) => wrap(CHANGE + line, widthOf(process.stdout), `${CHANGE}  `)),
+    ...(stage.shards ? shardLines(stage.shards).map((line) => CHANGE + line) : []),
   ])
   return [
     `experiment ${style('bold', experiment.slice(0, 16))}`,
@@ -50,10 +51,12 @@ export function stateLines({ stages }: Plan): string {
 
 /** As wide as the widest of them. */
 export const stateWord = (state: State): string => style(STYLES[state], WORDS[state].padEnd(8))
+/** Where what follows it goes on. */
+export const BELOW_STATE = ' '.repeat(9)
 
 function stageLine({ stage, state, reason, changes, estimate }: EstimatedPlan): string {
   const time = estimate === null ? '' : ` (about ${duration(estimate.seconds)})`
-  return `${stateWord(state)} ${stage}${time}  ${style('dim', changes.length > 0 ? 'this changed:' : reason)}`
+  return `${stateWord(state)} ${stage}${time}  ${changes.length > 0 ? 'this changed:' : reason}`
 }
 
 /** What runs takes so long in sum; several stages at once take less. None where nothing is known, or nothing runs. */
@@ -74,15 +77,17 @@ export const estimateWords = ({ seconds, gpuSeconds, results }: Estimate): strin
   return `about ${duration(seconds)}${gpu}, ${from}`
 }
 
+const CHANGE = `${BELOW_STATE}  `
+
 function changeLines({ changes }: StagePlan): string[] {
   const rows = changes.map(({ place, field, from, to }) => [place ? placeName(place) : '', field, `${from} → ${to}`])
   // a change of code has no place in the configuration: the column is left out where all are such
   const shown = rows.some(([place]) => place !== '') ? rows : rows.map((row) => row.slice(1))
   return shown.length === 0
     ? []
-    : table(shown)
+    : table(shown, widthOf(process.stdout) - CHANGE.length)
         .split('\n')
-        .map((line) => `           ${line}`)
+        .map((line) => CHANGE + line)
 }
 
 /** `reads tokenize.tokens, which changed by …`: a line for each beginning of what others make. */

@@ -87,7 +87,7 @@ function print(event: Event, state: State): void {
       if (state.manner.live === true) break
       flush(state)
       state.said.set(event.stage, performance.now())
-      write(`${style('cyan', 'start')}    ${event.stage}  ${style('dim', event.reason)}`)
+      write(`${style('cyan', 'start')}    ${event.stage}  ${event.reason}`)
       break
     case 'stage-progress':
       if (state.manner.live !== true) printProgress(event, state)
@@ -95,7 +95,7 @@ function print(event: Event, state: State): void {
     case 'stage-device':
       break // said when it has finished
     case 'stage-log':
-      if (state.manner.verbose === true) write(`${style('dim', `${event.stage} │`)} ${event.line}`)
+      if (state.manner.verbose === true) write(`${event.stage} │ ${event.line}`)
       state.lines.set(event.stage, [...(state.lines.get(event.stage) ?? []), event.line].slice(-LAST_LINES))
       break
     case 'stage-finished':
@@ -106,7 +106,7 @@ function print(event: Event, state: State): void {
       break
     case 'logged':
       flush(state)
-      write(`${style('dim', 'logged'.padEnd(8))} ${event.to}  ${event.where}`)
+      write(`${'logged'.padEnd(8)} ${event.to}  ${event.where}`)
       break
     case 'failure':
       flush(state)
@@ -117,7 +117,7 @@ function print(event: Event, state: State): void {
       printEnd(event, state)
       break
     case 'watching':
-      write(style('dim', `watching ${event.paths} files and folders; Ctrl-C ends`))
+      write(`watching ${event.paths} files and folders; Ctrl-C ends`)
       break
     case 'changed': {
       flush(state)
@@ -137,9 +137,9 @@ function print(event: Event, state: State): void {
 
 function flush({ there, manner }: State): void {
   for (const [outcome, stages] of there) {
-    const mark = outcome === 'skipped' ? style('dim', '–') : style('green', '✓')
-    const live = `${mark} ${listed(stages)}  ${style('dim', outcome)}`
-    const line = manner.live === true ? live : `${style('dim', outcome.padEnd(8))} ${listed(stages)}`
+    const mark = outcome === 'skipped' ? '–' : style('green', '✓')
+    const live = `${mark} ${listed(stages)}  ${outcome}`
+    const line = manner.live === true ? live : `${outcome.padEnd(8)} ${listed(stages)}`
     write(wrap(line, widthOf(process.stdout), '  ').join('\n'))
   }
   there.clear()
@@ -168,7 +168,7 @@ function printStage(event: Extract<Event, { type: 'stage-finished' }>, state: St
   }
   if (live && outcome === 'restored' && key !== null) {
     flush(state)
-    write(`${style('green', '✓')} ${name}  ${took}  ${style('dim', `restored from ${key.slice(0, 8)}`)}`)
+    write(`${style('green', '✓')} ${name}  ${took}  restored from ${key.slice(0, 8)}`)
     return
   }
   if (outcome !== 'ran') {
@@ -176,7 +176,7 @@ function printStage(event: Extract<Event, { type: 'stage-finished' }>, state: St
     return
   }
   flush(state)
-  const device = event.device === undefined ? '' : `  ${style('dim', event.device)}`
+  const device = event.device === undefined ? '' : `  ${event.device}`
   write(`${live ? `${style('green', '✓')} ` : `${style('green', 'done')}     `}${name}  ${took}${device}`)
 }
 
@@ -186,11 +186,9 @@ function printFailure(event: Extract<Event, { type: 'failure' }>, { lines, manne
   writeError(wordFailure(failure, 'error', isNamed ? '' : `Stage "${stage}": `))
   const last = stage === null ? [] : (lines.get(stage) ?? [])
   const width = widthOf(process.stderr) - '  │ '.length
-  for (const line of last.flatMap((text) => wrap(text, width, '')))
-    writeError(`  ${style('dim', '│', process.stderr)} ${line}`)
+  for (const line of last.flatMap((text) => wrap(text, width, ''))) writeError(`  │ ${line}`)
   const { cause: stack } = failure
-  if (manner.stacks === true && typeof stack === 'string' && stack !== '')
-    writeError(style('dim', stack, process.stderr))
+  if (manner.stacks === true && typeof stack === 'string' && stack !== '') writeError(stack)
   if (log !== null) writeError(`  its log: ${log}`)
   if (stage !== null && log !== null && manner.again) writeError(`  to run it alone: ${manner.again(stage)}`)
 }

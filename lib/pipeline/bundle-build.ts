@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, extname, join, relative, resolve, sep } from 'node:path'
-import type { BuildFailure, Loader, Message, Metafile, Plugin } from 'esbuild'
+import type { BuildFailure, BuildOptions, Loader, Message, Metafile, Plugin } from 'esbuild'
 import { Failure } from '../util/failure.ts'
 import { packageRoot } from '../util/package-root.ts'
 import { err, ok } from '../util/result.ts'
@@ -38,13 +38,7 @@ export async function build(
   dynamicImports: DynamicImports,
 ): Promise<Result<Built, Failure>> {
   try {
-    return ok(
-      await bundleEntry(
-        { root, dynamicImports, workers: new Map(), sources: new Map(), imports: new Set() },
-        entry,
-        [],
-      ),
-    )
+    return ok(await bundleEntry(collected(root, dynamicImports), entry, []))
   } catch (error) {
     if (error instanceof Failure) return err(error)
     const message = (error as Partial<BuildFailure>).errors?.[0]
@@ -62,6 +56,14 @@ interface Collected {
   readonly imports: Set<string>
 }
 
+const collected = (root: string, dynamicImports: DynamicImports): Collected => ({
+  root,
+  dynamicImports,
+  workers: new Map(),
+  sources: new Map(),
+  imports: new Set(),
+})
+
 async function bundleEntry(all: Collected, entry: string, above: readonly string[]): Promise<Built> {
   if (above.includes(entry))
     throw new Failure(
@@ -69,7 +71,19 @@ async function bundleEntry(all: Collected, entry: string, above: readonly string
       `"${entry}" starts itself as a worker thread. Give the worker a file of its own.`,
     )
   const esbuild = await import('esbuild')
-  const result = await esbuild.build({
+  const result = await esbuild.build(optionsOf(all, entry, above))
+  collectImports(all, result.metafile)
+  const bytes = result.outputFiles[0]!.contents
+  return {
+    code: { digest: sha256(bytes), bytes },
+    workers: [...all.workers].map(([digest, worker]) => ({ digest, bytes: worker })),
+    sources: [...all.sources].map(([path, digest]) => ({ path, digest })).sort((a, b) => (a.path < b.path ? -1 : 1)),
+    imports: [...all.imports].sort(),
+  }
+}
+
+function optionsOf(all: Collected, entry: string, above: readonly string[]) {
+  return {
     entryPoints: [entry],
     absWorkingDir: all.root,
     bundle: true,
@@ -88,14 +102,20 @@ async function bundleEntry(all: Collected, entry: string, above: readonly string
     tsconfigRaw: { compilerOptions: { verbatimModuleSyntax: true, target: 'es2023' } },
     logOverride: all.dynamicImports === 'refuse' ? REFUSED : {},
     plugins: [ownPackage(), sources(all, [...above, entry])],
-  })
-  collectImports(all, result.metafile)
-  const bytes = result.outputFiles[0]!.contents
-  return {
-    code: { digest: sha256(bytes), bytes },
-    workers: [...all.workers].map(([digest, worker]) => ({ digest, bytes: worker })),
-    sources: [...all.sources].map(([path, digest]) => ({ path, digest })).sort((a, b) => (a.path < b.path ? -1 : 1)),
-    imports: [...all.imports].sort(),
+  } satisfies BuildOptions
+}
+
+/** Where in the sources each place of the bundle is from, paths relative to `root`; undefined if they make another one now. */
+export async function sourceMapOf(entry: string, root: string, digest: Digest): Promise<string | undefined> {
+  const all = collected(root, 'refuse')
+  const options = { ...optionsOf(all, entry, []), sourcemap: 'external', sourcesContent: false } as const
+  const { build: make } = await import('esbuild')
+  try {
+    const { outputFiles } = await make({ ...options, outfile: join(root, 'bundle.mjs') })
+    const code = outputFiles.find(({ path }) => path.endsWith('.mjs'))!
+    return sha256(code.contents) === digest ? outputFiles.find(({ path }) => path.endsWith('.map'))!.text : undefined
+  } catch {
+    return undefined // sources that cannot be bundled any more
   }
 }
 

@@ -6,7 +6,8 @@ import { fileURLToPath } from 'node:url'
 export const packageRoot = (): string => (found ??= find(dirname(fileURLToPath(import.meta.url))))
 
 /** Whether this is a package as it is published: such have no lockfile, and in dist/ what a clone makes when it is needed. */
-export const isPublished = (): boolean => !existsSync(join(packageRoot(), 'package-lock.json'))
+export const isPublished = (): boolean =>
+  !existsSync(join(packageRoot(), 'package-lock.json')) && existsSync(join(packageRoot(), 'dist', 'main.cjs'))
 
 let found: string | undefined
 

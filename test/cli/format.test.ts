@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
-import { metricLines } from '../../lib/cli/format.ts'
+import { metricLines, table } from '../../lib/cli/format.ts'
 
 it('metrics for people are groups of numbers in one table, then single values, and nothing of what is nested', () => {
   const metrics = {
@@ -45,4 +45,23 @@ acc  1        2
 acc  3`,
   )
   assert.equal(metricLines(metrics, 5).split('\n').length, 6, 'a column is never cut')
+})
+
+it('the last cell of a table goes on below it, whole words a line, and what cannot be broken is left as it is', () => {
+  const rows = [
+    ['key', 'a1b2'],
+    ['note', 'some words that are many more than a line of this table can hold'],
+  ]
+  assert.equal(
+    table(rows, 40),
+    `key   a1b2
+note  some words that are many more than
+      a line of this table can hold`,
+  )
+  assert.equal(
+    table([['a name that takes most of a line', 'some words more']], 40),
+    `a name that takes most of a line
+    some words more`,
+  )
+  assert.equal(table([['page', '/a/path/that/is/to/be/copied/whole']], 20), 'page  /a/path/that/is/to/be/copied/whole')
 })

@@ -17,6 +17,9 @@ async function pipeline(folder: string, ...args: string[]): Promise<string> {
   return stdout
 }
 
+/** Variables that npm sets for a script stand above what a project's .npmrc says. */
+const outside = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_(config|package|lifecycle)_/i.test(name))) // prettier-ignore
+
 const lastOf = async (folder: string, ...args: string[]): Promise<string[]> =>
   outcomes(JSON.parse((await pipeline(folder, 'run', '--json', ...args)).trimEnd().split('\n').at(-1)!) as Line)
 
@@ -31,7 +34,9 @@ it('a new project installs, runs, is fresh the second time, and its types are ri
   const { name } = JSON.parse(place.read('My App/package.json')) as { name: string }
   assert.equal(name, 'my-app')
   const npm = ['install', '--omit=dev', '--prefer-offline', '--no-audit', '--no-fund']
-  await run('npm', npm, { cwd: app })
+  await run('npm', npm, { cwd: app, env: outside })
+  // as npm was told when it installed them: a script of onnxruntime-node needs a host of its own
+  assert.equal((await run('npm', ['config', 'get', 'ignore-scripts'], { cwd: app, env: outside })).stdout, 'true\n')
   assert.deepEqual(await lastOf(app), ['hello: ran', 'count: ran'])
   assert.deepEqual(await lastOf(app), ['hello: fresh', 'count: fresh'])
   assert.equal(readFileSync(join(app, 'artifacts/hello/text'), 'utf8'), 'Hello, world!\n'.repeat(3))
@@ -49,7 +54,7 @@ it('a new project installs, runs, is fresh the second time, and its types are ri
   renameSync(own.root, `${own.root}-moved`)
   t.after(() => renameSync(`${own.root}-moved`, own.root))
   place.write('My App/package.json', place.read('My App/package.json').replace(/"file:[^"]*/, `$&-moved`))
-  await run('npm', npm, { cwd: app })
+  await run('npm', npm, { cwd: app, env: outside })
   assert.deepEqual(await lastOf(app), ['hello: restored', 'count: restored'])
 })
 
@@ -66,5 +71,6 @@ it('overwrites nothing, and says what is there; a package.json stays', async (t)
   const made = await place.run('init', 'sub', '--json')
   assert.equal(made.code, 0)
   assert.equal(place.read('sub/package.json'), '{ "name": "mine" }')
+  assert.ok(!place.has('sub/.npmrc'), 'how its packages are installed is theirs to say')
   assert.match((await place.run('init', 'third')).out, /npm install\nnpx/)
 })

@@ -8,7 +8,7 @@ metrics: score.metrics
 params: { distill: { temperature: 2, loss: kl }, seed: 1, note: '' }
 stages:
   score:
-    cmd: [node, -e, 'const [t, note, out] = process.argv.slice(1); fs.writeFileSync(out, JSON.stringify({ acc: { student: t / 10, control: 0.5 }, note, seed: 9 }))', '\${distill.temperature}', '\${note}', '\${out.metrics}']
+    cmd: [node, -e, 'const [t, note, out] = process.argv.slice(1); fs.writeFileSync(out, JSON.stringify({ note, acc: { control: 0.5, student: t / 10 }, seed: 9 }))', '\${distill.temperature}', '\${note}', '\${out.metrics}']
     with: { temperature: '\${distill.temperature}', loss: '\${distill.loss}', seed: '\${seed}' }
     out: [metrics: metrics.json]
 `
@@ -117,14 +117,14 @@ test('the table has what differs, the fields that were asked for, and fits', asy
     `${four!}  THEN              first  4                    kl                         0.4`,
     `${ten!}  THEN                     10                   ce            a, "b"       1`,
     '',
-    '3 more, shown by --sort NAME or --csv: acc.control, metrics.note, metrics.seed',
+    '3 more, shown by --sort NAME or --csv: acc.control, metrics.seed, metrics.note',
   ])
   // among these the loss and the note are the same, and none is pinned
   assert.deepEqual(await list(90, '--sort', 'metrics.seed', '--where', 'distill.loss=kl', '--where', 'tag=first'), [
-    'experiment        when              tags   metrics.seed  distill.loss  acc.student',
-    `${four!}  THEN              first  9             kl            0.4`,
+    'experiment        when              tags   metrics.seed  distill.loss  acc.control',
+    `${four!}  THEN              first  9             kl            0.5`,
     '',
-    '1 more, shown by --sort NAME or --csv: acc.control',
+    '1 more, shown by --sort NAME or --csv: acc.student',
   ])
   assert.deepEqual(await list(20), ['experiment', ten, one, four, '', '10 more, shown by -…'])
   assert.equal((await place.run('list', '--where', 'tag=none')).out, 'None of 3 experiments is so.\n')
@@ -144,9 +144,9 @@ test('--csv is what RFC 4180 says, with every parameter and metric', async (t) =
   assert.equal(
     dates,
     [
-      'hash,at,tags,pinned,params.distill.temperature,params.distill.loss,params.seed,params.note,params.score.temperature,params.score.loss,params.score.seed,metrics.acc.student,metrics.acc.control,metrics.note,metrics.seed',
-      `${hashes[2]!},THEN,,false,10,ce,1,"a, ""b""",10,ce,1,1,0.5,"a, ""b""",9`,
-      `${hashes[0]!},THEN,first,false,4,kl,1,,4,kl,1,0.4,0.5,,9`,
+      'hash,at,tags,pinned,params.distill.temperature,params.distill.loss,params.seed,params.note,params.score.temperature,params.score.loss,params.score.seed,metrics.note,metrics.acc.control,metrics.acc.student,metrics.seed',
+      `${hashes[2]!},THEN,,false,10,ce,1,"a, ""b""",10,ce,1,"a, ""b""",0.5,1,9`,
+      `${hashes[0]!},THEN,first,false,4,kl,1,,4,kl,1,,0.5,0.4,9`,
       '',
     ].join('\r\n'),
   )
@@ -162,7 +162,7 @@ test('a name that is unknown is said with the nearest, exit code 2; where nothin
     ],
     [['--sort', 'at,-acc.studnet'], /field "acc\.studnet", .* Did you mean "acc\.student"\?/],
     [['--sort', 'temperature'], /Did you mean "distill\.temperature"\?/],
-    [['--where', 'acc>1'], /as --where 'acc>1' asks\. Did you mean "acc\.student"\?/],
+    [['--where', 'acc>1'], /as --where 'acc>1' asks\. Did you mean "acc\.control"\?/],
     [
       ['--where', 'seed=1'],
       /"seed" .* is a parameter and a metric: write "params\.seed" or "metrics\.seed"\. \[FIELD_AMBIGUOUS\]/,

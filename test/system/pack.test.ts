@@ -1,7 +1,17 @@
 import assert from 'node:assert/strict'
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -27,16 +37,27 @@ const install: Readonly<Record<string, (folder: string, tarball: string) => Prom
   yarn: (folder, tarball) => run(folder, managed('yarn'), 'add', '--ignore-scripts', '--cache-folder', join(scratch, 'yarn-cache'), `file:${tarball}`), // prettier-ignore
 }
 
+/** The package as it is now, packed into a folder of this name. */
+async function pack(name: string): Promise<string> {
+  const folder = join(scratch, name)
+  mkdirSync(folder)
+  const [packed] = JSON.parse(await run(ROOT, 'npm', 'pack', '--json', '--pack-destination', folder)) as [{ filename: string }] // prettier-ignore
+  return join(folder, packed.filename)
+}
+
 const managed = (name: string): string => join(managers, 'node_modules', '.bin', name)
 
 describe('the package', () => {
   let tarball = ''
+  /** As `npm pack` alone makes it: where no scripts run, as .npmrc says, none builds dist/ before. */
+  let bare = ''
   before(async () => {
     mkdirSync(managers, { recursive: true })
     await run(managers, 'npm', 'install', '--ignore-scripts', '--no-audit', '--no-fund', '--prefix', managers, 'pnpm@10', 'yarn@1.22.22') // prettier-ignore
+    rmSync(join(ROOT, 'dist'), { recursive: true, force: true })
+    bare = await pack('bare')
     await run(ROOT, 'npm', 'run', 'build')
-    const [packed] = JSON.parse(await run(ROOT, 'npm', 'pack', '--json', '--pack-destination', scratch)) as [{ filename: string }] // prettier-ignore
-    tarball = join(scratch, packed.filename)
+    tarball = await pack('built')
   })
   after(() => rmSync(join(ROOT, 'dist'), { recursive: true, force: true }))
 
@@ -51,6 +72,31 @@ describe('the package', () => {
     assert.match(await run(folder, 'npx', 'pipeline', '--version'), /^\d+\.\d+\.\d+\n$/)
     const own = join(folder, 'node_modules', 'distil-pipeline')
     assert.ok(!existsSync(join(own, 'node_modules', '.cache')), 'nothing is written into the package')
+  })
+
+  it('runs as well where it was packed without a build', async () => {
+    const folder = join(scratch, 'bare-project')
+    const own = join(folder, 'node_modules', 'distil-pipeline')
+    mkdirSync(own, { recursive: true })
+    await run(own, 'tar', 'xzf', bare, '--strip-components', '1')
+    assert.ok(!existsSync(join(own, 'dist')))
+    const installed = join(scratch, 'empty', 'node_modules')
+    for (const name of readdirSync(installed))
+      if (name !== 'distil-pipeline') symlinkSync(join(installed, name), join(folder, 'node_modules', name))
+    assert.match(await run(folder, 'npx', 'pipeline', 'init'), /\nnpx pipeline run\n$/)
+    assert.match(await run(folder, 'npx', 'pipeline', 'run'), /finished in .*2 ran/)
+    assert.match(await run(folder, 'npx', 'pipeline', 'run'), /2 fresh/)
+  })
+
+  it('has the embedded default for a project of its own, by what docs/pipelines.md says', async () => {
+    const folder = join(scratch, 'default')
+    mkdirSync(folder)
+    writeFileSync(join(folder, 'package.json'), '{ "type": "module" }')
+    symlinkSync(join(scratch, 'empty', 'node_modules'), join(folder, 'node_modules'))
+    const [, line] = /^```sh\n(sed .*)\n```$/m.exec(readFileSync(join(ROOT, 'docs', 'pipelines.md'), 'utf8'))!
+    await run(folder, 'sh', '-c', line!)
+    assert.match(await run(folder, 'npx', 'pipeline', 'run', 'tokenize'), /finished in .*2 ran/)
+    assert.match(await run(folder, 'npx', 'pipeline', 'status'), /^2 fresh, 11 run$/m)
   })
 
   it('shows its page, whose script and style came with it', async () => {

@@ -1,31 +1,34 @@
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { it } from 'node:test'
+import { after, before, it } from 'node:test'
 import type { TestContext } from 'node:test'
-import { setTimeout as delay } from 'node:timers/promises'
 import { Place } from '../e2e/command.ts'
-import { programOf } from './debian.ts'
-
-const BIN = join(import.meta.dirname, '..', '..', 'lib', 'cli', 'bin.cjs')
-const tmux = programOf('tmux')
+import { Emulator, themes } from './emulator.ts'
+import { Screen } from './screen.ts'
 
 const PIPELINE = `version: 1
 metrics: report.metrics
-params: { unused: 1 }
+params: { title: A title, unused: 1 }
 stages:
   train:
     run: train.ts
     matrix: { temperature: [1, 2.5], alpha: [0.5, 0.9] }
-    in: { gate: PLACE/gate }
+    in: { gate: gate }
     with: { temperature: '\${matrix.temperature}', alpha: '\${matrix.alpha}' }
     out: [o]
-  report: { run: report.ts, in: { students: train.o }, out: [metrics] }
+  report: { run: report.ts, in: { students: train.o }, with: { title: '\${title}' }, out: [metrics] }
   fails:
     cmd: [sh, -c, 'echo "many words of a log, one after another, which do not fit into eighty columns of a terminal"; exit 3']
     in: { o: report.metrics }
     out: [o]
+`
+
+/** Changes a text and the stages, at a place with a long name. */
+const RECIPE_FILE = 'recipes/another-temperature-and-title.yaml'
+const RECIPE = `stages:
+  train: { matrix: { temperature: [1, 2.5, 4] } }
+  report: { with: { title: 'What a teacher adds to what its student knew before it was taught' } }
 `
 
 /** At work, in the middle of its steps, until the file `go` is there. */
@@ -45,7 +48,7 @@ export default {
 
 const REPORT = `import { writeFileSync } from 'node:fs'
 export default {
-  params: { type: 'object', properties: {} }, in: ['students{}'], out: ['metrics'],
+  params: { type: 'object', properties: { title: { type: 'string' } } }, in: ['students{}'], out: ['metrics'],
   async run({ in: { students }, out }) {
     const models = ['teacher', 'baseline', 'control', 'student', 'student-of-a-student', 'the-last-student-of-them-all']
     const row = (from) => Object.fromEntries(models.map((name, n) => [name, from + n / 7]))
@@ -56,53 +59,58 @@ export default {
 }
 `
 
-/** A terminal of so many columns in which \`npx pipeline run\` was typed. */
-class Screen {
-  readonly place: Place
-  readonly #session: string
-
-  constructor(t: TestContext, columns: number) {
-    this.place = new Place(t)
-    this.#session = `pipeline-${process.pid}-${columns}`
-    for (const [file, text] of Object.entries({ 'train.ts': TRAIN, 'report.ts': REPORT, 'package.json': '{ "type": "module" }' })) this.place.write(file, text) // prettier-ignore
-    this.place.write('pipeline.yaml', PIPELINE.replace('PLACE/', ''))
-    mkdirSync(join(this.place.root, 'gate'))
-    mkdirSync(join(this.place.root, 'node_modules/.bin'), { recursive: true })
-    symlinkSync(BIN, join(this.place.root, 'node_modules/.bin/pipeline'))
-    // npm's word of a newer npm, in its own colours, is not ours to check
-    const command =
-      'unset CI NO_COLOR; export npm_config_update_notifier=false; npx --no-install pipeline run report; npx --no-install pipeline run; echo $? > code.new; mv code.new code; sleep 600'
-    const size = ['-x', String(columns), '-y', '60']
-    this.#tmux('-f', '/dev/null', 'new-session', '-d', '-s', 'main', ...size, '-c', this.place.root, command)
-    t.after(() => this.#tmux('kill-server'))
-  }
-
-  #tmux(...args: readonly string[]): string {
-    return execFileSync(tmux, ['-L', this.#session, ...args], { encoding: 'utf8' })
-  }
-
-  /** The lines from the first on; with `-J` those that the terminal wrapped are one, with `-e` colours are there. */
-  lines(...options: readonly string[]): string[] {
-    return this.#tmux('capture-pane', '-p', '-S', '-', ...options, '-t', 'main')
-      .trimEnd()
-      .split('\n')
-  }
-
-  async until(holds: (text: string) => boolean): Promise<void> {
-    while (!holds(this.lines().join('\n'))) await delay(50)
-  }
+/** A project that sweeps, and fails. */
+function makeSweep(t: TestContext): Place {
+  const place = new Place(t)
+  for (const [file, text] of Object.entries({ 'train.ts': TRAIN, 'report.ts': REPORT, 'package.json': '{ "type": "module" }' })) place.write(file, text) // prettier-ignore
+  place.write('pipeline.yaml', PIPELINE)
+  mkdirSync(join(place.root, 'gate'))
+  return place
 }
+
+let emulator: Emulator
+before(async () => (emulator = await Emulator.open()))
+after(() => emulator.close())
+
+/** Of these the pictures are kept, for people to look at. */
+const PICTURES = ['GNOME, light', 'xterm.js, dark']
+
+/** What is too pale to be read, of what the screen shows. 3:1 is the least that WCAG 2.2 asks of any text (1.4.3). */
+async function pale(screen: Screen, name: string): Promise<string[]> {
+  const found: string[] = []
+  for (const theme of Object.keys(themes)) {
+    const drawn = await emulator.draw(screen.lines('-e'), screen.columns, theme)
+    if (PICTURES.includes(theme)) await emulator.keep(name)
+    assert.ok(drawn.length > 0, `${name} is empty`)
+    for (const { text, contrast } of drawn)
+      if (contrast < 3) found.push(`${name}, ${theme}: ${contrast.toFixed(2)} ${text}`)
+  }
+  return found
+}
+
+/** Lines that the terminal had to break, but for paths and addresses, which are to be copied whole. */
+const broken = (screen: Screen): string[] =>
+  screen
+    .lines('-J')
+    .map((line) => line.trimEnd())
+    .filter(
+      (line) =>
+        line.length > screen.columns &&
+        !/^(\S+ +)?\S*(artifacts|127\.0\.0\.1)\S*$/.test(line.replace('  its log: ', '')),
+    )
 
 for (const columns of [80, 200]) {
   it(
     `in a terminal of ${columns} columns nothing is cut off in a word, and the end has all scores`,
-    { timeout: 60_000 },
+    { timeout: 200_000 },
     async (t) => {
-      const screen = new Screen(t, columns)
-      const { place } = screen
+      const place = makeSweep(t)
+      const screen = new Screen(t, place, columns)
+      screen.start('npx --no-install pipeline run report; npx --no-install pipeline run')
       await screen.until((text) => text.includes(' 50 %') && text.includes('to come: '))
-      const middle = screen.lines('-J').map((line) => line.trimEnd())
-      assert.deepEqual(middle.filter((line) => line.length > columns), [], 'no line of the block is wrapped') // prettier-ignore
+      assert.deepEqual(broken(screen), [], 'no line of the block is wrapped')
+      assert.deepEqual(await pale(screen, 'at-work'), [])
+      const middle = screen.lines().map((line) => line.trimEnd())
       const work = middle.find((line) => line.includes(' 50 %'))!
       assert.match(
         work,
@@ -113,13 +121,13 @@ for (const columns of [80, 200]) {
       assert.match(middle.at(-1)!, /to come: /)
 
       writeFileSync(join(place.root, 'go'), '')
-      await place.until('code')
-      assert.equal(place.read('code'), '1\n', 'a stage failed')
-      const joined = screen.lines('-J').map((line) => line.trimEnd())
-      const wrapped = joined.filter((line) => line.length > columns)
-      // a path is to be copied whole
-      assert.deepEqual(wrapped.filter((line) => !/^(artifacts|  its log: )\S*$/.test(line)), []) // prettier-ignore
-      const text = joined.join('\n')
+      assert.equal(await screen.ended(), 1, 'a stage failed')
+      assert.deepEqual(broken(screen), [])
+      assert.deepEqual(await pale(screen, 'end'), [])
+      const text = screen
+        .lines('-J')
+        .map((line) => line.trimEnd())
+        .join('\n')
       assert.match(
         text,
         /^temperature {2}alpha {2}perplexity {2}accNorm\n1 +0\.5 .*\n1 +0\.9 .*\n2\.5 +0\.5 .*\n2\.5 +0\.9 +4\.0333 +0\.53$/m,
@@ -130,9 +138,46 @@ for (const columns of [80, 200]) {
       assert.match(text, /^ {2}│ many words of a log, .*\n( {2}│ .*\n)?  its log: /m)
       assert.match(text, /to run it alone: npx pipeline run fails --debug$/m)
       assert.match(text, /^finished in .*: 5 ran$[^]*^incomplete in .*: 5 fresh, 1 failed$/m)
-      // what is said in the terminal's own colours is to be read on a light ground and on a dark one
-      const styles = new Set([...screen.lines('-e').join('').matchAll(/\x1b\[([\d;]+)m/g)].flatMap(([, codes]) => codes!.split(';'))) // prettier-ignore
-      assert.deepEqual([...styles].filter((code) => !['0', '1', '2', '22', '31', '32', '33', '36', '39', '49'].includes(code)), []) // prettier-ignore
     },
   )
+
+  it(`in a terminal of ${columns} columns what each command says keeps to it`, { timeout: 300_000 }, async (t) => {
+    const place = makeSweep(t)
+    writeFileSync(join(place.root, 'go'), '')
+    const hashes: string[] = []
+    for (const title of [
+      'short',
+      'so many words that they do not stand in a line of eighty columns, nor in one of a terminal twice as wide as that, which has two hundred of them at the most',
+    ]) {
+      const { last, code } = await place.lines('report', '--set', `title=${title}`)
+      assert.equal(code, 0)
+      hashes.push(String(last['experiment']).slice(0, 16))
+    }
+    const commands = {
+      help: '--help',
+      'help-run': 'help run',
+      'help-code': 'help KEY_UNKNOWN',
+      doctor: 'doctor',
+      status: 'status',
+      plan: `run --dry-run -p ${RECIPE_FILE}`,
+      explain: `explain report -p ${RECIPE_FILE}`,
+      set: 'set unused=2',
+      list: 'list',
+      diff: `diff ${hashes.join(' ')}`,
+      show: `show ${hashes[1]!}`,
+      du: 'du',
+      gc: 'gc --dry-run',
+      verify: 'verify',
+      mistake: 'run --set unsed=3',
+      graph: 'graph',
+    }
+    place.write(RECIPE_FILE, RECIPE)
+    const screen = new Screen(t, place, columns)
+    for (const [name, command] of Object.entries(commands)) {
+      screen.start(`node_modules/.bin/pipeline ${command}`)
+      assert.equal(await screen.ended(), name === 'mistake' ? 2 : 0, screen.lines().join('\n'))
+      assert.deepEqual(broken(screen), [], name)
+      assert.deepEqual(await pale(screen, name), [])
+    }
+  })
 }

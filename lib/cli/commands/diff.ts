@@ -6,6 +6,7 @@ import type { ExperimentRecord, ListedExperiment } from '../../pipeline/experime
 import { short, table } from '../format.ts'
 import { exitCodeOf, write, writeFailures, writeJson } from '../output.ts'
 import { style } from '../style.ts'
+import { widthOf, wrap } from '../wrap.ts'
 
 /** `pipeline diff A B`: what two experiments do not share. */
 export function diff(first: string, second: string, options: { json?: boolean }): number {
@@ -25,7 +26,7 @@ export function diff(first: string, second: string, options: { json?: boolean })
 
 function words(a: ListedExperiment, b: ListedExperiment, found: Record<Section, Difference[]>): string {
   const sections = Object.entries(found).filter(([, rows]) => rows.length > 0)
-  const tables = sections.map(([section, rows]) => `${style('bold', section)}\n${table(rows.map(row))}`)
+  const tables = sections.map(([section, rows]) => `${style('bold', section)}\n${lines(rows).join('\n')}`)
   const heads = [a, b].map(({ record: { hash, at }, tags }) =>
     [hash.slice(0, 16), at.slice(0, 16).replace('T', ' '), ...tags].join('  '),
   )
@@ -34,6 +35,21 @@ function words(a: ListedExperiment, b: ListedExperiment, found: Record<Section, 
 
 const none = (a: ExperimentRecord, b: ExperimentRecord): string =>
   a.hash === b.hash ? 'Nothing differs.' : 'Nothing that their records hold differs; a declared variable does.'
+
+/** Values that are short in a table, those that are long below their name. */
+function lines(differences: readonly Difference[]): string[] {
+  const rows = differences.map(row)
+  const isShort = ([, from, , to]: readonly string[]): boolean => Math.max(from!.length, to!.length) <= SHORT
+  const short = table(rows.filter(isShort)).split('\n')
+  return rows.flatMap((one) => {
+    if (isShort(one)) return [short.shift()!]
+    const [name, from, arrow, to] = one
+    return [name!, ...[from!, `${arrow!} ${to!}`].flatMap((text) => wrap(`  ${text}`, widthOf(process.stdout), '  '))]
+  })
+}
+
+/** Characters of a value in a table. */
+const SHORT = 24
 
 function row({ name, a, b }: Difference): string[] {
   const [textA, textB] = [text(a), text(b)]

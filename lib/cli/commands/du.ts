@@ -7,6 +7,7 @@ import { size, table } from '../format.ts'
 import { write, writeJson } from '../output.ts'
 import { storeHere } from '../store.ts'
 import { style } from '../style.ts'
+import { widthOf } from '../wrap.ts'
 
 const NEEDS = ['current', 'pinned', 'tagged', 'running', 'part', 'recorded'] as const
 
@@ -64,7 +65,7 @@ function words(
     ['running', needed.running, 'of runs that live'],
     ['part', needed.part, 'of results in shards that are not all made, for 7 days'],
     ['recorded', needed.recorded, 'of experiments that are neither pinned nor tagged'],
-    ['free', freeBytes, 'what `pipeline gc` removes'],
+    ['free', freeBytes, 'what `pipeline gc` removes; what is recorded as well, only with --age or --bytes'],
     ['aside', asideBytes, `moved to ${folder}/.aside; yours to remove`],
     ['all', bytes, folder],
     [
@@ -74,7 +75,10 @@ function words(
     ],
     ['sources', sourcesBytes, `${dirname(folder)}/experiments/.sources: what experiments read that no stage makes`],
   ]
-  const summary = table(sums.map(([name, count, what]) => [name, size(count), what]))
+  const summary = table(
+    sums.map(([name, count, what]) => [name, size(count), what]),
+    widthOf(process.stdout),
+  )
   return stages.length === 0 && reproducedBytes + sourcesBytes === 0
     ? 'There are no results here yet.'
     : `${table(rows)}\n\n${style('bold', 'Sums')}\n${summary}`

@@ -13,8 +13,8 @@ interface Package {
 }
 
 /**
- * `pipeline init [FOLDER]`: a project of two small stages that runs as it is. A package.json that is there stays; nothing
- * is written where another of the files is there. Throws Failure INIT_EXISTS.
+ * `pipeline init [FOLDER]`: a project of two small stages that runs as it is. A package.json that is there stays, and so does
+ * an .npmrc; nothing is written where another of the files is there. Throws Failure INIT_EXISTS.
  */
 export function init(folder = '.', { json = false }: { readonly json?: boolean }): number {
   const own = readJson(join(packageRoot(), 'package.json')) as unknown as Package
@@ -23,8 +23,13 @@ export function init(folder = '.', { json = false }: { readonly json?: boolean }
   refuseToOverwrite(target, Object.keys(files))
   mkdirSync(target, { recursive: true })
   const from = dependencyOn(packageRoot(), own.version, realpathSync(target))
-  const hasPackage = existsSync(join(target, 'package.json'))
-  const all = { ...files, ...(hasPackage ? {} : { 'package.json': packageJson(basename(target), own, from) }) }
+  const has = (file: string): boolean => existsSync(join(target, file))
+  const hasPackage = has('package.json')
+  const ownPackage = {
+    'package.json': packageJson(basename(target), own, from),
+    ...(has('.npmrc') ? {} : { '.npmrc': NPMRC }),
+  }
+  const all = { ...files, ...(hasPackage ? {} : ownPackage) }
   for (const [file, text] of Object.entries(all)) {
     mkdirSync(dirname(join(target, file)), { recursive: true })
     writeFileSync(join(target, file), text, { flag: 'wx' })
@@ -48,6 +53,10 @@ function refuseToOverwrite(target: string, files: readonly string[]): void {
   const advice = 'Nothing was written. Move them away, or name an empty folder: `pipeline init FOLDER`.'
   throw new Failure('INIT_EXISTS', `"${target}" has ${names} already. ${advice}`)
 }
+
+const NPMRC = `# no package's install script is needed; onnxruntime-node's fails where the host of its CUDA libraries cannot be reached
+ignore-scripts=true
+`
 
 /** A clone is taken from the folder that it lies in. */
 function dependencyOn(root: string, version: string, target: string): string {
@@ -73,6 +82,8 @@ function packageJson(folder: string, { name, devDependencies }: Package, from: s
 
 function next(folder: string, hasPackage: boolean, name: string, from: string): string {
   const isThere = existsSync(join(folder, 'node_modules', name))
-  const install = isThere ? [] : [hasPackage ? `npm install ${from.replace(/^\^/, `${name}@^`)}` : 'npm install']
+  const install = isThere
+    ? []
+    : [hasPackage ? `npm install --ignore-scripts ${from.replace(/^\^/, `${name}@^`)}` : 'npm install']
   return [...(folder === '.' ? [] : [`cd ${folder}`]), ...install, 'npx pipeline run'].join('\n')
 }

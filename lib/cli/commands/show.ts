@@ -22,6 +22,7 @@ export function show(hash: string, options: { json?: boolean }): number {
 function words({ record, pinned, tags, page, metricsFile }: ListedExperiment): string {
   const git =
     record.git.commit === null ? 'none' : record.git.commit.slice(0, 12) + (record.git.dirty === true ? ', edited' : '')
+  const width = widthOf(process.stdout)
   const facts = [
     ['experiment', record.hash],
     ['recorded', record.at],
@@ -41,10 +42,10 @@ function words({ record, pinned, tags, page, metricsFile }: ListedExperiment): s
   ])
   const params = flatten(record.params).map(([name, value]) => [name, JSON.stringify(value)])
   const parts = [
-    ['', table(facts)],
-    ['Stages', table(stages)],
-    ['Parameters', table(params)],
-    ['Metrics', metricLines(record.metrics, widthOf(process.stdout))],
+    ['', table(facts, width)],
+    ['Stages', table(stages, width)],
+    ['Parameters', table(params, width)],
+    ['Metrics', metricLines(record.metrics, width)],
   ]
   return parts
     .filter(([, text]) => text !== '')

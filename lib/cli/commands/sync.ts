@@ -37,7 +37,7 @@ export async function sync(
   return lacks('refused') || (targets.length > 0 && lacks('absent')) ? 1 : 0
 }
 
-const STYLES = { pushed: 'green', pulled: 'green', there: 'dim', absent: 'yellow', refused: 'red' } as const
+const STYLES = { pushed: 'green', pulled: 'green', there: 'plain', absent: 'yellow', refused: 'red' } as const
 
 function words({ remote, experiments, stages }: Synced): string {
   const lines = stages.map(({ stage, result, bytes, message }) => {

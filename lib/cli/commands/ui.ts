@@ -19,7 +19,7 @@ export async function ui(options: UiArguments): Promise<number> {
   const shown = { root: process.cwd(), load, resolveRevisions: revisionsOf('no'), command: runCommand(options) }
   const { url, close } = await startUi({ ...shown, port })
   if (json === true) writeJson({ type: 'ui', url })
-  else write(`${style('bold', url)}\n${style('dim', 'for this machine alone, as long as this runs; Ctrl-C ends')}`)
+  else write(`${style('bold', url)}\nfor this machine alone, as long as this runs; Ctrl-C ends`)
   if (!stop.signal.aborted) await new Promise((resolve) => stop.signal.addEventListener('abort', resolve))
   await close()
   const code = stop.exitCode() ?? 0

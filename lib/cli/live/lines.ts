@@ -28,7 +28,7 @@ export function blockLines(works: Works, now: number, { columns, rows }: Space):
   const named = Math.max(...shown.map(({ stage }) => stage.length), 0)
   const lines = shown.map((work) => workLine(work, named, now, columns))
   const hidden = running.length - shown.length
-  if (hidden > 0) lines.push(style('dim', `  and ${hidden} more at work`))
+  if (hidden > 0) lines.push(`  and ${hidden} more at work`)
   if (works.waiting.length > 0) lines.push(waitingLine(works.waiting, columns))
   return lines
 }
@@ -40,15 +40,15 @@ function workLine(work: Work, named: number, now: number, columns: number): stri
   const parts: Part[] = [
     { text: `${style('cyan', spin)} ${work.stage.padEnd(named)}`, weight: 9 },
     ...(progress === undefined ? [] : progressParts(work, now)),
-    { text: style('dim', `${whole(seconds)} so far`), weight: progress === undefined ? 8 : 1 },
+    { text: `${whole(seconds)} so far`, weight: progress === undefined ? 8 : 1 },
     ...(progress?.loss === undefined
       ? []
       : [
           { text: `loss ${progress.loss.toFixed(3)}`, weight: 6 },
           { text: style('cyan', sparkline(losses, MOST_BARS)), weight: 4 },
         ]),
-    ...(memory === undefined ? [] : [{ text: style('dim', size(memory)), weight: 2 }]),
-    ...(device === undefined ? [] : [{ text: style('dim', device), weight: 3 }]),
+    ...(memory === undefined ? [] : [{ text: size(memory), weight: 2 }]),
+    ...(device === undefined ? [] : [{ text: device, weight: 3 }]),
   ]
   return fit(parts, columns)
 }
@@ -63,13 +63,13 @@ function progressParts({ progress, first }: Work, now: number): Part[] {
     rate === undefined
       ? []
       : [
-          { text: style('dim', `${short(rate)} ${unit}/s`), weight: 3.5 },
+          { text: `${short(rate)} ${unit}/s`, weight: 3.5 },
           ...(total > done ? [{ text: `${whole(Math.max(1, (total - done) / rate))} left`, weight: 5 }] : []),
         ]
   return [
-    { text: `${style('green', '━'.repeat(full))}${style('dim', '─'.repeat(BAR - full))}`, weight: 4.5 },
+    { text: `${style('green', '━'.repeat(full))}${'─'.repeat(BAR - full)}`, weight: 4.5 },
     { text: `${String(Math.floor(100 * share)).padStart(3)} %`, weight: 8 },
-    { text: style('dim', `${done}/${total} ${unit}`), weight: 2.5 },
+    { text: `${done}/${total} ${unit}`, weight: 2.5 },
     ...known,
   ]
 }
@@ -84,7 +84,7 @@ function waitingLine(waiting: readonly string[], columns: number): string {
   const head = `  ${waiting.length} to come: `
   let text = waiting.join(', ')
   if (head.length + text.length >= columns) text = `${text.slice(0, Math.max(0, columns - head.length - 2))}…`
-  return style('dim', head + text)
+  return head + text
 }
 
 /** The parts in their order, two spaces apart, without those for which there is no room. */

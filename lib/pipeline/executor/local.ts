@@ -16,6 +16,7 @@ import { holdKey } from '../hold-key.ts'
 import { hostBundle } from '../host-bundle.ts'
 import { hear } from '../hear.ts'
 import type { Heard } from '../hear.ts'
+import { inSources } from '../source-stack.ts'
 import { holdInputs } from '../stage-inputs.ts'
 import { cancelled, died, onFullDisk, timedOut } from '../stage-failures.ts'
 import { childEnvironment, jobOf } from '../job.ts'
@@ -142,7 +143,10 @@ async function runStage(run: Execution, task: StageTask, key: Digest, lock: Lock
   if (run.signal.aborted || run.kill.aborted) throw cancelled(stage)
   for (const { code, message } of audit?.end() ?? []) notice(run, task, code, message)
   if (end.timedOut) throw timedOut(stage)
-  if (heard.failure !== undefined) throw heard.failure
+  if (heard.failure !== undefined) {
+    const { pipeline, identities } = run.prepared
+    throw await inSources(heard.failure, stage, identities.get(stage.id)?.bundle, pipeline.root)
+  }
   if (!heard.done || end.exitCode !== 0) throw died(stage, end)
   return heard.device
 }

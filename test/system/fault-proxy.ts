@@ -60,7 +60,9 @@ function refuse(answer: ServerResponse, asked: IncomingMessage, fault: Extract<F
 
 function forward(target: string, asked: IncomingMessage, answer: ServerResponse, fault: Fault | undefined): void {
   const { method, url = '', headers } = asked
+  let isAnswered = false
   const on = request(new URL(url, target), { method, headers }, (got) => {
+    isAnswered = true
     const parts: Buffer[] = []
     got.on('data', (part: Buffer) => parts.push(part))
     got.on('end', () => {
@@ -68,7 +70,8 @@ function forward(target: string, asked: IncomingMessage, answer: ServerResponse,
       void send(answer, Buffer.concat(parts), fault)
     })
   })
-  on.on('error', () => answer.destroy())
+  // Swift sends a text behind "404" to HEAD
+  on.on('error', () => isAnswered || answer.destroy())
   asked.pipe(on)
 }
 

@@ -1,28 +1,25 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
+import { tmpdir } from 'node:os'
 import { after, before, test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
 import { S3Remote } from '../../lib/pipeline/remote/s3-remote.ts'
 import { outcomes } from '../e2e/command.ts'
 import { Sharing } from '../e2e/sharing.ts'
 import { testRemote } from '../pipeline/remote/remotes.ts'
 import { startProxy } from './fault-proxy.ts'
 import type { Asked, Fault, FaultProxy } from './fault-proxy.ts'
-import { startSwift } from './swift.ts'
-import type { Swift } from './swift.ts'
-import { until } from './trackers.ts'
+import { pythonPrograms, startServer, until } from './trackers.ts'
 
-let server: Swift
-/** What a project needs to reach the server. */
-const access: Record<string, string> = {}
+/** A server of S3's protocol that PyPI has. */
+const MOTO = ['moto[server]==5.2.5']
+const server = { address: '', stop: () => Promise.resolve() }
+const ACCESS = { AWS_ACCESS_KEY_ID: 'id', AWS_SECRET_ACCESS_KEY: 'secret', AWS_REGION: 'us-east-1' }
 
 before(async () => {
-  server = await startSwift()
-  Object.assign(access, server.env)
-  Object.assign(process.env, access, { AWS_ENDPOINT_URL: server.address })
-  const client = new S3Client({ forcePathStyle: true })
-  await client.send(new CreateBucketCommand({ Bucket: 'bucket' }))
+  Object.assign(server, await startServer('moto_server', [], tmpdir(), '/moto-api/', pythonPrograms('moto', MOTO)))
+  Object.assign(process.env, ACCESS, { AWS_ENDPOINT_URL: server.address })
+  await fetch(`${server.address}/bucket`, { method: 'PUT' })
 })
 after(() => server.stop())
 
@@ -37,8 +34,8 @@ testRemote('S3', () => {
 async function makePair(t: TestContext) {
   const remote = `s3://bucket/${newPrefix()}`
   const proxy = await startProxy(t, server.address)
-  const first = new Sharing(t, remote, { ...access, AWS_ENDPOINT_URL: server.address })
-  const second = new Sharing(t, remote, { ...access, AWS_ENDPOINT_URL: proxy.address })
+  const first = new Sharing(t, remote, { ...ACCESS, AWS_ENDPOINT_URL: server.address })
+  const second = new Sharing(t, remote, { ...ACCESS, AWS_ENDPOINT_URL: proxy.address })
   return { first, second, proxy }
 }
 
@@ -238,7 +235,7 @@ for (const [name, fault] of Object.entries({ ...FAULTS, held: { kind: 'held' } a
 }
 
 test('a bucket that is not there is named', async (t) => {
-  const place = new Sharing(t, 's3://no-such-bucket/a', { ...access, AWS_ENDPOINT_URL: server.address })
+  const place = new Sharing(t, 's3://no-such-bucket/a', { ...ACCESS, AWS_ENDPOINT_URL: server.address })
   const { last, notices } = await place.shared()
   assert.deepEqual([outcomes(last), notices.length], [['make: ran', 'join: ran'], 1])
   assert.match(String(notices[0]!['message']), /NoSuchBucket/)

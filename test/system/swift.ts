@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
-import { createWriteStream, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { programOf } from './debian.ts'
@@ -31,21 +31,14 @@ export async function startSwift(): Promise<Swift> {
   try {
     mkdirSync(join(folder, 'disks/one'), { recursive: true })
     writeFileSync(join(folder, 'swift.conf'), '[swift-hash]\nswift_hash_path_prefix = a\nswift_hash_path_suffix = b\n')
+    // the proxy shuns a server that was not there when it was asked
     for (const kind of KINDS) {
       const port = await freePort()
       makeRing(folder, kind, port)
-      started.push(start(folder, kind, storageConf(folder, kind, port)))
+      await start(started, folder, kind, port, storageConf(folder, kind, port))
     }
     const port = await freePort()
-    started.push(start(folder, 'proxy', proxyConf(folder, port)))
-    const address = `http://127.0.0.1:${port}`
-    await until(
-      () => {
-        const dead = started.findIndex(({ exitCode }) => exitCode !== null)
-        return dead < 0 ? answers(`${address}/healthcheck`) : Promise.reject(new Error(said(folder, dead)))
-      },
-      (isUp) => isUp,
-    )
+    const address = await start(started, folder, 'proxy', port, proxyConf(folder, port))
     const env = { AWS_ACCESS_KEY_ID: 'test:tester', AWS_SECRET_ACCESS_KEY: 'testing', AWS_REGION: 'us-east-1' }
     return { address, env, stop: end }
   } catch (error) {
@@ -82,7 +75,9 @@ const storageConf = (
 mount_check = false
 fallocate_reserve = 0
 [pipeline:main]
-pipeline = ${kind}-server
+pipeline = healthcheck ${kind}-server
+[filter:healthcheck]
+use = egg:swift#healthcheck
 [app:${kind}-server]
 use = egg:swift#${kind}
 `
@@ -93,6 +88,8 @@ pipeline = catch_errors gatekeeper healthcheck cache listing_formats s3api tempa
 [app:proxy-server]
 use = egg:swift#proxy
 account_autocreate = true
+conn_timeout = 20
+node_timeout = 60
 allow_account_management = true
 [filter:cache]
 use = egg:swift#memcache
@@ -105,15 +102,28 @@ use = egg:swift#s3api
 location = us-east-1
 ${['catch_errors', 'gatekeeper', 'healthcheck', 'listing_formats', 'slo', 'dlo'].map((name) => `[filter:${name}]\nuse = egg:swift#${name}\n`).join('')}`
 
-function start(folder: string, kind: string, conf: string): ChildProcess {
+/** Gives the server's address once it answers. */
+async function start(
+  started: ChildProcess[],
+  folder: string,
+  kind: string,
+  port: number,
+  conf: string,
+): Promise<string> {
   const file = join(folder, `${kind}.conf`)
   writeFileSync(file, conf)
-  const child = spawn(`swift-${kind}-server`, [file, '--verbose'], { detached: true, stdio: ['ignore', 'ignore', 'pipe'] })
-  child.stderr.pipe(createWriteStream(join(folder, `${kind}.log`)))
-  return child
-}
-
-function said(folder: string, index: number): string {
-  const kind = [...KINDS, 'proxy'][index]!
-  return `swift-${kind}-server: ${readFileSync(join(folder, `${kind}.log`), 'utf8')}`
+  const program = `swift-${kind}-server`
+  const child = spawn(program, [file, '--verbose'], { detached: true, stdio: ['ignore', 'ignore', 'pipe'] })
+  started.push(child)
+  const errors: string[] = []
+  child.stderr.setEncoding('utf8').on('data', (text: string) => errors.push(text))
+  const address = `http://127.0.0.1:${port}`
+  await until(
+    () => {
+      if (child.exitCode !== null) return Promise.reject(new Error(`${program}: ${errors.join('')}`))
+      return answers(`${address}/healthcheck`)
+    },
+    (isUp) => isUp,
+  )
+  return address
 }

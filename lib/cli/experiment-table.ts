@@ -1,5 +1,5 @@
 import type { Json } from '../util/json.ts'
-import { differingParameters, fieldsOf, isMetric, shortName } from '../pipeline/fields.ts'
+import { differingParameters, fieldsOf, isMetric, shortName, tellingFirst } from '../pipeline/fields.ts'
 import type { Row } from '../pipeline/fields.ts'
 import { short, table } from './format.ts'
 import { style } from './style.ts'
@@ -39,16 +39,6 @@ export function experimentTable(rows: readonly Row[], asked: readonly string[]):
   ]
   const pinned = column('pinned', rows, ({ experiment }) => (experiment.pinned ? 'yes' : ''))
   return fitted(first, pinned, named)
-}
-
-/** Numbers in which the experiments differ, then those that they share, then texts, such as the name of a model. */
-function tellingFirst(metrics: readonly string[], rows: readonly Row[]): string[] {
-  const rank = (field: string): number => {
-    const values = rows.map(({ values }) => values.get(field)?.[0])
-    if (!values.some((value) => typeof value === 'number')) return 2
-    return new Set(values).size > 1 ? 0 : 1
-  }
-  return [0, 1, 2].flatMap((wanted) => metrics.filter((field) => rank(field) === wanted))
 }
 
 const column = (name: string, rows: readonly Row[], cell: (row: Row) => string): Column => ({

@@ -61,6 +61,19 @@ export function differingParameters(
   })
 }
 
+/**
+ * Metrics in the order in which they tell something: numbers in which the experiments differ, then those that they
+ * share, then texts, such as the name of a model.
+ */
+export function tellingFirst(metrics: readonly string[], rows: readonly Pick<Row, 'values'>[]): string[] {
+  const rank = (field: string): number => {
+    const values = rows.map(({ values }) => values.get(field)?.[0])
+    if (!values.some((value) => typeof value === 'number')) return 2
+    return new Set(values).size > 1 ? 0 : 1
+  }
+  return [0, 1, 2].flatMap((wanted) => metrics.filter((field) => rank(field) === wanted))
+}
+
 /** A field as it is shown: without its prefix where that is not needed to tell it. */
 export function shortName(field: string, fields: readonly string[]): string {
   const bare = field.replace(/^(params|metrics)\./, '')

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { TAGS, readListed, recordFolders, recordedHashes } from '../pipeline/experiment.ts'
 import type { ExperimentRecord, ListedExperiment } from '../pipeline/experiment.ts'
-import { differingParameters, fieldsOf, isMetric, rowOf } from '../pipeline/fields.ts'
+import { differingParameters, fieldsOf, isMetric, rowOf, tellingFirst } from '../pipeline/fields.ts'
 import type { Row } from '../pipeline/fields.ts'
 import type { Json } from '../util/json.ts'
 
@@ -84,7 +84,7 @@ export class Records {
     const differing = differingParameters(rows, this.#fields).filter((field) =>
       rows.every(({ values }) => isBrief(values, field)),
     )
-    this.#defaults = [...differing.slice(0, MOST_DEFAULTS - 4), ...metrics].slice(0, MOST_DEFAULTS)
+    this.#defaults = [...differing.slice(0, MOST_DEFAULTS - 4), ...tellingFirst(metrics, rows)].slice(0, MOST_DEFAULTS)
     this.version++
   }
 

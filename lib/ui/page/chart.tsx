@@ -4,6 +4,7 @@ import uPlot from 'uplot'
 import { Swatch, valueOf } from './colours.tsx'
 import type { Stroke } from './colours.tsx'
 import { short } from '../../util/short.ts'
+import { ticks } from './format.ts'
 
 export interface Line extends Stroke {
   readonly name: string
@@ -112,7 +113,7 @@ function optionsOf(
     scales: { x: { time: false }, y: isLog ? { distr: LOGARITHMIC } : {} },
     axes: [
       { ...axis, size: 34 },
-      { ...axis, size: 58 },
+      { ...axis, size: 58, values: (_, splits) => ticks(splits) },
     ],
     series: [
       { label: along },

@@ -9,6 +9,10 @@ export function shown(value: Json | undefined): string {
   return typeof value === 'string' ? value : short(value)
 }
 
+/** Of an axis: uPlot's own have three decimals, which are too few for a learning rate. A logarithmic one names not all. */
+export const ticks = (values: readonly (number | null)[]): string[] =>
+  values.map((value) => (value === null ? '' : short(value)))
+
 /** `2026-11-26 20:00`, as `pipeline list` has it. */
 export const when = (at: string): string => at.slice(0, 16).replace('T', ' ')
 

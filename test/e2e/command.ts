@@ -29,7 +29,8 @@ export class Place {
 
   constructor(context: Context) {
     this.root = mkdtempSync(join(tmpdir(), 'command-'))
-    context.after(() => rmSync(this.root, { recursive: true, force: true }))
+    // what a test killed may be writing its last
+    context.after(() => rmSync(this.root, { recursive: true, force: true, maxRetries: 5 }))
   }
 
   write(file: string, text: string): void {

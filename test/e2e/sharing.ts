@@ -78,6 +78,6 @@ export class Sharing extends Place {
 
 export function makeShare(context: Context): string {
   const folder = mkdtempSync(join(tmpdir(), 'share-'))
-  context.after(() => rmSync(folder, { recursive: true, force: true }))
+  context.after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }))
   return folder
 }

@@ -29,7 +29,7 @@ test(
     const before = [stage('first', shell('echo before > "$PIPELINE_OUT_TEXT"'), { out: { text: 'text.txt' } })]
     for (const about of [100, 150, 200, 250, 320, 400, 500]) {
       const milliseconds = about * (0.8 + 0.4 * Math.random())
-      rmSync(rig.path('artifacts'), { recursive: true, force: true })
+      rmSync(rig.path('artifacts'), { recursive: true, force: true, maxRetries: 5 })
       await rig.run(before)
       const run = await drive(rig, two)
       setTimeout(() => run.child.kill('SIGKILL'), milliseconds)
@@ -77,7 +77,7 @@ test('a stage killed with -9 at each of its writes is a failure that is never a 
     rmSync(rig.path('die'))
     assert.deepEqual(await rig.outcomes(stages), ['first: ran'], `step ${step}`)
     assert.equal(rig.read('artifacts/first/text.txt'), TEXT)
-    rmSync(rig.path('artifacts'), { recursive: true })
+    rmSync(rig.path('artifacts'), { recursive: true, maxRetries: 5 })
   }
 })
 

@@ -61,7 +61,7 @@ export type Fault = (rig: Rig, at: number) => Injected
 async function countWrites(rig: Rig, stages: readonly Stage[], fault: Fault): Promise<number> {
   const count = rig.path('..', `${basename(rig.root)}.count`)
   for (let i = 0; i < 2; i++) {
-    rmSync(rig.path('artifacts'), { recursive: true, force: true })
+    rmSync(rig.path('artifacts'), { recursive: true, force: true, maxRetries: 5 })
     const env = { ...fault(rig, 0).env, INJECT_COUNT: count }
     assert.equal((await (await drive(rig, stages, { env })).ended).code, 0)
   }
@@ -82,7 +82,7 @@ export async function atEachWrite(
   const points = Array.from({ length: Math.ceil(writes / step) }, (_, i) => 1 + i * step)
   const next = async (rig: Rig): Promise<void> => {
     for (let at = points.shift(); at !== undefined; at = points.shift()) {
-      rmSync(rig.path('artifacts'), { recursive: true, force: true })
+      rmSync(rig.path('artifacts'), { recursive: true, force: true, maxRetries: 5 })
       const run = await drive(rig, stages, fault(rig, at))
       await run.ended
       await test(rig, run, at)

@@ -17,7 +17,8 @@ export class Rig {
 
   constructor(context: TestContext | undefined) {
     this.root = mkdtempSync(join(tmpdir(), 'rig-'))
-    context?.after(() => rmSync(this.root, { recursive: true, force: true }))
+    // what a test killed may be writing its last
+    context?.after(() => rmSync(this.root, { recursive: true, force: true, maxRetries: 5 }))
   }
 
   path(...parts: string[]): string {

@@ -45,7 +45,8 @@ zpty -w shell 'autoload -Uz compinit && compinit -u -D; source script; tell() { 
 while [[ ! -e ready ]]; do sleep 0.1; done
 zpty -w -n shell $'${line}\\t'
 for i in {1..100}; do sleep 0.1; zpty -w -n shell $'\\C-t'; [[ -s line && $(<line) != ${JSON.stringify(`${line}|`)} ]] && break; done
-cat line`
+cat line
+zpty -d shell`
 
 it('completes in zsh', async (t) => {
   const place = await makePlace(t, 'zsh')

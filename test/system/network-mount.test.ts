@@ -41,7 +41,7 @@ async function projects(
   }
   t.after(() => {
     for (const mount of mounts) mount.unmount()
-    for (const { root } of [...rigs, server]) rmSync(root, { recursive: true })
+    for (const { root } of [...rigs, server]) rmSync(root, { recursive: true, maxRetries: 5 })
   })
   return { rigs, mounts, server: server.path('store') }
 }

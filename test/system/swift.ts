@@ -26,7 +26,7 @@ export async function startSwift(): Promise<Swift> {
   const started: ChildProcess[] = []
   const end = async (): Promise<void> => {
     await Promise.all(started.map(stop))
-    rmSync(folder, { recursive: true })
+    rmSync(folder, { recursive: true, maxRetries: 5 })
   }
   try {
     mkdirSync(join(folder, 'disks/one'), { recursive: true })

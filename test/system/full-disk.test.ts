@@ -30,7 +30,7 @@ stages:
     const { code, errors } = await place.run('run')
     assert.match(
       errors,
-      /^error: pipeline\.yaml:4:3: Stage "fill": The disk is full: make room and run again\. .*\[DISK_FULL\]/,
+      /^error: fill\.ts:5:45: Stage "fill": The disk is full: make room and run again\. .*\[DISK_FULL\]/,
     )
     assert.equal(code, 1)
     assert.ok(!place.has('artifacts/fill'))
